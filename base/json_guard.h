@@ -16,7 +16,8 @@
 #include "base/buf.h"
 #include "base/slice.h"
 
-enum json_type {
+/* Not "json_type": json-c has that name. */
+enum json_kind {
     JSON_ABSENT = 0,
     JSON_NULL,
     JSON_TRUE,
@@ -39,7 +40,7 @@ struct json_limits {
  * written with escapes ("mod\u0065l"): it is compared unescaped. */
 struct json_field {
     const char *name;
-    enum json_type type; /* JSON_ABSENT: not in the text */
+    enum json_kind type; /* JSON_ABSENT: not in the text */
     struct slice raw;    /* the value's bytes, quotes included; within the text */
     size_t member_at;    /* offset of the member's key (its opening quote) in the text */
 };
@@ -65,13 +66,13 @@ MUST_CHECK enum rc json_raw_string(struct slice *out, struct slice raw, struct a
 
 /* Finds one member of an object value that the guard has passed (any depth below: call
  * again on the result). JSON_ABSENT when there is none or raw is no object. */
-enum json_type json_raw_member(struct slice *out, struct slice raw, const char *name);
+enum json_kind json_raw_member(struct slice *out, struct slice raw, const char *name);
 /* Next element of an array value: start with *at = 0. JSON_ABSENT at the end. */
-enum json_type json_raw_element(struct slice *out, struct slice raw, size_t *at);
+enum json_kind json_raw_element(struct slice *out, struct slice raw, size_t *at);
 /* Next member of an object value: start with *at = 0; key is raw, with quotes. */
-enum json_type json_raw_next(struct slice *key, struct slice *value, struct slice raw,
+enum json_kind json_raw_next(struct slice *key, struct slice *value, struct slice raw,
                              size_t *at);
-enum json_type json_raw_type(struct slice raw);
+enum json_kind json_raw_type(struct slice raw);
 
 /* A change to a scanned text: replaces a field's value, or adds the member. */
 struct json_splice {
