@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration as an immutable snapshot. A reload makes a new one; every request
+ * keeps a reference to the one it began with, so that prices and routes never change under
+ * a call. Reference counted, any thread; nothing in it is written after config_load(). */
+#ifndef GATEWAY_CONFIG_H
+#define GATEWAY_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/money.h"
+#include "base/rc.h"
+#include "base/secret.h"
+#include "base/slice.h"
+
+struct provider; /* gateway/provider.h: the adapter */
+
+struct config_provider {
+    char *name;
+    char *kind;
+    const struct provider *adapter;
+    char *vendor;   /* kind compatible; NULL: plain */
+    char *base_url; /* without trailing slash */
+    bool allow_private;
+    size_t key_count;
+    struct secret **api_keys; /* used in turn */
+    uint64_t first_byte_timeout_ms, idle_timeout_ms; /* defaults 60 s, 60 s */
+};
+
+struct config_target {
+    const struct config_provider *provider;
+    char *model; /* as the provider names it */
+    unsigned weight; /* 0: none given. Adjacent targets with a weight share the load */
+};
+
+/* USD per million tokens. */
+struct config_price {
+    struct money input, cached_input, cache_write, output;
+    uint32_t markup_ppm;
+    char version[24]; /* first hex digits of a digest over this price: names it in the books */
+};
+
+struct config_model {
+    char *name;
+    size_t target_count;
+    struct config_target *targets;
+    bool priced; /* false: listed and refused (law 9) */
+    struct config_price price;
+    uint64_t context_tokens, max_output_tokens, hold_output_tokens;
+    bool strict_hold; /* splice the output bound into the body */
+};
+
+struct config_endpoint {
+    char *method; /* upper case; "ANY": all */
+    char *path;   /* "/markets/{id}", "/files/{rest*}" */
+    bool priced;
+    struct money price; /* markup applied */
+    bool charge_always; /* else: on 2xx only */
+    size_t pass_count;
+    char **pass_headers; /* lower case */
+    char version[24];
+};
+
+struct config_data_api {
+    char *name;
+    char *base_url; /* without trailing slash; may have a path */
+    bool allow_private;
+    char *auth_header;           /* NULL: none */
+    struct secret *auth_value;
+    size_t endpoint_count;
+    struct config_endpoint *endpoints; /* first match wins */
+    uint64_t first_byte_timeout_ms, idle_timeout_ms;
+};
+
+struct config_limits {
+    uint64_t requests_per_minute, tokens_per_minute, concurrent; /* per key; 0: none */
+    uint64_t max_body_bytes, max_response_bytes;
+    uint64_t reference_tokens;
+    uint64_t connections, connections_per_address; /* of the listener */
+    uint64_t auth_failures_per_minute;             /* per address */
+    uint64_t call_timeout_ms;                      /* absolute; default 600 s */
+};
+
+struct config {
+    uint64_t generation; /* 1, 2, .. within a process */
+    uint64_t loaded_us;
+    char hash[65]; /* SHA-256 of the effective configuration without secrets */
+    char *path;    /* of the file */
+
+    char *listen;       /* "127.0.0.1:8402" */
+    char *admin_listen; /* NULL: the socket only */
+    char *data_dir;     /* absolute */
+    struct secret *admin_token; /* NULL: none */
+    unsigned loops;             /* 0: cores - 1, at least 1 */
+    char **trusted_proxies;     /* addresses whose X-Forwarded-For counts */
+    size_t trusted_proxy_count;
+
+    size_t provider_count;
+    struct config_provider *providers;
+    size_t model_count;
+    struct config_model *models; /* sorted by name */
+    size_t data_api_count;
+    struct config_data_api *data_apis;
+    struct config_limits limits;
+};
+
+/* Reads and checks the file. On RC_BAD_CONFIG `faults` has one line per fault, all of them
+ * ("octroi.yaml:12:3: ..."); warnings (secret in a world-readable file..) are appended in
+ * either case as lines that begin with "warning: ". RC_NOT_FOUND: no such file. */
+MUST_CHECK enum rc config_load(const struct config **out, const char *path,
+                               struct buf *faults);
+const struct config *config_ref(const struct config *c);
+void config_unref(const struct config *c); /* NULL is fine */
+
+/* The current snapshot of a process, swapped on reload. Any thread. */
+struct config_cell;
+MUST_CHECK enum rc config_cell_open(struct config_cell **out, const struct config *first);
+void config_cell_close(struct config_cell *cell);
+const struct config *config_cell_get(struct config_cell *cell); /* a new reference */
+/* Loads the same file again. Names in `faults` what needs a restart (listen, admin_listen,
+ * data_dir, loops differ: RC_BAD_CONFIG, the old one stays). */
+MUST_CHECK enum rc config_cell_reload(struct config_cell *cell, struct buf *faults);
+
+const struct config_model *config_model(const struct config *c, struct slice name);
+const struct config_data_api *config_data_api(const struct config *c, struct slice name);
+
+/* The effective configuration as YAML or JSON, secrets as "***". */
+void config_print(struct buf *out, const struct config *c, bool json);
+
+#endif
