@@ -18,11 +18,12 @@ struct inbox_message {
 };
 
 MUST_CHECK enum rc inbox_open(struct inbox **out);
-void inbox_close(struct inbox *b); /* must be empty; NULL is fine */
+/* Must be empty, and nobody may begin to post; NULL is fine. */
+void inbox_close(struct inbox *b);
 
 void inbox_post(struct inbox *b, struct inbox_message *m);
 int inbox_fd(const struct inbox *b); /* readable while something waits */
-/* Runs all messages that waited when it was called. Returns how many. */
+/* Runs all messages that waited when it was called, oldest first. Returns how many. */
 unsigned inbox_drain(struct inbox *b);
 
 #endif

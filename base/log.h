@@ -45,7 +45,8 @@ struct log_field {
 #define LOG_SECRET(k, x) ((struct log_field){(k), LOG_F_SECRET, {.secret = (x)}})
 
 /* msg is a literal: the event's name in words. At most 32 fields, strings cut at 512
- * bytes, lines at 8 KiB. */
+ * bytes, lines at 8 KiB: a field that does not fit is left out and the line says
+ * "truncated". "repeats_cut" is how many of this msg were cut before. */
 void log_write(enum log_level level, const char *msg, const struct log_field *fields,
                unsigned count);
 
@@ -56,6 +57,7 @@ void log_write(enum log_level level, const char *msg, const struct log_field *fi
 
 void log_set_level(enum log_level level); /* default LOG_INFO */
 void log_set_fd(int fd);                  /* default 2; tests use a pipe */
+/* Lines that were not written: the sink was full, or they repeated. */
 uint64_t log_dropped(void);
 
 #endif

@@ -6,6 +6,7 @@
 #define BASE_LOOP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/inbox.h"
@@ -16,7 +17,8 @@ struct loop;
 MUST_CHECK enum rc loop_open(struct loop **out);
 void loop_close(struct loop *l); /* NULL is fine; nothing may be armed any more */
 
-/* Runs until loop_stop(). One turn: wait; inbox; descriptors; timers; after-hooks. */
+/* Runs until loop_stop(). One turn: wait (a second at most); inbox; descriptors; timers;
+ * hooks. */
 void loop_run(struct loop *l);
 /* One turn that waits at most max_ms (for tests and for embedding). */
 void loop_turn(struct loop *l, unsigned max_ms);
@@ -24,15 +26,19 @@ void loop_stop(struct loop *l); /* from the loop's own thread */
 struct inbox *loop_inbox(struct loop *l);
 uint64_t loop_now_ms(const struct loop *l); /* monotonic, taken once a turn */
 
-/* A watched descriptor. Embed it; it must stay where it is until loop_unwatch(). */
+/* A watched descriptor. Embed it, zeroed but for fd and ready; it must stay where it is
+ * until loop_unwatch(). */
 struct loop_watch {
     int fd;
-    uint32_t events; /* as of the last loop_watch(); private */
+    uint32_t events; /* 0: not watched; private */
     void (*ready)(struct loop_watch *w, uint32_t events); /* EPOLL* bits */
 };
-/* events are EPOLL* bits, EPOLLET allowed. A second call with another set changes it. */
+/* events are EPOLL* bits, EPOLLET allowed. A second call changes the set. RC_BAD_INPUT:
+ * not a descriptor that can be watched; RC_BUSY, RC_NOMEM: the kernel's limits. */
 MUST_CHECK enum rc loop_watch(struct loop *l, struct loop_watch *w, uint32_t events);
-void loop_unwatch(struct loop *l, struct loop_watch *w); /* safe in any callback */
+/* Before the descriptor is closed. Safe in any callback: no event comes after it. Not
+ * watched: fine. */
+void loop_unwatch(struct loop *l, struct loop_watch *w);
 
 /* A timer: fires once. Embed it, zeroed. */
 struct loop_timer {
@@ -46,12 +52,14 @@ void loop_timer_set(struct loop *l, struct loop_timer *t, uint64_t at_ms);
 void loop_timer_clear(struct loop *l, struct loop_timer *t); /* not armed: fine */
 bool loop_timer_armed(const struct loop_timer *t);
 
-/* Called at the end of every turn. `due_ms` may be lowered to ask for an earlier turn
- * (0: at once). Embed it; add before loop_run(). */
+/* Called in the order in which they were added; NULL members are fine. Embed it; add
+ * before loop_run(). */
 struct loop_hook {
     struct loop_hook *next; /* private */
+    /* At the end of every turn. */
     void (*turn)(struct loop_hook *h);
-    /* How long the loop may sleep as far as this hook is concerned; UINT64_MAX: for ever */
+    /* Before every wait: how long the loop may sleep as far as this hook is concerned.
+     * 0: not at all; UINT64_MAX: for ever. */
     uint64_t (*sleep_ms)(struct loop_hook *h);
 };
 void loop_hook_add(struct loop *l, struct loop_hook *h);
