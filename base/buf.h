@@ -27,7 +27,7 @@ void buf_reset(struct buf *b); /* empties, clears the mark, keeps the room */
 
 bool buf_spent(const struct buf *b);
 size_t buf_len(const struct buf *b);
-size_t buf_room(const struct buf *b); /* how much more can be appended */
+size_t buf_room(const struct buf *b);        /* how much more can be appended */
 struct slice buf_slice(const struct buf *b); /* valid until the next append or free */
 
 void buf_append(struct buf *b, struct slice s);

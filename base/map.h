@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A map from byte keys to pointers with a fixed capacity and a keyed hash, so that nobody
- * outside can choose colliding keys. Keys are borrowed: they must stay with the value. */
+/* A map from byte keys to pointers with a fixed capacity and a keyed hash, so that
+ * nobody outside can choose colliding keys. Keys are borrowed: they must stay with the
+ * value. */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
 

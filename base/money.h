@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Amounts: integers of 10^-9 USD (nano-USD) in a struct, so that no amount is ever mixed
- * with a count by accident. Never negative: direction is what debit and credit are for.
- * The largest amount is 18,446,744,073.709551615 USD. All arithmetic is checked; products
- * are computed in 128 bits and rounded once, up. `.nano` is opened in base/money.c only
- * (make check-source); elsewhere a line that must do so says "raw:" and why. */
+/* Amounts: integers of 10^-9 USD (nano-USD) in a struct, so that no amount is ever
+ * mixed with a count by accident. Never negative: direction is what debit and credit
+ * are for. The largest amount is 18,446,744,073.709551615 USD. All arithmetic is
+ * checked; products are computed in 128 bits and rounded once, up. `.nano` is opened in
+ * base/money.c only (make check-source); elsewhere a line that must do so says "raw:"
+ * and why. */
 #ifndef BASE_MONEY_H
 #define BASE_MONEY_H
 
@@ -45,17 +46,18 @@ struct money money_sub_floor(struct money a, struct money b);
 MUST_CHECK bool money_line(struct money *out, uint64_t count, struct money per_mtok,
                            uint32_t markup_ppm);
 /* A flat price with its markup: ceil(price * (10^6 + markup_ppm) / 10^6). */
-MUST_CHECK bool money_markup(struct money *out, struct money price, uint32_t markup_ppm);
+MUST_CHECK bool money_markup(struct money *out, struct money price,
+                             uint32_t markup_ppm);
 
-/* Decimal USD: digits, at most one point with digits on both sides, at most nine places;
- * no sign, exponent, space or leading zeros ("0.5", "25", never "05" or ".5").
+/* Decimal USD: digits, at most one point with digits on both sides, at most nine
+ * places; no sign, exponent, space or leading zeros ("0.5", "25", never "05" or ".5").
  * RC_BAD_INPUT: not such a text. RC_OVERFLOW: too large. */
 MUST_CHECK enum rc money_parse(struct money *out, struct slice text);
 /* Always nine places: "12.345678901". */
 void money_print(char out[MONEY_TEXT_SIZE], struct money m);
 /* As few places as the value needs: "12", "0.05". */
 void money_print_short(char out[MONEY_TEXT_SIZE], struct money m);
-/* "12.5%" or "0%" to millionths; up to four places; at most 1000000 %. RC_BAD_INPUT. */
+/* "12.5%" or "0%" to millionths; up to four places; at most 100000 %. RC_BAD_INPUT. */
 MUST_CHECK enum rc money_parse_percent(uint32_t *ppm, struct slice text);
 
 #endif

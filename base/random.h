@@ -3,17 +3,21 @@
 #ifndef BASE_RANDOM_H
 #define BASE_RANDOM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* Never fails: a kernel without getrandom() ends the process. */
 void random_bytes(void *out, size_t len);
 
-enum { ID_LEN = 16 };
+enum {
+    ID_LEN = 16
+};
 
 /* A 16-byte id: 48 bits of Unix milliseconds, big endian, then random, with version and
  * variant bits of a UUIDv7 (RFC 9562 section 5.7) and the last byte zero, which is free
- * for whoever derives ids from this one. */
+ * for whoever derives ids from this one. Every id is larger than the ones that this
+ * process made before it, also when wall_us stands still or goes back. */
 struct id {
     uint8_t bytes[ID_LEN];
 };
@@ -23,7 +27,6 @@ struct id {
 struct id id_new(uint64_t wall_us);
 struct id id_with_tail(struct id id, uint8_t tail); /* same id, last byte replaced */
 int id_cmp(struct id a, struct id b);
-#include <stdbool.h>
 bool id_is_none(struct id id);
 
 #endif

@@ -17,11 +17,11 @@ enum rc {
 
 /* Leaves the function with the code of a call that failed; for functions that hold
  * nothing that must be released. */
-#define TRY(call)                                                                        \
-    do {                                                                                 \
-        enum rc try_rc_ = (call);                                                        \
-        if (try_rc_ != RC_OK)                                                            \
-            return try_rc_;                                                              \
+#define TRY(call)                 \
+    do {                          \
+        enum rc try_rc_ = (call); \
+        if (try_rc_ != RC_OK)     \
+            return try_rc_;       \
     } while (0)
 
 /* The stable code that a client sees, for instance "insufficient_funds". Never NULL. */
@@ -33,7 +33,8 @@ unsigned rc_http(enum rc rc);
 /* Whether the same call may succeed later without a change. */
 bool rc_retryable(enum rc rc);
 
-/* The code whose reason is the NUL-terminated `reason`; RC_INTERNAL if there is none. */
+/* The code whose reason is the NUL-terminated `reason`; RC_INTERNAL if there is none.
+ */
 enum rc rc_from_reason(const char *reason);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Secrets at rest in memory: kept apart from everything else in pages that are locked,
- * left out of core files and wiped on fork, and wiped when freed. A struct secret prints
- * as "***" wherever a log or a config printer meets it; only secret_open() shows it. */
+ * left out of core files and wiped on fork, and wiped when freed. A struct secret
+ * prints as "***" wherever a log or a config printer meets it; only secret_open() shows
+ * it. */
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H
 

@@ -16,7 +16,7 @@ struct slice {
 };
 
 #define SLICE(literal) ((struct slice){(literal), sizeof(literal) - 1})
-#define SLICE_NONE ((struct slice){NULL, 0})
+#define SLICE_NONE     ((struct slice){NULL, 0})
 /* For "%.*s". Log and error text only: cuts at INT_MAX. */
 #define SLICE_FMT(s) (int)((s).len > 4096 ? 4096 : (s).len), (s).bytes ? (s).bytes : ""
 
@@ -44,7 +44,8 @@ bool slice_has_ctl(struct slice s); /* any byte below 0x20 or 0x7f */
 struct slice slice_trim(struct slice s); /* spaces and tabs, both ends */
 
 /* Cuts the piece before the next `separator` off the front of *rest. Returns false when
- * *rest is used up. "a,,b" yields "a", "", "b"; an empty slice yields nothing. */
+ * *rest is used up. "a,,b" yields "a", "", "b"; an empty slice yields nothing, and so
+ * does what follows a last separator. */
 bool slice_next(struct slice *piece, struct slice *rest, char separator);
 
 /* Decimal digits only: no sign, space, or leading "+". RC_BAD_INPUT otherwise, or when
@@ -52,11 +53,12 @@ bool slice_next(struct slice *piece, struct slice *rest, char separator);
 MUST_CHECK enum rc slice_to_u64(uint64_t *out, struct slice s);
 MUST_CHECK enum rc slice_to_i64(int64_t *out, struct slice s); /* one leading '-' */
 
-/* `pattern` with '*' for any run of bytes, '?' for one. Linear in s for one '*'; bounded
- * by pattern.len * s.len. */
+/* `pattern` with '*' for any run of bytes, '?' for one. Linear in s for one '*';
+ * bounded by pattern.len * s.len. */
 bool slice_glob(struct slice pattern, struct slice s);
 
-/* Copies into out (size bytes of room) with a NUL. RC_TOO_BIG: does not fit; out is "". */
+/* Copies into out (size bytes of room) with a NUL. RC_TOO_BIG: does not fit.
+ * RC_BAD_INPUT: s has a NUL inside. In both cases out is "". */
 MUST_CHECK enum rc slice_to_cstr(char *out, size_t size, struct slice s);
 
 #endif
