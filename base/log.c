@@ -104,29 +104,36 @@ static void put_escaped(struct line *line, unsigned code)
     put(line, text, sizeof(text));
 }
 
-/* Control characters are escaped in both ranges, C0 and C1: a terminal obeys either. */
+/* One character of len bytes; 0: a byte that is none. Control characters are escaped in
+ * both ranges, C0 and C1: a terminal obeys either. */
+static void put_char(struct line *line, const char *c, size_t len)
+{
+    const unsigned char first = (unsigned char)c[0];
+
+    if (len == 0)
+        put_str(line, "\\ufffd");
+    else if (first == '"' || first == '\\')
+        put(line, (const char[]){'\\', c[0]}, 2);
+    else if (first < 0x20 || first == 0x7f)
+        put_escaped(line, first);
+    else if (first == 0xc2 && (unsigned char)c[1] < 0xa0)
+        put_escaped(line, (unsigned char)c[1]);
+    else
+        put(line, c, len);
+}
+
 static void put_json(struct line *line, struct slice s)
 {
-    const unsigned char *bytes = (const unsigned char *)s.bytes;
-    const size_t end = s.len < STRING_MAX ? s.len : STRING_MAX;
+    const size_t end = slice_sub(s, 0, STRING_MAX).len;
     size_t i = 0;
 
     put_str(line, "\"");
     while (i < end) {
-        size_t len = utf8_len(bytes + i, s.len - i);
+        const size_t len = utf8_len((const unsigned char *)s.bytes + i, s.len - i);
 
         if (len > end - i)
             break; /* the cut falls into this character */
-        if (len == 0)
-            put_str(line, "\\ufffd");
-        else if (bytes[i] == '"' || bytes[i] == '\\')
-            put(line, (const char[]){'\\', s.bytes[i]}, 2);
-        else if (bytes[i] < 0x20 || bytes[i] == 0x7f)
-            put_escaped(line, bytes[i]);
-        else if (bytes[i] == 0xc2 && bytes[i + 1] < 0xa0)
-            put_escaped(line, bytes[i + 1]);
-        else
-            put(line, s.bytes + i, len);
+        put_char(line, s.bytes + i, len);
         i += len > 0 ? len : 1;
     }
     put_str(line, i < s.len ? "...\"" : "\"");

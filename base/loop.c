@@ -247,24 +247,25 @@ bool loop_timer_armed(const struct loop_timer *t)
 
 /* The turn */
 
+static uint64_t shorter(uint64_t a_ms, uint64_t b_ms)
+{
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
 static unsigned wait_ms(struct loop *l, unsigned max_ms)
 {
-    uint64_t ms = max_ms < SLEEP_MAX_MS ? max_ms : SLEEP_MAX_MS;
+    uint64_t ms = shorter(max_ms, SLEEP_MAX_MS);
 
     if (l->timer_count > 0) {
         /* Not the time of the last turn: its callbacks took some. */
         const uint64_t now_ms = clock_mono_ms();
         const uint64_t at_ms = l->heap[0]->at_ms;
-        const uint64_t left_ms = at_ms > now_ms ? at_ms - now_ms : 0;
 
-        if (left_ms < ms)
-            ms = left_ms;
+        ms = shorter(ms, at_ms > now_ms ? at_ms - now_ms : 0);
     }
     for (struct loop_hook *h = l->hooks; h != NULL; h = h->next) {
-        const uint64_t hook_ms = h->sleep_ms != NULL ? h->sleep_ms(h) : UINT64_MAX;
-
-        if (hook_ms < ms)
-            ms = hook_ms;
+        if (h->sleep_ms != NULL)
+            ms = shorter(ms, h->sleep_ms(h));
     }
     return (unsigned)ms;
 }

@@ -300,15 +300,21 @@ static const char *kind_name(enum kind kind)
 static bool resident_bytes(uint64_t *bytes)
 {
     FILE *f = fopen("/proc/self/statm", "re");
-    uint64_t pages = 0;
-    int found;
+    char line[256] = "";
+    struct slice rest;
+    struct slice pages;
+    uint64_t count;
 
     if (f == NULL)
         return false;
-    found = fscanf(f, "%*u %" SCNu64, &pages);
-    fclose(f);
-    *bytes = pages * (uint64_t)sysconf(_SC_PAGESIZE);
-    return found == 1;
+    rest = slice_str(fgets(line, sizeof(line), f));
+    (void)fclose(f);
+    /* "size resident shared ..", in pages (proc(5)). */
+    if (!slice_next(&pages, &rest, ' ') || !slice_next(&pages, &rest, ' ') ||
+        slice_to_u64(&count, pages) != RC_OK)
+        return false;
+    *bytes = count * (uint64_t)sysconf(_SC_PAGESIZE);
+    return true;
 }
 
 static bool open_fds(uint64_t *count)
