@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Buffers: what goes in comes out, in order, and never more than the limit waits. */
+#include "base/buf.h"
+
+#include "tests/prng.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void assert_holds(const struct buf *b, const char *expected)
+{
+    assert_true(slice_equal_str(buf_slice(b), expected));
+    assert_int_equal(buf_len(b), strlen(expected));
+}
+
+static void a_new_buffer_is_empty(void **state)
+{
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, 10);
+    assert_holds(&b, "");
+    assert_int_equal(buf_room(&b), 10);
+    assert_false(buf_spent(&b));
+    buf_free(&b);
+}
+
+static void appends_of_all_kinds_follow_each_other(void **state)
+{
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, 100);
+    buf_append(&b, SLICE("ab"));
+    buf_append(&b, SLICE_NONE);
+    buf_append_str(&b, "cd");
+    buf_append_str(&b, NULL);
+    buf_append_char(&b, 'e');
+    buf_printf(&b, "%d%s", 12, "f");
+    buf_printf(&b, "%s", "");
+    assert_holds(&b, "abcde12f");
+    buf_free(&b);
+}
+
+static void the_limit_is_exact(void **state)
+{
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, 4);
+    buf_append(&b, SLICE("abcd"));
+    assert_false(buf_spent(&b));
+    assert_int_equal(buf_room(&b), 0);
+    buf_append_char(&b, 'e');
+    assert_true(buf_spent(&b));
+    assert_holds(&b, "abcd");
+    buf_free(&b);
+
+    buf_init(&b, 4);
+    buf_printf(&b, "%s", "abcd");
+    assert_false(buf_spent(&b));
+    buf_printf(&b, "%s", "e");
+    assert_true(buf_spent(&b));
+    assert_holds(&b, "abcd");
+    buf_free(&b);
+}
+
+static void a_spent_buffer_takes_nothing_until_reset(void **state)
+{
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, 4);
+    buf_append(&b, SLICE("abc"));
+    buf_append(&b, SLICE("toolong"));
+    assert_true(buf_spent(&b));
+    buf_append_char(&b, 'x'); /* would fit */
+    assert_holds(&b, "abc");
+    assert_int_equal(buf_room(&b), 0);
+    buf_consume(&b, 1);
+    buf_append_char(&b, 'x');
+    assert_holds(&b, "bc");
+    buf_reset(&b);
+    assert_false(buf_spent(&b));
+    assert_holds(&b, "");
+    buf_append(&b, SLICE("abcd"));
+    assert_holds(&b, "abcd");
+    buf_free(&b);
+}
+
+static void a_limit_of_zero_takes_nothing(void **state)
+{
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, 0);
+    buf_append(&b, SLICE_NONE);
+    assert_false(buf_spent(&b));
+    buf_append_char(&b, 'x');
+    assert_true(buf_spent(&b));
+    buf_free(&b);
+}
+
+static void a_freed_buffer_can_be_used_again(void **state)
+{
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, 4);
+    buf_append(&b, SLICE("abcde"));
+    buf_free(&b);
+    assert_false(buf_spent(&b));
+    buf_append(&b, SLICE("abcd"));
+    assert_holds(&b, "abcd");
+    buf_wipe(&b);
+    assert_holds(&b, "");
+    buf_append(&b, SLICE("efgh"));
+    assert_holds(&b, "efgh");
+    buf_wipe(&b);
+    buf_wipe(&b);
+}
+
+/* A queue of numbered bytes: what comes out must be the next numbers. */
+static void run_queue(size_t limit, size_t step_max, uint64_t seed)
+{
+    struct prng prng = {seed};
+    struct buf b;
+    char chunk[300];
+    uint8_t in = 0;
+    uint8_t out = 0;
+    size_t waiting = 0;
+
+    buf_init(&b, limit);
+    for (unsigned turn = 0; turn < 20000; turn++) {
+        size_t len = (size_t)prng_below(&prng, step_max + 1);
+
+        if (prng_below(&prng, 2) == 0) {
+            len = len < limit - waiting ? len : limit - waiting;
+            for (size_t i = 0; i < len; i++)
+                chunk[i] = (char)in++;
+            buf_append(&b, slice_from(chunk, len));
+            waiting += len;
+        } else {
+            struct slice s = buf_slice(&b);
+
+            len = len < waiting ? len : waiting;
+            for (size_t i = 0; i < len; i++)
+                assert_int_equal((uint8_t)s.bytes[i], out++);
+            buf_consume(&b, len);
+            waiting -= len;
+        }
+        assert_int_equal(buf_len(&b), waiting);
+        assert_int_equal(buf_room(&b), limit - waiting);
+        assert_false(buf_spent(&b));
+    }
+    buf_free(&b);
+}
+
+static void a_queue_keeps_its_order(void **state)
+{
+    (void)state;
+    run_queue(1, 1, 1);
+    run_queue(7, 7, 2);
+    run_queue(300, 300, 3);
+    run_queue(1000, 30, 4);
+    run_queue(5000, 300, 5);
+    run_queue(1 << 20, 300, 6);
+}
+
+/* A full queue that moves on byte by byte: its room must stay bounded. */
+static void the_room_is_bounded_by_the_limit(void **state)
+{
+    const size_t limit = 1000;
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, limit);
+    for (size_t i = 0; i < limit; i++)
+        buf_append_char(&b, (char)i);
+    for (size_t i = limit; i < 100 * limit; i++) {
+        assert_int_equal((uint8_t)buf_slice(&b).bytes[0], (uint8_t)(i - limit));
+        buf_consume(&b, 1);
+        buf_append_char(&b, (char)i);
+        assert_int_equal(buf_len(&b), limit);
+    }
+    assert_false(buf_spent(&b));
+    assert_true(b.size <= limit + limit / 4 + 1);
+    buf_free(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_new_buffer_is_empty),
+        cmocka_unit_test(appends_of_all_kinds_follow_each_other),
+        cmocka_unit_test(the_limit_is_exact),
+        cmocka_unit_test(a_spent_buffer_takes_nothing_until_reset),
+        cmocka_unit_test(a_limit_of_zero_takes_nothing),
+        cmocka_unit_test(a_freed_buffer_can_be_used_again),
+        cmocka_unit_test(a_queue_keeps_its_order),
+        cmocka_unit_test(the_room_is_bounded_by_the_limit),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
