@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 enum {
     LINE_SIZE = 8192,
@@ -66,35 +67,6 @@ static void put_u64(struct line *line, uint64_t n)
     put(line, digits + at, sizeof(digits) - at);
 }
 
-/* Length of the UTF-8 sequence at the start of s, which is not empty; 0: not one. */
-static size_t utf8_len(const unsigned char *s, size_t len)
-{
-    /* Unicode 15 table 3-7. Bytes after the second are 80..BF in all rows. */
-    static const struct {
-        unsigned char first_max, len, second_min, second_max;
-    } rows[] = {
-        {0x7f, 1, 0, 0},       {0xc1, 0, 0, 0},       {0xdf, 2, 0x80, 0xbf},
-        {0xe0, 3, 0xa0, 0xbf}, {0xec, 3, 0x80, 0xbf}, {0xed, 3, 0x80, 0x9f},
-        {0xef, 3, 0x80, 0xbf}, {0xf0, 4, 0x90, 0xbf}, {0xf3, 4, 0x80, 0xbf},
-        {0xf4, 4, 0x80, 0x8f}, {0xff, 0, 0, 0},
-    };
-
-    size_t row = 0;
-
-    while (s[0] > rows[row].first_max)
-        row++;
-    if (rows[row].len > len)
-        return 0;
-    if (rows[row].len > 1 &&
-        (s[1] < rows[row].second_min || s[1] > rows[row].second_max))
-        return 0;
-    for (size_t i = 2; i < rows[row].len; i++) {
-        if (s[i] < 0x80 || s[i] > 0xbf)
-            return 0;
-    }
-    return rows[row].len;
-}
-
 static void put_escaped(struct line *line, unsigned code)
 {
     static const char digits[] = "0123456789abcdef";
@@ -129,7 +101,7 @@ static void put_json(struct line *line, struct slice s)
 
     put_str(line, "\"");
     while (i < end) {
-        const size_t len = utf8_len((const unsigned char *)s.bytes + i, s.len - i);
+        const size_t len = utf8_length(slice_sub(s, i, s.len));
 
         if (len > end - i)
             break; /* the cut falls into this character */

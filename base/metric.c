@@ -302,6 +302,7 @@ static bool resident_bytes(uint64_t *bytes)
     FILE *f = fopen("/proc/self/statm", "re");
     char line[256] = "";
     struct slice rest;
+    struct slice size;
     struct slice pages;
     uint64_t count;
 
@@ -310,7 +311,7 @@ static bool resident_bytes(uint64_t *bytes)
     rest = slice_str(fgets(line, sizeof(line), f));
     (void)fclose(f);
     /* "size resident shared ..", in pages (proc(5)). */
-    if (!slice_next(&pages, &rest, ' ') || !slice_next(&pages, &rest, ' ') ||
+    if (!slice_next(&size, &rest, ' ') || !slice_next(&pages, &rest, ' ') ||
         slice_to_u64(&count, pages) != RC_OK)
         return false;
     *bytes = count * (uint64_t)sysconf(_SC_PAGESIZE);
