@@ -24,5 +24,7 @@ void *map_next(const struct map *m, size_t *at);
 
 /* SipHash-1-3 with a key drawn at start. Any thread. */
 uint64_t map_hash(struct slice key);
+/* The same with a key of the caller's: for its test. */
+uint64_t map_siphash13(const uint64_t key[2], struct slice bytes);
 
 #endif
