@@ -90,7 +90,7 @@ void arena_reset(struct arena *a)
     a->next_size = BLOCK_FIRST_SIZE;
     if (kept != NULL) {
         kept->used = 0;
-        a->next_size = 2 * BLOCK_FIRST_SIZE;
+        a->next_size *= 2;
     }
     a->used = 0;
     a->spent = false;

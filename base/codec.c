@@ -27,15 +27,17 @@ void hex_encode(char *out, const uint8_t *bytes, size_t len)
     out[2 * len] = '\0';
 }
 
-static int hex_value(char c)
+#define NOT_HEX 16u
+
+static unsigned hex_value(char c)
 {
     if (c >= '0' && c <= '9')
-        return c - '0';
+        return (unsigned)(c - '0');
     if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
+        return (unsigned)(c - 'a') + 10;
     if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
+        return (unsigned)(c - 'A') + 10;
+    return NOT_HEX;
 }
 
 enum rc hex_decode(uint8_t *out, size_t len, struct slice text)
@@ -43,7 +45,7 @@ enum rc hex_decode(uint8_t *out, size_t len, struct slice text)
     if (text.len % 2 != 0 || text.len / 2 != len)
         return RC_BAD_INPUT;
     for (size_t i = 0; i < text.len; i++)
-        if (hex_value(text.bytes[i]) < 0)
+        if (hex_value(text.bytes[i]) == NOT_HEX)
             return RC_BAD_INPUT; /* before the first byte of out is touched */
     for (size_t i = 0; i < len; i++)
         out[i] = (uint8_t)(hex_value(text.bytes[2 * i]) << 4 |

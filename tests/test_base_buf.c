@@ -126,39 +126,56 @@ static void a_freed_buffer_can_be_used_again(void **state)
 }
 
 /* A queue of numbered bytes: what comes out must be the next numbers. */
+struct queue {
+    struct buf buf;
+    size_t waiting;
+    uint8_t next_in;
+    uint8_t next_out;
+};
+
+static void push(struct queue *q, size_t len)
+{
+    char chunk[300];
+
+    for (size_t i = 0; i < len; i++)
+        chunk[i] = (char)q->next_in++;
+    buf_append(&q->buf, slice_from(chunk, len));
+    q->waiting += len;
+}
+
+static void pull(struct queue *q, size_t len)
+{
+    struct slice s = buf_slice(&q->buf);
+
+    for (size_t i = 0; i < len; i++)
+        assert_int_equal((uint8_t)s.bytes[i], q->next_out++);
+    buf_consume(&q->buf, len);
+    q->waiting -= len;
+}
+
+static size_t at_most(size_t len, size_t most)
+{
+    return len < most ? len : most;
+}
+
 static void run_queue(size_t limit, size_t step_max, uint64_t seed)
 {
     struct prng prng = {seed};
-    struct buf b;
-    char chunk[300];
-    uint8_t in = 0;
-    uint8_t out = 0;
-    size_t waiting = 0;
+    struct queue q = {0};
 
-    buf_init(&b, limit);
+    buf_init(&q.buf, limit);
     for (unsigned turn = 0; turn < 20000; turn++) {
         size_t len = (size_t)prng_below(&prng, step_max + 1);
 
-        if (prng_below(&prng, 2) == 0) {
-            len = len < limit - waiting ? len : limit - waiting;
-            for (size_t i = 0; i < len; i++)
-                chunk[i] = (char)in++;
-            buf_append(&b, slice_from(chunk, len));
-            waiting += len;
-        } else {
-            struct slice s = buf_slice(&b);
-
-            len = len < waiting ? len : waiting;
-            for (size_t i = 0; i < len; i++)
-                assert_int_equal((uint8_t)s.bytes[i], out++);
-            buf_consume(&b, len);
-            waiting -= len;
-        }
-        assert_int_equal(buf_len(&b), waiting);
-        assert_int_equal(buf_room(&b), limit - waiting);
-        assert_false(buf_spent(&b));
+        if (prng_below(&prng, 2) == 0)
+            push(&q, at_most(len, limit - q.waiting));
+        else
+            pull(&q, at_most(len, q.waiting));
+        assert_int_equal(buf_len(&q.buf), q.waiting);
+        assert_int_equal(buf_room(&q.buf), limit - q.waiting);
+        assert_false(buf_spent(&q.buf));
     }
-    buf_free(&b);
+    buf_free(&q.buf);
 }
 
 static void a_queue_keeps_its_order(void **state)

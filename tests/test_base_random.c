@@ -12,10 +12,8 @@
 
 #include <cmocka.h>
 
-enum {
-    THREADS = 4,
-    IDS_PER_THREAD = 5000
-};
+#define THREADS        ((size_t)4)
+#define IDS_PER_THREAD ((size_t)5000)
 
 /* Ids of one process only grow: each test begins at a later time than those before. */
 static uint64_t test_us = UINT64_C(1795224305000000);
@@ -102,7 +100,7 @@ static void *make_ids(void *argument)
 {
     struct id *ids = argument;
 
-    for (unsigned i = 0; i < IDS_PER_THREAD; i++)
+    for (size_t i = 0; i < IDS_PER_THREAD; i++)
         ids[i] = id_new(test_us);
     return NULL;
 }
@@ -119,16 +117,16 @@ static void threads_never_make_the_same_id(void **state)
 
     (void)state;
     test_us += 1000000;
-    for (unsigned i = 0; i < THREADS; i++)
+    for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(
             pthread_create(&threads[i], NULL, make_ids, ids + i * IDS_PER_THREAD), 0);
-    for (unsigned i = 0; i < THREADS; i++)
+    for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
-    for (unsigned i = 0; i < THREADS * IDS_PER_THREAD; i++)
+    for (size_t i = 0; i < THREADS * IDS_PER_THREAD; i++)
         if (i % IDS_PER_THREAD != 0)
             assert_int_equal(id_cmp(ids[i - 1], ids[i]), -1);
     qsort(ids, THREADS * IDS_PER_THREAD, sizeof(ids[0]), compare_ids);
-    for (unsigned i = 1; i < THREADS * IDS_PER_THREAD; i++)
+    for (size_t i = 1; i < THREADS * IDS_PER_THREAD; i++)
         assert_int_equal(id_cmp(ids[i - 1], ids[i]), -1);
 }
 

@@ -252,24 +252,34 @@ static void nth_text(char out[8], unsigned n, const char *alphabet)
     out[len] = '\0';
 }
 
+/* All texts of up to six letters; returns how many match. */
+static unsigned check_pattern(const char *pattern)
+{
+    unsigned matched = 0;
+
+    for (unsigned n = 0; n < 127; n++) {
+        char text[8];
+        bool expected;
+
+        nth_text(text, n, "ab");
+        expected = matches(pattern, text);
+        matched += expected;
+        if (slice_glob(slice_str(pattern), slice_str(text)) != expected)
+            fail_msg("'%s' and '%s'", pattern, text);
+    }
+    return matched;
+}
+
 static void glob_agrees_with_its_definition(void **state)
 {
     unsigned matched = 0;
 
     (void)state;
-    for (unsigned p = 0; p < 1365; p++) {    /* all patterns of up to 5 */
-        for (unsigned n = 0; n < 127; n++) { /* all texts of up to 6 */
-            char pattern[8];
-            char text[8];
-            bool expected;
+    for (unsigned n = 0; n < 1365; n++) { /* all patterns of up to five letters */
+        char pattern[8];
 
-            nth_text(pattern, p, "ab*?");
-            nth_text(text, n, "ab");
-            expected = matches(pattern, text);
-            matched += expected;
-            if (slice_glob(slice_str(pattern), slice_str(text)) != expected)
-                fail_msg("'%s' and '%s'", pattern, text);
-        }
+        nth_text(pattern, n, "ab*?");
+        matched += check_pattern(pattern);
     }
     assert_true(matched > 1000);
 }
