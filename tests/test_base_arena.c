@@ -166,6 +166,26 @@ static void pieces_are_zeroed_aligned_and_apart(void **state)
     arena_close(a);
 }
 
+/* Whatever is left of a block, the pieces that come then lie within one. */
+static void no_block_is_overrun(void **state)
+{
+    struct arena *a = open_arena(1 << 20);
+
+    (void)state;
+    for (size_t left = 0; left < 64; left++) {
+        arena_reset(a);
+        memset(arena_alloc(a, 16 * 1024 - left), 'x', 16 * 1024 - left);
+        assert_non_null(arena_copy(a, "", 0));
+        for (unsigned i = 0; i < 2000; i++) {
+            unsigned char *piece = arena_alloc(a, 1 + i % 64);
+
+            assert_non_null(piece);
+            memset(piece, 'x', 1 + i % 64);
+        }
+    }
+    arena_close(a);
+}
+
 static void copies_end_with_a_nul(void **state)
 {
     struct arena *a = open_arena(100);
@@ -207,6 +227,7 @@ int main(void)
         cmocka_unit_test(size_zero_gives_a_pointer),
         cmocka_unit_test(typed_pieces_have_the_size_of_their_type),
         cmocka_unit_test(pieces_are_zeroed_aligned_and_apart),
+        cmocka_unit_test(no_block_is_overrun),
         cmocka_unit_test(copies_end_with_a_nul),
         cmocka_unit_test(printf_takes_what_it_needs),
     };

@@ -93,6 +93,24 @@ static void a_spent_buffer_takes_nothing_until_reset(void **state)
     buf_free(&b);
 }
 
+/* Whatever is left of the room, also none: the sanitizer build sees a NUL behind it. */
+static void printf_has_room_for_its_nul(void **state)
+{
+    (void)state;
+    for (size_t left = 0; left < 16; left++) {
+        char filler[256];
+        struct buf b;
+
+        memset(filler, 'x', sizeof(filler));
+        buf_init(&b, 1000);
+        buf_append(&b, slice_from(filler, sizeof(filler) - left));
+        buf_printf(&b, "%s", "12345678");
+        assert_int_equal(buf_len(&b), sizeof(filler) - left + 8);
+        assert_true(slice_ends(buf_slice(&b), SLICE("x12345678")));
+        buf_free(&b);
+    }
+}
+
 static void a_limit_of_zero_takes_nothing(void **state)
 {
     struct buf b;
@@ -217,6 +235,7 @@ int main(void)
         cmocka_unit_test(appends_of_all_kinds_follow_each_other),
         cmocka_unit_test(the_limit_is_exact),
         cmocka_unit_test(a_spent_buffer_takes_nothing_until_reset),
+        cmocka_unit_test(printf_has_room_for_its_nul),
         cmocka_unit_test(a_limit_of_zero_takes_nothing),
         cmocka_unit_test(a_freed_buffer_can_be_used_again),
         cmocka_unit_test(a_queue_keeps_its_order),
