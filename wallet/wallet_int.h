@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this folder share: the book, the house's accounts, and the ledger
+ * records with their encodings. docs/wallet.md describes the same for readers of a
+ * store. */
+#ifndef WALLET_WALLET_INT_H
+#define WALLET_WALLET_INT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/metric.h"
+#include "wallet/wallet.h"
+
+struct wallet_book {
+    struct ledger *ledger; /* borrowed */
+    struct secret *master;
+    struct id boot; /* names this process in records of calls under way */
+};
+
+/* Ledger numbers. Money and limits never meet in a leg. */
+enum {
+    WALLET__USD = 1,
+    WALLET__LIMIT = 2
+};
+
+/* Kinds of ledger records; 1 to 31 are this folder's. Never renumbered. */
+enum {
+    WALLET__KIND_WALLET = 1,  /* wallet id -> struct wallet */
+    WALLET__KIND_NAME = 2,    /* name -> wallet id */
+    WALLET__KIND_KEY = 3,     /* key id -> struct wallet_key */
+    WALLET__KIND_LIMITS = 4,  /* scope id -> struct wallet__limits */
+    WALLET__KIND_EPOCH = 5,   /* "epoch": only its version counts */
+    WALLET__KIND_REFUND = 6,  /* transfer id -> sum of its refunds */
+    WALLET__KIND_IDEM = 7,    /* hash of an Idempotency-Key -> struct wallet__idem */
+    WALLET__KIND_IDEM_DUE = 8 /* time and the same hash: the order of sweeping */
+};
+
+/* The last byte of an operation id derived from a request's. 0xED and 0xEE are the
+ * ledger's own. */
+enum {
+    WALLET__TAIL_HOLD = 1,
+    WALLET__TAIL_CAPTURE = 2,
+    WALLET__TAIL_VOID = 3,
+    WALLET__TAIL_LATE = 4,     /* a capture that came after the hold had ended */
+    WALLET__TAIL_LATE_VOID = 5 /* frees the Idempotency-Key of such a call */
+};
+
+enum {
+    /* How often a command is built anew when another one was faster. Each loss means
+     * that somebody else got on, so this is only reached by hundreds of admins at once.
+     */
+    WALLET__TRIES_MAX = 64,
+    WALLET__PATH_MAX = WALLET_DEPTH_MAX + 1,
+    WALLET__PAGE_ROWS = 128,  /* records or entries read in one view */
+    WALLET__VALUE_MAX = 1024, /* bytes of any record of ours */
+    WALLET__DUE_KEY_LEN = 40
+};
+
+/* House accounts. */
+extern const struct id wallet__revenue;
+extern const struct id wallet__topups;
+extern const struct id wallet__shortfall;
+extern const struct id wallet__granted; /* limits come from here .. */
+extern const struct id wallet__used;    /* .. and go there */
+
+#define WALLET__EPOCH_KEY SLICE("epoch")
+/* No record ever has this version: a hold that expects it never commits. */
+#define WALLET__EPOCH_NEVER (LEDGER_ANY - 1)
+
+/* ---- Records ---- */
+
+/* All limits of one scope (a wallet or a key) in one record. */
+struct wallet__slot {
+    bool set;
+    uint32_t generation; /* raised when a cleared limit is set again */
+    struct money amount;
+};
+
+struct wallet__limits {
+    struct wallet__slot slots[WALLET_PER__COUNT];
+};
+
+struct wallet__idem {
+    enum wallet_idem_state state; /* IN_FLIGHT or DONE */
+    unsigned status;
+    struct id boot;
+    uint8_t fingerprint[32];
+    struct id request;
+    struct id transfer;
+    struct money cost;
+    uint64_t created_us;
+};
+
+/* Encoders write to value (WALLET__VALUE_MAX bytes of room) and return what they wrote;
+ * they assert what the callers have checked. Decoders accept exactly what the encoders
+ * write and nothing else: RC_CORRUPT. */
+struct slice wallet__wallet_encode(uint8_t *value, const struct wallet *w);
+MUST_CHECK enum rc wallet__wallet_decode(struct wallet *out, struct slice key,
+                                         struct slice value);
+struct slice wallet__name_encode(uint8_t *value, struct id wallet);
+MUST_CHECK enum rc wallet__name_decode(struct id *out, struct slice value);
+struct slice wallet__key_encode(uint8_t *value, const struct wallet_key *k);
+MUST_CHECK enum rc wallet__key_decode(struct wallet_key *out, struct slice key,
+                                      struct slice value);
+struct slice wallet__limits_encode(uint8_t *value, const struct wallet__limits *l);
+MUST_CHECK enum rc wallet__limits_decode(struct wallet__limits *out,
+                                         struct slice value);
+struct slice wallet__refund_encode(uint8_t *value, struct money refunded);
+MUST_CHECK enum rc wallet__refund_decode(struct money *out, struct slice value);
+
+enum {
+    WALLET__IDEM_LEN = 101
+};
+struct slice wallet__idem_encode(uint8_t *value, const struct wallet__idem *i);
+MUST_CHECK enum rc wallet__idem_decode(struct wallet__idem *out, struct slice value);
+struct slice wallet__due_encode(uint8_t key[WALLET__DUE_KEY_LEN], uint64_t created_us,
+                                const uint8_t idem_key[32]);
+MUST_CHECK enum rc wallet__due_decode(uint64_t *created_us, struct slice *idem_key,
+                                      struct slice key);
+/* The value of records that consist of their key and version. */
+#define WALLET__MARK SLICE("\1")
+
+/* UTF-8 without control characters (C0, DEL, C1), min to max bytes. */
+bool wallet__text_ok(struct slice text, size_t min, size_t max);
+bool wallet__key_id_ok(struct slice key_id); /* ten of [0-9a-z] */
+bool wallet__models_ok(struct slice models); /* comma-separated, none empty */
+
+/* ---- Reading ---- */
+
+struct slice wallet__id_slice(const struct id *id);
+/* RC_NOT_FOUND. version may be NULL. */
+MUST_CHECK enum rc wallet__read_wallet(struct wallet *out, uint64_t *version,
+                                       struct ledger_view *v, struct id id);
+MUST_CHECK enum rc wallet__read_key(struct wallet_key *out, uint64_t *version,
+                                    struct ledger_view *v, struct slice key_id);
+/* Absent: no limit is set, version 0. */
+MUST_CHECK enum rc wallet__read_limits(struct wallet__limits *out, uint64_t *version,
+                                       struct ledger_view *v, struct id scope);
+MUST_CHECK enum rc wallet__read_epoch(uint64_t *version, struct ledger_view *v);
+/* An account that is not open yet has nothing. */
+MUST_CHECK enum rc wallet__read_account(struct ledger_account *out,
+                                        struct ledger_view *v, struct id id);
+
+/* A wallet and those above it, itself first. */
+struct wallet__path {
+    unsigned count;
+    struct wallet wallets[WALLET__PATH_MAX];
+};
+MUST_CHECK enum rc wallet__read_path(struct wallet__path *out, struct ledger_view *v,
+                                     struct id wallet);
+
+/* Copies up to WALLET__PAGE_ROWS record keys and values of a kind into a page, in a
+ * view of its own, so that no caller's code runs while a view is open. */
+struct wallet__page {
+    unsigned count;
+    bool more;    /* there are rows behind these */
+    bool damaged; /* private */
+
+    struct {
+        uint8_t key[LEDGER_KEY_MAX];
+        size_t key_len;
+        uint8_t value[WALLET__VALUE_MAX];
+        size_t value_len;
+    } rows[WALLET__PAGE_ROWS];
+};
+MUST_CHECK enum rc wallet__page_read(struct wallet__page *page, struct wallet_book *b,
+                                     uint16_t kind, struct slice from);
+struct slice wallet__page_key(const struct wallet__page *page, unsigned index);
+struct slice wallet__page_value(const struct wallet__page *page, unsigned index);
+/* Prepares for the next read: what follows the last key of this page. from has
+ * LEDGER_KEY_MAX + 1 bytes of room. */
+struct slice wallet__page_next(const struct wallet__page *page, uint8_t *from);
+
+/* ---- Keys ---- */
+
+/* RC_BAD_KEY for every text that is not a live key's, after equal work. */
+MUST_CHECK enum rc wallet__key_prove(struct wallet_key *out, struct wallet_book *b,
+                                     struct ledger_view *v, struct slice key_text);
+
+/* ---- Limits ---- */
+
+/* The scope under which a key's limits are kept. */
+struct id wallet__key_scope(const char *key_id);
+uint64_t wallet__window_start_us(enum wallet_per per, uint64_t now_us);
+uint64_t wallet__window_end_us(enum wallet_per per, uint64_t now_us); /* 0: never */
+
+enum wallet__window {
+    WALLET__WINDOW_SPEND = 0, /* credited with the limit, debited by calls */
+    WALLET__WINDOW_BACK = 1   /* what a lowered limit took back from it */
+};
+
+struct wallet__window_of { /* all that a window's account is made from */
+    struct id scope;
+    enum wallet_per per;
+    uint32_t generation;
+};
+struct id wallet__window_account(const struct wallet__window_of *of, uint64_t start_us,
+                                 enum wallet__window which);
+unsigned wallet__windowed_count(const struct wallet__limits *l);
+/* How many windowed limits bind the wallets of a path. */
+MUST_CHECK enum rc wallet__path_windowed(unsigned *out, struct ledger_view *v,
+                                         const struct wallet__path *path);
+
+/* ---- Commands ---- */
+
+/* PUT where version is known, INSERT for a record that was absent (version 0). */
+void wallet__write(struct ledger_cmd *cmd, uint16_t kind, struct slice key,
+                   struct slice value, uint64_t version);
+void wallet__delete(struct ledger_cmd *cmd, uint16_t kind, struct slice key,
+                    uint64_t version);
+/* Raises the epoch from `version` (LEDGER_ANY: from whatever it is). */
+void wallet__write_epoch(struct ledger_cmd *cmd, uint64_t version);
+/* Whether a command lost against another one that changed the same records. */
+bool wallet__lost_race(enum rc rc);
+
+/* ---- Memos: what the journal says about a movement of money (memo.c) ---- */
+
+/* Writes at most LEDGER_MEMO_MAX bytes to memo. The texts of the call are cut to fit.
+ */
+struct slice wallet__memo_call(char memo[LEDGER_MEMO_MAX],
+                               const struct wallet_caller *caller,
+                               const struct wallet_call *call);
+struct slice wallet__memo_topup(char memo[LEDGER_MEMO_MAX], struct id wallet,
+                                struct slice ref);
+struct slice wallet__memo_refund(char memo[LEDGER_MEMO_MAX], struct id wallet,
+                                 struct id original, struct id request);
+/* Fills what a row has from a memo; slices live as long as *tree, which the caller
+ * frees with json_put(). RC_BAD_INPUT: not a memo of ours. */
+MUST_CHECK enum rc wallet__memo_read(struct wallet_row *row, struct json_object **tree,
+                                     struct slice memo);
+
+/* ---- Idempotency: the writes that go with the commands of a hold ---- */
+
+void wallet__idem_begin(struct wallet_hold *h, struct ledger_cmd *cmd);
+/* transfer: what the wallet paid with. */
+void wallet__idem_end(struct wallet_hold *h, struct ledger_cmd *cmd, unsigned status,
+                      struct money cost, struct id transfer);
+/* Nothing was charged: the key is free again, unless the work may have been done. */
+void wallet__idem_give_up(struct wallet_hold *h, struct ledger_cmd *cmd, bool executed,
+                          unsigned status);
+
+/* ---- Metrics, registered once a process ---- */
+struct wallet__metrics {
+    struct metric *shortfall_nano;
+    struct metric *late_captures;
+};
+const struct wallet__metrics *wallet__metrics(void);
+
+#endif
