@@ -4,6 +4,9 @@
  * reads stderr. */
 #include "base/log.h"
 
+#include "base/clock.h"
+#include "base/utf8.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
@@ -13,9 +16,6 @@
 #include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "base/clock.h"
-#include "base/utf8.h"
 
 enum {
     LINE_SIZE = 8192,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The log: one JSON object a line on stderr, {"ts","level","msg",..}. Any thread. A line
- * never blocks the caller: when the sink is full the line is dropped and counted. Values
- * are escaped; secrets have a type of their own and print as "***". A message that repeats
- * more than 50 times a second is cut and counted. */
+/* The log: one JSON object a line on stderr, {"ts","level","msg",..}. Any thread. A
+ * line never blocks the caller: when the sink is full the line is dropped and counted.
+ * Values are escaped; secrets have a type of their own and print as "***". A message
+ * that repeats more than 50 times a second is cut and counted. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -22,6 +22,7 @@ enum log_level {
 
 struct log_field {
     const char *key;
+
     enum {
         LOG_F_STR,
         LOG_F_SLICE,
@@ -29,6 +30,7 @@ struct log_field {
         LOG_F_MONEY,
         LOG_F_SECRET
     } type;
+
     union {
         const char *str;
         struct slice slice;
@@ -38,10 +40,10 @@ struct log_field {
     } v;
 };
 
-#define LOG_STR(k, x) ((struct log_field){(k), LOG_F_STR, {.str = (x)}})
-#define LOG_SLICE(k, x) ((struct log_field){(k), LOG_F_SLICE, {.slice = (x)}})
-#define LOG_U64(k, x) ((struct log_field){(k), LOG_F_U64, {.u64 = (x)}})
-#define LOG_MONEY(k, x) ((struct log_field){(k), LOG_F_MONEY, {.money = (x)}})
+#define LOG_STR(k, x)    ((struct log_field){(k), LOG_F_STR, {.str = (x)}})
+#define LOG_SLICE(k, x)  ((struct log_field){(k), LOG_F_SLICE, {.slice = (x)}})
+#define LOG_U64(k, x)    ((struct log_field){(k), LOG_F_U64, {.u64 = (x)}})
+#define LOG_MONEY(k, x)  ((struct log_field){(k), LOG_F_MONEY, {.money = (x)}})
 #define LOG_SECRET(k, x) ((struct log_field){(k), LOG_F_SECRET, {.secret = (x)}})
 
 /* msg is a literal: the event's name in words. At most 32 fields, strings cut at 512
@@ -50,9 +52,10 @@ struct log_field {
 void log_write(enum log_level level, const char *msg, const struct log_field *fields,
                unsigned count);
 
-#define log_event(level, msg, ...)                                                       \
-    log_write((level), (msg), (const struct log_field[]){__VA_ARGS__},                   \
-              sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
+#define log_event(level, msg, ...)                                     \
+    log_write((level), (msg), (const struct log_field[]){__VA_ARGS__}, \
+              sizeof((const struct log_field[]){__VA_ARGS__}) /        \
+                  sizeof(struct log_field))
 #define log_line(level, msg) log_write((level), (msg), NULL, 0)
 
 void log_set_level(enum log_level level); /* default LOG_INFO */

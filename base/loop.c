@@ -3,15 +3,15 @@
  * no priorities and no threads; what a callback does is the callback's affair. */
 #include "base/loop.h"
 
+#include "base/clock.h"
+#include "base/log.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
-
-#include "base/clock.h"
-#include "base/log.h"
 
 enum {
     BATCH_MAX = 128,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One event loop: descriptors, timers, an inbox, and hooks. Everything of a loop belongs
- * to the thread that runs it; other threads reach it through loop_inbox() only. No
- * callback may block. */
+/* One event loop: descriptors, timers, an inbox, and hooks. Everything of a loop
+ * belongs to the thread that runs it; other threads reach it through loop_inbox() only.
+ * No callback may block. */
 #ifndef BASE_LOOP_H
 #define BASE_LOOP_H
 
@@ -17,8 +17,8 @@ struct loop;
 MUST_CHECK enum rc loop_open(struct loop **out);
 void loop_close(struct loop *l); /* NULL is fine; nothing may be armed any more */
 
-/* Runs until loop_stop(). One turn: wait (a second at most); inbox; descriptors; timers;
- * hooks. */
+/* Runs until loop_stop(). One turn: wait (a second at most); inbox; descriptors;
+ * timers; hooks. */
 void loop_run(struct loop *l);
 /* One turn that waits at most max_ms (for tests and for embedding). */
 void loop_turn(struct loop *l, unsigned max_ms);
@@ -30,7 +30,7 @@ uint64_t loop_now_ms(const struct loop *l); /* monotonic, taken once a turn */
  * until loop_unwatch(). */
 struct loop_watch {
     int fd;
-    uint32_t events; /* 0: not watched; private */
+    uint32_t events;                                      /* 0: not watched; private */
     void (*ready)(struct loop_watch *w, uint32_t events); /* EPOLL* bits */
 };
 /* events are EPOLL* bits, EPOLLET allowed. A second call changes the set. RC_BAD_INPUT:
@@ -46,8 +46,9 @@ struct loop_timer {
     size_t position; /* in the heap, plus 1; 0: not armed; private */
     void (*fire)(struct loop_timer *t);
 };
-/* Arms, or moves an armed one. Never fails: room is kept for as many timers as were ever
- * armed at once; out of memory ends the process. */
+
+/* Arms, or moves an armed one. Never fails: room is kept for as many timers as were
+ * ever armed at once; out of memory ends the process. */
 void loop_timer_set(struct loop *l, struct loop_timer *t, uint64_t at_ms);
 void loop_timer_clear(struct loop *l, struct loop_timer *t); /* not armed: fine */
 bool loop_timer_armed(const struct loop_timer *t);
@@ -62,6 +63,7 @@ struct loop_hook {
      * 0: not at all; UINT64_MAX: for ever. */
     uint64_t (*sleep_ms)(struct loop_hook *h);
 };
+
 void loop_hook_add(struct loop *l, struct loop_hook *h);
 
 #endif

@@ -4,12 +4,11 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <stdlib.h>
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 

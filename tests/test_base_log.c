@@ -3,27 +3,26 @@
  * what did not get out is counted. */
 #include "base/log.h"
 
+#include "base/clock.h"
+#include "base/secret.h"
+#include "tests/prng.h"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include <cmocka.h>
 #include <json-c/json.h>
-
-#include "base/clock.h"
-#include "base/secret.h"
-#include "tests/prng.h"
 
 enum {
     TEXT_SIZE = 65536,
@@ -185,7 +184,7 @@ static void any_bytes_make_a_line_of_json(void **state)
     char bytes[600];
 
     (void)state;
-    for (unsigned round = 0; round < 40; round++) {
+    for (size_t round = 0; round < 40; round++) {
         for (size_t i = 0; i < sizeof(bytes); i++)
             bytes[i] = (char)prng_next(&prng);
         log_event(LOG_INFO, "bytes", LOG_SLICE("v", slice_from(bytes, round * 15)));
@@ -349,7 +348,7 @@ static void a_line_that_goes_out_in_parts_stays_whole(void **state)
     memcpy(first_part, text + 4096, sizeof(first_part));
 
     log_line(LOG_INFO, "after");
-    snprintf(whole, sizeof(whole), "%s%s", first_part, written());
+    (void)snprintf(whole, sizeof(whole), "%s%s", first_part, written());
     assert_int_equal(line_count(whole), 2);
     *strchr(whole, '\n') = '\0';
     json_object_put(parsed(whole));

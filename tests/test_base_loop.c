@@ -3,23 +3,22 @@
  * unwatched or cleared is ever called. */
 #include "base/loop.h"
 
+#include "base/clock.h"
+#include "tests/prng.h"
+
 #include <fcntl.h>
 #include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include <cmocka.h>
-
-#include "base/clock.h"
-#include "tests/prng.h"
 
 enum {
     START_MS = 1000,

@@ -4,15 +4,14 @@
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -249,7 +248,7 @@ static void the_513th_is_refused(void **state)
 
     (void)state;
     while (count < 512) {
-        snprintf(names[count], sizeof(names[count]), "filler_%u", count);
+        (void)snprintf(names[count], sizeof(names[count]), "filler_%u", count);
         if (metric_counter(names[count], NULL, "Fills the table.") == NULL)
             break;
         count++;

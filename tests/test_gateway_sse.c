@@ -3,17 +3,16 @@
  * the same events however the stream is cut into pieces. */
 #include "gateway/sse.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include "tests/prng.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
-
-#include "tests/prng.h"
 
 enum {
     STORY_LIMIT = 4 * 1024 * 1024
@@ -212,6 +211,8 @@ static void all_line_ends_give_the_same_events(void **state)
     assert_story(SLICE("event: a\rdata: 1\ndata: 2\r\n\ndata: 3\r\r\n"),
                  "[ event=a data=1\n2 id=-][ event= data=3 id=-]"
                  "[ event= data=- id=- comment cut]"); /* raw: the last \n */
+    assert_story(SLICE("x\rdata: 1\r\n\r\n"), "[ event= data=1 id=-]");
+    assert_story(SLICE("x\rdata: 1\n\r\n"), "[ event= data=1 id=-]");
 }
 
 static unsigned count_after(struct slice stream)
@@ -302,7 +303,7 @@ static void an_event_over_the_limit_is_refused_for_good(void **state)
     unsigned count;
 
     (void)state;
-    for (size_t piece_len = 1; piece_len < 3 * LIMIT; piece_len++) {
+    for (size_t piece_len = 1; piece_len < (size_t)3 * LIMIT; piece_len++) {
         assert_int_equal(read_limited(LIMIT, piece_len, &count), RC_OK);
         assert_int_equal(count, 2);
         assert_int_equal(read_limited(LIMIT + 1, piece_len, &count), RC_TOO_BIG);
