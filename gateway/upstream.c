@@ -380,6 +380,8 @@ enum rc upstream_start(struct upstream_call **out, struct upstream *u,
     struct upstream_pool *p;
     struct upstream_call *c;
 
+    if (u->call_count == UPSTREAM_CALLS_MAX)
+        return RC_BUSY;
     TRY(find_pool(&p, u, kind));
     TRY(take_call(&c, u));
     reset_call(c);

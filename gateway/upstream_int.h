@@ -22,8 +22,9 @@
 #include "gateway/upstream.h"
 
 enum {
-    UPSTREAM_POOLS_MAX = 64,      /* multis of one loop */
-    UPSTREAM_POOL_CALLS = 128,    /* calls in one multi */
+    UPSTREAM_CALLS_MAX = 8192,    /* of one loop */
+    UPSTREAM_POOL_CALLS = 128,    /* of one multi */
+    UPSTREAM_POOLS_MAX = 256,     /* multis of one loop; idle ones make room */
     UPSTREAM_SPARE_CALLS = 256,   /* handles kept for later calls */
     UPSTREAM_POOL_IDLE_MS = 60000 /* an empty multi is closed, and its connections */
 };

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The admin API under /admin/v1/, as functions: the daemon serves them on its socket and
+ * its admin listener (admin_server.h), the command line calls them directly while no
+ * daemon runs. May wait for the book: never on a loop. Any thread. */
+#ifndef GATEWAY_ADMIN_H
+#define GATEWAY_ADMIN_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/rc.h"
+#include "base/slice.h"
+#include "gateway/config.h"
+#include "ledger/ledger.h"
+#include "wallet/wallet.h"
+
+struct admin {
+    struct ledger *ledger;
+    struct wallet_book *book;
+    struct config_cell *config; /* NULL: the command line without a daemon */
+    uint64_t started_us;
+};
+
+struct admin_request {
+    struct slice method; /* "GET", "POST", "PUT", "DELETE" */
+    struct slice path;   /* raw, "/admin/v1/.." */
+    struct slice query;  /* raw, without "?" */
+    struct slice body;   /* JSON, or empty */
+};
+
+struct admin_reply {
+    unsigned status;
+    const char *content_type;
+    struct buf body;
+};
+
+/* Fills reply (reply->body is initialised here; the caller frees it). Errors are
+ * problem+json with the stable code. */
+void admin_handle(struct admin_reply *reply, struct admin *a,
+                  const struct admin_request *q);
+
+/* ---- Serving it ---- */
+struct admin_server;
+/* Serves on the socket fd (peers of our uid or root only) and, if address is not NULL, on
+ * that TCP address with the bearer token (its Host must be loopback or the address itself;
+ * /metrics too is there). *port: what was bound. Own threads. */
+MUST_CHECK enum rc admin_server_open(struct admin_server **out, struct admin *a,
+                                     int socket_fd, const char *address,
+                                     const struct secret *token, uint16_t *port,
+                                     struct buf *faults);
+void admin_server_close(struct admin_server *s); /* NULL is fine */
+
+#endif

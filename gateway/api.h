@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An API that clients speak: one const object per file in gateway/apis/, found through the
+ * table that mkregistry prints. It knows its dialect: how a request is read and checked,
+ * what it may cost, how the upstream's answer becomes the client's. It does not know who
+ * pays, and never waits: request.c calls it in the order of the functions below. */
+#ifndef GATEWAY_API_H
+#define GATEWAY_API_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/rc.h"
+#include "base/slice.h"
+#include "gateway/error.h"
+#include "gateway/upstream.h"
+
+struct request;
+struct wallet_call;
+
+enum {
+    API_PRICED = 1,    /* a call costs: needs a key or a payment, is held and captured */
+    API_NEEDS_KEY = 2, /* free, but about the caller: 401 without a key */
+    API_JSON_BODY = 4  /* Content-Type must be application/json when it is given */
+};
+
+struct api_route {
+    const char *method; /* "*": any that the server lets through */
+    const char *path;   /* "/v1/models/{model*}": {x} one segment, {x*} the rest */
+};
+
+enum { API_PARAMS_MAX = 4 };
+
+struct api {
+    const char *name; /* the `kind` of its rows in the books: "chat", "data", .. */
+    enum dialect dialect;
+    unsigned flags;
+    const struct api_route *routes; /* ended by a NULL method */
+
+    /* Free APIs: answers (request_reply()) and that is all; the rest is NULL. */
+    void (*serve)(struct request *r);
+
+    /* Priced ones. plan: the body is in: checks it, fills r->quote. On failure r->fault
+     * has detail and param. May set state of its own in r->api_state. */
+    enum rc (*plan)(struct request *r);
+    /* The next attempt: fills *spec but for its callbacks. RC_NOT_FOUND: no target is
+     * left. */
+    enum rc (*build)(struct request *r, struct upstream_spec *spec);
+    /* The upstream's head. true: its body is the answer: data() gets it. false: it is a
+     * failure; request.c collects the body and asks classify(). */
+    bool (*head)(struct request *r, unsigned status, const struct http_header *headers,
+                 size_t count);
+    enum upstream_take (*data)(struct request *r, struct slice bytes);
+    /* After a failure: may another target be tried? */
+    bool (*may_retry)(struct request *r, unsigned status, struct slice body);
+    /* The upstream's answer is complete. Not RC_OK: it was garbage after all. */
+    enum rc (*complete)(struct request *r);
+    /* What was delivered costs this, however the call ended (r->outcome). */
+    enum rc (*cost)(struct request *r, struct money *cost, struct wallet_call *call);
+    /* The money is booked: give the rest of the answer and end it. */
+    void (*finish)(struct request *r);
+    /* The answer had begun and the upstream broke: say so in-band, then end it. */
+    void (*broken)(struct request *r, enum rc rc);
+    /* The upstream's error, for the client: fills r->fault from its body. */
+    void (*explain)(struct request *r, unsigned status, struct slice body);
+    /* The request ends: frees what is not in its arena. NULL: nothing is. Called only if
+     * r->api_state was set. */
+    void (*close)(struct request *r);
+};
+
+/* The API and its params for a raw path. RC_NOT_FOUND, RC_BAD_METHOD (allow filled),
+ * RC_BAD_INPUT: a path that has no canonical form (dot segments, %2f, %5c, %00, //). */
+struct api_match {
+    const struct api *api;
+    struct slice params[API_PARAMS_MAX]; /* raw pieces of the path */
+    char allow[64];
+};
+MUST_CHECK enum rc api_route(struct api_match *out, struct slice method,
+                             struct slice path);
+/* The dialect in which a path's errors are told, matched or not. */
+enum dialect api_dialect(struct slice path);
+
+#endif

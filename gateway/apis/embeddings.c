@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* POST /v1/embeddings in the OpenAI dialect: strings, arrays of strings, token arrays;
+ * float and base64 answers pass as they come. */
+#include "gateway/api.h"
+#include "gateway/model_call.h"
+
+static const char *const fields[] = {"model", "input", "encoding_format", "dimensions"};
+
+enum { FIELD_COUNT = sizeof(fields) / sizeof(fields[0]) };
+
+enum { DIMENSIONS_MAX = 1000000 };
+
+/* A token array has up to seven bytes for a token but may have two ("1,"): the bound of
+ * half the body's bytes holds for it too. */
+static enum rc check_input(struct request *r, struct model_call *m)
+{
+    const struct json_field *f = model_call_field(m, "input");
+
+    if (f->type != JSON_STRING && f->type != JSON_ARRAY)
+        return request_fault(r, RC_BAD_INPUT, "input",
+                             "'input' must be a string or an array.");
+    if (slice_equal(f->raw, SLICE("\"\"")) || slice_equal(f->raw, SLICE("[]")))
+        return request_fault(r, RC_BAD_INPUT, "input", "'input' is empty.");
+    return RC_OK;
+}
+
+static enum rc check_format(struct request *r, struct model_call *m)
+{
+    const struct json_field *f = model_call_field(m, "encoding_format");
+
+    if (f->type == JSON_ABSENT || f->type == JSON_NULL ||
+        slice_equal(f->raw, SLICE("\"float\"")) || slice_equal(f->raw, SLICE("\"base64\"")))
+        return RC_OK;
+    return request_fault(r, RC_BAD_INPUT, "encoding_format",
+                         "'encoding_format' must be \"float\" or \"base64\".");
+}
+
+static enum rc plan(struct request *r)
+{
+    struct model_call *m;
+    uint64_t dimensions;
+    bool given;
+
+    TRY(model_call_begin(&m, r, PROVIDER_EMBEDDINGS, fields, FIELD_COUNT));
+    TRY(check_input(r, m));
+    TRY(check_format(r, m));
+    TRY(model_call_u64(r, "dimensions", &dimensions, &given, 1, DIMENSIONS_MAX));
+    return model_call_quote(r);
+}
+
+static const struct api_route routes[] = {
+    {"POST", "/v1/embeddings"},
+    {NULL, NULL},
+};
+
+extern const struct api api_embeddings;
+const struct api api_embeddings = {
+    .name = "embeddings",
+    .dialect = DIALECT_OPENAI,
+    .flags = API_PRICED | API_JSON_BODY,
+    .routes = routes,
+    .plan = plan,
+    .build = model_call_build,
+    .head = model_call_head,
+    .data = model_call_data,
+    .may_retry = model_call_may_retry,
+    .complete = model_call_complete,
+    .cost = model_call_cost,
+    .finish = model_call_finish,
+    .broken = model_call_broken,
+    .explain = model_call_explain,
+    .close = model_call_close,
+};

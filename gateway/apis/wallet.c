@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The caller's own wallet: GET /v1/wallet and /v1/wallet/statement[?request_id=]. */
+#include "gateway/api.h"
+#include "gateway/request.h"
+#include "gateway/wallet_json.h"
+
+enum {
+    BODY_MAX = 4 << 20,
+    ROWS_MAX = 1000 /* of one statement page; `next` goes on */
+};
+
+static void fail(struct request *r, enum rc rc)
+{
+    r->rc = rc;
+    r->fault.rc = rc;
+    request_reply_fault(r);
+}
+
+static void serve_balance(struct request *r)
+{
+    struct wallet_balance balance;
+    struct wallet w;
+    struct json_out o;
+    struct buf b;
+    enum rc rc = wallet_caller_balance(&balance, r->worker->book, &r->caller);
+
+    if (rc == RC_OK)
+        rc = wallet_get(&w, r->worker->book, r->caller.wallet);
+    if (rc != RC_OK) {
+        fail(r, rc);
+        return;
+    }
+    buf_init(&b, BODY_MAX);
+    json_out_init(&o, &b);
+    wallet_json_balance(&o, &w, &balance);
+    request_reply(r, 200, "application/json", buf_slice(&b));
+    buf_free(&b);
+}
+
+struct page {
+    struct json_out o;
+    unsigned count;
+    uint64_t next;
+};
+
+static bool add_row(void *arg, const struct wallet_row *row)
+{
+    struct page *p = arg;
+
+    if (p->count == ROWS_MAX || buf_room(p->o.to) < 65536) {
+        p->next = row->seq;
+        return false;
+    }
+    wallet_json_row(&p->o, row);
+    p->count++;
+    return true;
+}
+
+/* The value of one query parameter, raw; SLICE_NONE when it is not there. */
+static struct slice query_value(struct slice query, const char *name)
+{
+    struct slice pair;
+
+    while (slice_next(&pair, &query, '&')) {
+        size_t at = slice_find(pair, '=');
+
+        if (slice_equal_str(slice_sub(pair, 0, at), name))
+            return slice_sub(pair, at + 1, pair.len);
+    }
+    return SLICE_NONE;
+}
+
+static enum rc read_rows(struct request *r, struct page *p)
+{
+    struct slice id = query_value(r->http->query, "request_id");
+    struct slice after = query_value(r->http->query, "after");
+    struct id request;
+    uint64_t from = 0;
+
+    if (id.len > 0) {
+        if (wallet_id_parse(&request, 'r', id) != RC_OK)
+            return request_fault(r, RC_BAD_INPUT, "request_id",
+                                 "'request_id' is not a request's id.");
+        return wallet_statement_request(r->worker->book, r->caller.wallet, request, add_row,
+                                        p);
+    }
+    if (after.len > 0 && slice_to_u64(&from, after) != RC_OK)
+        return request_fault(r, RC_BAD_INPUT, "after",
+                             "'after' is the 'next' of the page before.");
+    return wallet_statement(r->worker->book, r->caller.wallet, from, add_row, p);
+}
+
+static void serve_statement(struct request *r)
+{
+    struct page p = {.next = 0};
+    struct buf b;
+    enum rc rc;
+
+    buf_init(&b, BODY_MAX);
+    json_out_init(&p.o, &b);
+    json_out_object(&p.o);
+    json_out_key(&p.o, "items");
+    json_out_array(&p.o);
+    rc = read_rows(r, &p);
+    json_out_end_array(&p.o);
+    json_out_key(&p.o, "next");
+    if (p.next != 0)
+        json_out_str(&p.o, arena_printf(r->arena, "%llu", (unsigned long long)p.next));
+    else
+        json_out_null(&p.o);
+    json_out_end_object(&p.o);
+    if (rc == RC_OK)
+        request_reply(r, 200, "application/json", buf_slice(&b));
+    else
+        fail(r, rc);
+    buf_free(&b);
+}
+
+static void serve(struct request *r)
+{
+    if (slice_equal(r->http->path, SLICE("/v1/wallet/statement")))
+        serve_statement(r);
+    else
+        serve_balance(r);
+}
+
+static const struct api_route routes[] = {
+    {"GET", "/v1/wallet"},
+    {"GET", "/v1/wallet/statement"},
+    {NULL, NULL},
+};
+
+extern const struct api api_wallet;
+const struct api api_wallet = {
+    .name = "wallet",
+    .dialect = DIALECT_PROBLEM,
+    .flags = API_NEEDS_KEY,
+    .routes = routes,
+    .serve = serve,
+};

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Error bodies per dialect. Knows no request: only codes, words and fields. */
+#include "gateway/error.h"
+
+#include "base/json.h"
+
+#include <stdio.h>
+
+unsigned fault_status(const struct fault *f)
+{
+    return f->status != 0 ? f->status : rc_http(f->rc);
+}
+
+const char *error_content_type(enum dialect d)
+{
+    switch (d) {
+    case DIALECT_OPENAI:
+        return "application/json";
+    case DIALECT_PROBLEM:
+        return "application/problem+json";
+    }
+    return "application/json";
+}
+
+/* The words for codes that carry no detail of their own: what it is, and what to do. */
+static const char *const sentences[RC__COUNT] = {
+    [RC_BAD_INPUT] = "The request is not valid.",
+    [RC_BAD_JSON] = "The body is not valid JSON.",
+    [RC_TOO_BIG] = "The request is larger than this server accepts.",
+    [RC_HEADERS_TOO_BIG] = "The request's headers are larger than this server accepts.",
+    [RC_URL_TOO_LONG] = "The request's target is longer than this server accepts.",
+    [RC_UNSUPPORTED_MEDIA] =
+        "The body must be application/json without Content-Encoding.",
+    [RC_EXPECTATION] = "The only expectation this server knows is 100-continue.",
+    [RC_NOT_FOUND] = "There is nothing at this path.",
+    [RC_BAD_METHOD] = "This path does not take this method.",
+    [RC_BAD_VERSION] = "This server speaks HTTP/1.1.",
+    [RC_CLIENT_TIMEOUT] = "The request did not arrive in time.",
+    [RC_BAD_KEY] = "The API key is not valid: unknown, revoked or expired.",
+    [RC_FORBIDDEN] = "This is not allowed.",
+    [RC_FROZEN] = "The wallet is frozen; its operator can unfreeze it.",
+    [RC_MODEL_DENIED] = "This key may not use this model.",
+    [RC_MODEL_UNKNOWN] = "There is no such model; GET /v1/models lists them.",
+    [RC_UNPRICED] = "This has no price yet, so it can not be called.",
+    [RC_RATE] = "Too many requests; wait before the next.",
+    [RC_PAYMENT_REQUIRED] =
+        "This call costs: send an API key of a funded wallet as a Bearer token.",
+    [RC_NO_FUNDS] =
+        "The wallet does not cover the worst case of this call; top it up, or lower the "
+        "output bound.",
+    [RC_LIMIT] = "A spending limit does not cover the worst case of this call.",
+    [RC_OVERFLOW] = "The amounts of this call are beyond what can be booked.",
+    [RC_IDEM_IN_FLIGHT] = "A call with this Idempotency-Key is still running.",
+    [RC_IDEM_MISMATCH] = "This Idempotency-Key was used for another request.",
+    [RC_IDEM_GONE] =
+        "A call with this Idempotency-Key has ended; its answer is no longer kept.",
+    [RC_UPSTREAM] = "The upstream failed.",
+    [RC_UPSTREAM_BLOCKED] = "The upstream's address is not one that may be called.",
+    [RC_UPSTREAM_TIMEOUT] = "The upstream did not answer in time.",
+    [RC_UPSTREAM_RATE] = "The upstream is rate limited.",
+    [RC_UPSTREAM_REFUSED] = "The upstream refused the request.",
+    [RC_NOMEM] = "The server is short of memory; try again.",
+    [RC_BUSY] = "The server is overloaded; try again.",
+    [RC_FULL] = "The server's storage is full; no new call is taken.",
+    [RC_DRAINING] = "The server is shutting down; try again.",
+    [RC_IO] = "The server's storage failed; nothing was charged.",
+};
+
+const char *error_sentence(enum rc rc)
+{
+    const char *s = rc < RC__COUNT ? sentences[rc] : NULL;
+
+    return s != NULL ? s : "The server made a mistake.";
+}
+
+/* The broad class that SDKs of the OpenAI dialect read as `type`. */
+static const char *openai_type(unsigned status)
+{
+    switch (status) {
+    case 401:
+        return "authentication_error";
+    case 402:
+        return "insufficient_quota";
+    case 403:
+        return "permission_error";
+    case 404:
+        return "not_found_error";
+    case 429:
+        return "rate_limit_error";
+    default:
+        return status >= 500 ? "api_error" : "invalid_request_error";
+    }
+}
+
+static void print_members(struct buf *out, struct slice members)
+{
+    if (members.len == 0)
+        return;
+    buf_append_char(out, ',');
+    buf_append(out, members);
+}
+
+static void print_openai(struct buf *out, const struct fault *f, const char *request_id)
+{
+    struct json_out o;
+
+    json_out_init(&o, out);
+    buf_append_str(out, "{\"error\":");
+    json_out_object(&o);
+    json_out_kstr(&o, "message", f->detail ? f->detail : error_sentence(f->rc));
+    json_out_kstr(&o, "type", f->type ? f->type : openai_type(fault_status(f)));
+    json_out_kstr(&o, "param", f->param);
+    json_out_kstr(&o, "code", f->code ? f->code : rc_reason(f->rc));
+    if (request_id[0] != '\0')
+        json_out_kstr(&o, "request_id", request_id);
+    print_members(out, f->extra);
+    json_out_end_object(&o);
+    print_members(out, f->beside);
+    buf_append_char(out, '}');
+}
+
+/* RFC 9457. `type` is a URN until a payment protocol names a better one. */
+static void print_problem(struct buf *out, const struct fault *f, const char *request_id)
+{
+    const char *code = f->code ? f->code : rc_reason(f->rc);
+    struct json_out o;
+    char type[96];
+
+    json_out_init(&o, out);
+    json_out_object(&o);
+    (void)snprintf(type, sizeof(type), "urn:octroi:problem:%s", rc_reason(f->rc));
+    json_out_kstr(&o, "type", type);
+    json_out_kstr(&o, "title", error_sentence(f->rc));
+    json_out_ku64(&o, "status", fault_status(f));
+    json_out_kstr(&o, "detail", f->detail ? f->detail : error_sentence(f->rc));
+    json_out_kstr(&o, "code", code);
+    if (f->param != NULL)
+        json_out_kstr(&o, "param", f->param);
+    if (request_id[0] != '\0')
+        json_out_kstr(&o, "request_id", request_id);
+    print_members(out, f->extra);
+    print_members(out, f->beside);
+    json_out_end_object(&o);
+}
+
+void error_print(struct buf *out, enum dialect d, const struct fault *f,
+                 const char *request_id)
+{
+    switch (d) {
+    case DIALECT_OPENAI:
+        print_openai(out, f, request_id);
+        return;
+    case DIALECT_PROBLEM:
+        print_problem(out, f, request_id);
+        return;
+    }
+}
+
+void error_print_event(struct buf *out, enum dialect d, const struct fault *f)
+{
+    error_print(out, d, f, "");
+}

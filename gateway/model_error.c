@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An upstream's failure in the client's words: what is the client's fault passes with the
+ * vendor's message, everything else becomes ours. No message passes that could hold a
+ * secret of ours. */
+#include "gateway/model_call.h"
+
+#include "base/json.h"
+
+enum { MESSAGE_MAX = 2000 };
+
+/* Whether text holds one of the provider's keys, or its beginning (vendors cut them). */
+static bool holds_secret(const struct config_provider *p, struct slice text)
+{
+    for (size_t i = 0; i < p->key_count; i++) {
+        struct slice key = secret_open(p->api_keys[i]);
+        struct slice head = slice_sub(key, 0, 12);
+
+        if (head.len >= 6 && slice_search(text, head) < text.len)
+            return true;
+    }
+    return false;
+}
+
+/* A string member of the upstream's error, copied; NULL: absent, odd, or not for others. */
+static const char *member(struct request *r, struct slice error, const char *name)
+{
+    const struct model_call *m = r->api_state;
+    struct slice raw, text;
+
+    if (json_raw_member(&raw, error, name) != JSON_STRING ||
+        json_raw_string(&text, raw, r->arena) != RC_OK || text.len == 0)
+        return NULL;
+    if (holds_secret(m->target->provider, text))
+        return NULL;
+    return arena_copy(r->arena, text.bytes, text.len > MESSAGE_MAX ? MESSAGE_MAX : text.len);
+}
+
+/* {"error":{..}} as OpenAI has it; {"error":"text"}, {"message":..}, {"detail":..} as its
+ * relatives do. */
+static void read_error(struct request *r, struct slice body)
+{
+    struct json_limits limits = {0};
+    struct json_field f[] = {{.name = "error"}, {.name = "message"}};
+    struct slice error = body;
+
+    if (json_guard(body, &limits, f, 2, NULL, r->arena) != RC_OK)
+        return;
+    if (f[0].type == JSON_OBJECT)
+        error = f[0].raw;
+    r->fault.detail = member(r, error, f[0].type == JSON_STRING ? "error" : "message");
+    r->fault.param = member(r, error, "param");
+    r->fault.code = member(r, error, "code");
+    r->fault.type = member(r, error, "type");
+}
+
+/* What the vendor's status means to the caller. */
+static enum rc map_status(unsigned status)
+{
+    switch (status) {
+    case 400:
+    case 413:
+    case 422:
+        return RC_UPSTREAM_REFUSED;
+    case 408:
+    case 504:
+        return RC_UPSTREAM_TIMEOUT;
+    case 429:
+        return RC_UPSTREAM_RATE;
+    default:
+        return RC_UPSTREAM;
+    }
+}
+
+void model_call_explain(struct request *r, unsigned status, struct slice body)
+{
+    enum rc rc = map_status(status);
+
+    r->fault = (struct fault){.rc = rc};
+    switch (rc) {
+    case RC_UPSTREAM_REFUSED:
+        r->fault.status = status;
+        read_error(r, body);
+        if (r->fault.code == NULL)
+            r->fault.code = rc_reason(RC_BAD_INPUT);
+        return;
+    case RC_UPSTREAM_RATE:
+        r->fault.code = rc_reason(RC_RATE);
+        return;
+    default:
+        break;
+    }
+    if (status == 401 || status == 402 || status == 403)
+        r->fault.detail = "The upstream refused the gateway's own credentials.";
+    else if (status < 300)
+        r->fault.detail = "The upstream's answer is not what was asked for.";
+    else if (rc == RC_UPSTREAM)
+        r->fault.detail = arena_printf(
+            r->arena, "The upstream failed with status %u; nothing was charged.", status);
+}

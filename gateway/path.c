@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Raw request paths: checks, templates, decoding. */
+#include "gateway/path.h"
+
+#include <string.h>
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+/* The byte at *at, decoded; *at moves behind it. -1: a malformed escape. */
+static int decoded_byte(bool *escaped, struct slice s, size_t *at)
+{
+    char c = s.bytes[(*at)++];
+    int high, low;
+
+    *escaped = c == '%';
+    if (!*escaped)
+        return (unsigned char)c;
+    if (s.len - *at < 2)
+        return -1;
+    high = hex_digit(s.bytes[*at]);
+    low = hex_digit(s.bytes[*at + 1]);
+    *at += 2;
+    return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+/* "." and "..", with any of the dots escaped. */
+static bool dot_segment(struct slice segment)
+{
+    unsigned dots = 0;
+    size_t at = 0;
+    bool escaped;
+
+    while (at < segment.len) {
+        if (decoded_byte(&escaped, segment, &at) != '.')
+            return false;
+        dots++;
+    }
+    return dots == 1 || dots == 2;
+}
+
+static enum rc check_segment(struct slice segment, bool strict)
+{
+    size_t at = 0;
+
+    while (at < segment.len) {
+        bool escaped;
+        int c = decoded_byte(&escaped, segment, &at);
+
+        if (c < 0x20 || c == 0x7f)
+            return RC_BAD_INPUT;
+        if (strict && (c == '\\' || (escaped && c == '/')))
+            return RC_BAD_INPUT;
+    }
+    return dot_segment(segment) ? RC_BAD_INPUT : RC_OK;
+}
+
+enum rc path_check(struct slice path, bool strict)
+{
+    struct slice rest, segment;
+
+    if (path.len == 0 || path.bytes[0] != '/')
+        return RC_BAD_INPUT;
+    rest = slice_sub(path, 1, path.len);
+    while (slice_next(&segment, &rest, '/')) {
+        if (segment.len == 0)
+            return RC_BAD_INPUT; /* "//" */
+        TRY(check_segment(segment, strict));
+    }
+    return RC_OK;
+}
+
+static struct slice next_segment(struct slice *rest)
+{
+    size_t end = slice_find(*rest, '/');
+    struct slice segment = slice_sub(*rest, 0, end);
+
+    *rest = slice_sub(*rest, end + 1, rest->len);
+    return segment;
+}
+
+bool path_match(struct slice params[], size_t count, const char *pattern, struct slice path)
+{
+    struct slice want = slice_sub(slice_str(pattern), 1, SIZE_MAX);
+    struct slice have = slice_sub(path, 1, path.len);
+    bool have_more = path.len > 0; /* a segment, maybe empty, still waits */
+    size_t used = 0;
+
+    while (want.len > 0) {
+        struct slice piece = next_segment(&want);
+        bool param = piece.len >= 2 && piece.bytes[0] == '{';
+        bool rest = param && piece.bytes[piece.len - 2] == '*';
+        struct slice segment;
+
+        if (!rest && !have_more)
+            return false;
+        if (rest) {
+            if (used < count)
+                params[used] = have;
+            return true;
+        }
+        have_more = slice_find(have, '/') < have.len;
+        segment = next_segment(&have);
+        if (param ? segment.len == 0 : !slice_equal(piece, segment))
+            return false;
+        if (param && used < count)
+            params[used++] = segment;
+    }
+    return !have_more && have.len == 0;
+}
+
+enum rc path_decode(struct slice *out, struct slice raw, struct arena *a)
+{
+    char *text = arena_alloc(a, raw.len + 1);
+    size_t len = 0;
+    size_t at = 0;
+
+    if (text == NULL)
+        return RC_NOMEM;
+    while (at < raw.len) {
+        bool escaped;
+        int c = decoded_byte(&escaped, raw, &at);
+
+        if (c < 0)
+            return RC_BAD_INPUT;
+        text[len++] = (char)c;
+    }
+    *out = slice_from(text, len);
+    return RC_OK;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* OpenAI's own API (base https://api.openai.com/v1): chat completions and embeddings. */
+#include "gateway/providers/openai_wire.h"
+
+static enum rc build(struct provider_wire *out, const struct config_provider *p,
+                     const struct secret *api_key, enum provider_op op,
+                     const struct http_request *client, struct arena *a)
+{
+    static const char *const pass[] = {"openai-beta", "traceparent", NULL};
+
+    TRY(openai_wire_url(out, p, op, a));
+    openai_wire_headers(out, api_key, a);
+    openai_wire_pass(out, client, pass);
+    return arena_spent(a) ? RC_NOMEM : RC_OK;
+}
+
+extern const struct provider provider_openai;
+const struct provider provider_openai = {
+    .kind = "openai",
+    .default_url = "https://api.openai.com/v1",
+    .output_bound_field = "max_completion_tokens",
+    .build = build,
+    .usage = openai_wire_usage,
+    .classify = openai_wire_classify,
+};

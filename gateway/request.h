@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of a request, from its head to its end: named states, legal moves as a table,
+ * one function that runs them. Everything that waits is a state; callbacks note what
+ * happened and call request_run(). A request belongs to one loop. It outlives its socket
+ * while the book works for it, and never its loop. */
+#ifndef GATEWAY_REQUEST_H
+#define GATEWAY_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/inbox.h"
+#include "base/loop.h"
+#include "gateway/answers.h"
+#include "gateway/api.h"
+#include "gateway/config.h"
+#include "gateway/error.h"
+#include "gateway/limiter.h"
+#include "gateway/payment.h"
+#include "gateway/server.h"
+#include "gateway/upstream.h"
+#include "wallet/wallet.h"
+
+/* What the requests of one loop share, and what all loops share behind pointers. */
+struct worker {
+    struct loop *loop;
+    struct server *server;
+    struct upstream *upstream;
+    struct ledger *ledger;
+    struct wallet_book *book;
+    struct config_cell *config;
+    struct limiter *limiter;
+    struct answers *answers;
+    bool draining;
+    uint64_t live; /* requests that have not ended */
+    uint64_t turn; /* a counter that spreads weights and keys */
+    struct request *pool;
+};
+
+enum request_state {
+    REQUEST_READ,   /* head in, body coming */
+    REQUEST_PLAN,   /* body in: what is asked, what may it cost */
+    REQUEST_HOLD,   /* securing the worst case */
+    REQUEST_SEND,   /* an upstream works; the client has seen nothing */
+    REQUEST_ANSWER, /* the answer flows: no second upstream from here */
+    REQUEST_SETTLE, /* taking what it cost, giving back the rest */
+    REQUEST_DRAIN,  /* the end of the answer waits for a slow reader */
+    REQUEST_DONE,
+    REQUEST__COUNT
+};
+
+enum request_outcome {
+    OUTCOME_OPEN,
+    OUTCOME_OK,     /* the upstream's answer came whole */
+    OUTCOME_FAILED, /* refused, or every target failed: the client saw no byte */
+    OUTCOME_BROKEN, /* the upstream broke after the first byte */
+    OUTCOME_GONE    /* the client left */
+};
+
+struct quote {
+    struct money worst;   /* what is held */
+    uint64_t tokens;      /* worst case, for the rate limit */
+    struct slice subject; /* model or api, as the client named it */
+};
+
+struct request {
+    struct worker *worker;
+    struct exchange *exchange;
+    const struct http_request *http;
+    const struct config *config;
+    struct arena *arena; /* the exchange's */
+    struct api_match match;
+    const struct payment *payment; /* NULL: the caller is not known */
+    struct id id;
+    char id_text[WALLET_ID_TEXT_SIZE];
+
+    enum request_state state;
+    bool running; /* request_run() is on the stack */
+    bool gone;    /* no byte reaches the client any more */
+    enum request_outcome outcome;
+    enum rc rc; /* why it failed */
+    struct fault fault;
+    uint64_t started_ms;
+    uint64_t deadline_ms;
+
+    /* The caller and the money. */
+    bool identified;
+    struct wallet_caller caller;
+    struct quote quote;
+    struct wallet_hold hold;
+    struct inbox_message message; /* the book's answer, back to this loop */
+    bool money_busy;              /* hold.* is lent to the book */
+    bool money_asked;             /* in the present state */
+    bool held;
+    unsigned stale_count;
+    struct money cost;
+    struct wallet_call call;
+    bool limited; /* counts in the limiter's concurrency */
+
+    /* Idempotency. */
+    struct wallet_idem idem;
+    struct answer_slot *slot; /* where the answer is kept for a repeat; NULL: nowhere */
+
+    /* The attempt. */
+    struct upstream_call *upcall;
+    struct upstream_spec spec;
+    unsigned attempts;
+    bool contacted; /* some upstream may have done the work */
+    bool up_accepted; /* api->head() said: this is the answer */
+    bool up_complete; /* the api has seen the end of the answer, whatever follows */
+    bool up_ended;
+    bool up_paused;
+    enum upstream_fail up_fail;
+    unsigned up_status;
+    unsigned retry_after_s;
+    struct buf up_error; /* the body of a failure, cut at 64 KiB */
+
+    unsigned status; /* of the answer given; 0: none yet */
+    uint64_t out_bytes;
+    struct buf backlog; /* written, but without room in the exchange yet */
+    bool end_asked;
+    bool end_complete;
+    struct loop_timer timer; /* the api's own, through request_tick() */
+    void (*tick)(struct request *r);
+    void *api_state;
+    struct request *next; /* in the worker's pool */
+};
+
+/* The callbacks for server_open(); arg is the worker. */
+struct server_user request_server_user(struct worker *w);
+void request_pool_free(struct worker *w);
+
+/* Runs the state machine until it waits. Safe to call at any time. */
+void request_run(struct request *r);
+
+/* ---- For apis ---- */
+
+/* Answers whole, adding x-request-id; `content_type` is a literal. Slot: kept for a repeat
+ * of the Idempotency-Key. */
+void request_reply(struct request *r, unsigned status, const char *content_type,
+                   struct slice body);
+/* To a HEAD: the same without a body, telling the length it would have (UINT64_MAX:
+ * unknown). */
+void request_reply_head(struct request *r, unsigned status, const char *content_type,
+                        uint64_t content_length);
+/* The same for r->rc and r->fault. */
+void request_reply_fault(struct request *r);
+/* Adds x-octroi-cost and x-octroi-balance, after the money is booked. */
+void request_money_headers(struct request *r);
+/* The first byte goes out: from here on there is no other target. The api has set its own
+ * headers; content_length as in exchange_stream(). */
+void request_stream_begin(struct request *r, unsigned status, uint64_t content_length);
+/* Copies. Takes any length: what has no room waits in r->backlog (one upstream event may
+ * be larger than the exchange's whole buffer). */
+void request_write(struct request *r, struct slice bytes);
+/* Whether there is room for another upstream piece. */
+bool request_room(struct request *r);
+void request_end(struct request *r, bool complete);
+/* r->fault in one line: the code, the words, the field. Returns rc. */
+enum rc request_fault(struct request *r, enum rc rc, const char *param,
+                      const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Has tick(r) called in ms from now (once). */
+void request_tick_in(struct request *r, unsigned ms, void (*tick)(struct request *r));
+
+/* ---- For payments: the book works on r->hold; done() brings it back here. ---- */
+void request_money_done(struct wallet_hold *h);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How answers leave: whole or streamed, with the headers that every answer carries. What
+ * they say is the api's. */
+#include "base/log.h"
+#include "gateway/request_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { FAULT_BODY_MAX = 65536 };
+
+static void header(struct request *r, const char *name, const char *value)
+{
+    if (exchange_header(r->exchange, name, slice_str(value)) != RC_OK)
+        log_event(LOG_ERROR, "answer header refused", LOG_STR("name", name));
+}
+
+static void keep_head(struct request *r, unsigned status, const char *content_type)
+{
+    struct answer_slot *s = r->slot;
+
+    if (s == NULL)
+        return;
+    s->status = status;
+    (void)snprintf(s->content_type, sizeof(s->content_type), "%s", content_type);
+    money_print(s->cost, r->hold.captured);
+    (void)snprintf(s->request_id, sizeof(s->request_id), "%s", r->id_text);
+}
+
+void request_reply(struct request *r, unsigned status, const char *content_type,
+                   struct slice body)
+{
+    r->status = status;
+    header(r, "x-request-id", r->id_text);
+    if (content_type[0] != '\0')
+        header(r, "Content-Type", content_type);
+    keep_head(r, status, content_type);
+    if (r->slot != NULL)
+        buf_append(&r->slot->body, body);
+    r->out_bytes += body.len;
+    exchange_reply(r->exchange, status, body);
+}
+
+void request_reply_head(struct request *r, unsigned status, const char *content_type,
+                        uint64_t content_length)
+{
+    r->status = status;
+    header(r, "x-request-id", r->id_text);
+    if (content_type[0] != '\0')
+        header(r, "Content-Type", content_type);
+    keep_head(r, status, content_type);
+    exchange_stream(r->exchange, status, content_length);
+    exchange_end(r->exchange, true);
+}
+
+/* Clients that retry by themselves must not repeat what can not get better. */
+static bool retry_is_useless(unsigned status)
+{
+    return status == 402 || status == 403 || status == 409 || status == 422;
+}
+
+static unsigned default_retry_after(unsigned status)
+{
+    return status == 503 || status == 429 ? 1 : 0;
+}
+
+void request_reply_fault(struct request *r)
+{
+    enum dialect d = r->match.api ? r->match.api->dialect : api_dialect(r->http->path);
+    unsigned status = fault_status(&r->fault);
+    unsigned wait_s = r->fault.retry_after_s;
+    struct buf body, offers;
+
+    buf_init(&body, FAULT_BODY_MAX);
+    buf_init(&offers, FAULT_BODY_MAX);
+    if (r->fault.rc == RC_PAYMENT_REQUIRED) {
+        payment_offers(&offers, r);
+        r->fault.beside = buf_slice(&offers);
+    }
+    if (wait_s == 0)
+        wait_s = default_retry_after(status);
+    if (wait_s != 0)
+        header(r, "Retry-After", arena_printf(r->arena, "%u", wait_s));
+    if (retry_is_useless(status))
+        header(r, "x-should-retry", "false");
+    if (status == 401)
+        header(r, "WWW-Authenticate", "Bearer");
+    error_print(&body, d, &r->fault, r->id_text);
+    answer_slot_free(r->slot); /* what did not happen is not repeated */
+    r->slot = NULL;
+    request_reply(r, status, error_content_type(d), buf_slice(&body));
+    r->fault.beside = SLICE_NONE;
+    buf_free(&offers);
+    buf_free(&body);
+}
+
+void request_money_headers(struct request *r)
+{
+    char text[MONEY_TEXT_SIZE];
+
+    money_print(text, r->hold.captured);
+    header(r, "x-octroi-cost", text);
+    money_print(text, r->hold.balance);
+    header(r, "x-octroi-balance", text);
+}
+
+void request_stream_begin(struct request *r, unsigned status, uint64_t content_length)
+{
+    char text[MONEY_TEXT_SIZE];
+
+    money_print(text, r->hold.amount);
+    header(r, "x-request-id", r->id_text);
+    header(r, "x-octroi-hold", text);
+    r->status = status;
+    request__enter_answer(r);
+    exchange_stream(r->exchange, status, content_length);
+}
+
+bool request__flush(struct request *r)
+{
+    size_t room;
+
+    while (!r->gone && buf_len(&r->backlog) > 0 &&
+           (room = exchange_room(r->exchange)) > 0) {
+        struct slice piece = slice_sub(buf_slice(&r->backlog), 0, room);
+
+        exchange_write(r->exchange, piece);
+        buf_consume(&r->backlog, piece.len);
+    }
+    return r->gone || buf_len(&r->backlog) == 0;
+}
+
+void request_write(struct request *r, struct slice bytes)
+{
+    size_t room;
+
+    if (bytes.len == 0 || r->gone)
+        return;
+    if (r->slot != NULL)
+        buf_append(&r->slot->body, bytes);
+    r->out_bytes += bytes.len;
+    room = request__flush(r) ? exchange_room(r->exchange) : 0;
+    if (room > bytes.len)
+        room = bytes.len;
+    if (room > 0)
+        exchange_write(r->exchange, slice_sub(bytes, 0, room));
+    buf_append(&r->backlog, slice_sub(bytes, room, bytes.len));
+}
+
+/* An upstream piece is 16 KiB at most. */
+bool request_room(struct request *r)
+{
+    return request__flush(r) && exchange_room(r->exchange) >= 16384;
+}
+
+void request_end(struct request *r, bool complete)
+{
+    r->end_asked = true;
+    r->end_complete = complete;
+}
+
+enum rc request_fault(struct request *r, enum rc rc, const char *param, const char *format,
+                      ...)
+{
+    char text[512];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    r->fault.rc = rc;
+    r->fault.param = param;
+    r->fault.detail = arena_copy(r->arena, text, strlen(text));
+    return rc;
+}
+
+static void timer_fired(struct loop_timer *t)
+{
+    struct request *r =
+        (struct request *)(void *)((char *)t - offsetof(struct request, timer));
+
+    r->tick(r);
+}
+
+void request_tick_in(struct request *r, unsigned ms, void (*tick)(struct request *r))
+{
+    r->tick = tick;
+    r->timer.fire = timer_fired;
+    loop_timer_set(r->worker->loop, &r->timer, loop_now_ms(r->worker->loop) + ms);
+}

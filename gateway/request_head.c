@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The beginning and the end of a request: makes one for an exchange, finds its api and its
+ * payer before the body is read, looks at its Idempotency-Key, and frees it with its log
+ * line. The states between are request.c's. */
+#include "base/clock.h"
+#include "base/codec.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "gateway/metrics.h"
+#include "gateway/request_int.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One upstream event (1 MiB) and what an api adds to it. */
+enum { BACKLOG_MAX = 2 * 1048576 };
+
+/* ---- Making and freeing ---- */
+
+static struct request *request_new(struct worker *w, struct exchange *x)
+{
+    struct request *r = w->pool;
+
+    if (r != NULL)
+        w->pool = r->next;
+    else
+        r = malloc(sizeof(*r));
+    if (r == NULL)
+        return NULL;
+    memset(r, 0, sizeof(*r));
+    r->worker = w;
+    r->exchange = x;
+    r->http = exchange_request(x);
+    r->arena = exchange_arena(x);
+    r->config = config_cell_get(w->config);
+    r->started_ms = loop_now_ms(w->loop);
+    r->deadline_ms = r->started_ms + r->config->limits.call_timeout_ms;
+    r->id = id_new(clock_wall_us());
+    wallet_id_print(r->id_text, 'r', r->id);
+    buf_init(&r->backlog, BACKLOG_MAX);
+    exchange_set_user(x, r);
+    w->live++;
+    metric_add(metrics.requests_live, 1);
+    return r;
+}
+
+static void log_request(const struct request *r)
+{
+    const struct api *api = r->match.api;
+
+    log_event(LOG_INFO, "request", LOG_STR("request_id", r->id_text),
+              LOG_STR("api", api ? api->name : "none"),
+              LOG_SLICE("method", r->http->method), LOG_SLICE("path", r->http->path),
+              LOG_STR("wallet", r->identified ? r->caller.wallet_name : ""),
+              LOG_STR("key", r->caller.key_id), LOG_SLICE("subject", r->quote.subject),
+              LOG_U64("status", r->gone ? 499 : r->status),
+              LOG_STR("code", rc_reason(r->rc)), LOG_MONEY("cost", r->hold.captured),
+              LOG_U64("attempts", r->attempts),
+              LOG_U64("ms", loop_now_ms(r->worker->loop) - r->started_ms));
+}
+
+void request__free(struct request *r)
+{
+    struct worker *w = r->worker;
+
+    assert(!r->money_busy && r->upcall == NULL);
+    loop_timer_clear(w->loop, &r->timer);
+    log_request(r);
+    metrics_request(r->match.api ? r->match.api->name : "none",
+                    r->gone ? 499 : r->status, loop_now_ms(w->loop) - r->started_ms);
+    if (r->limited)
+        limiter_leave(w->limiter, slice_str(r->caller.key_id));
+    if (r->slot != NULL && r->outcome == OUTCOME_OK && !buf_spent(&r->slot->body))
+        answers_keep(w->answers, r->idem.key, r->slot);
+    else
+        answer_slot_free(r->slot);
+    if (r->api_state != NULL && r->match.api->close != NULL)
+        r->match.api->close(r);
+    buf_free(&r->up_error);
+    buf_free(&r->backlog);
+    config_unref(r->config);
+    exchange_set_user(r->exchange, NULL);
+    exchange_finish(r->exchange);
+    w->live--;
+    metric_sub(metrics.requests_live, 1);
+    r->next = w->pool;
+    w->pool = r;
+}
+
+void request_pool_free(struct worker *w)
+{
+    while (w->pool != NULL) {
+        struct request *r = w->pool;
+
+        w->pool = r->next;
+        free(r);
+    }
+}
+
+void request__count_failure(const struct request *r)
+{
+    (void)r;
+    metric_add(metrics.upstream_failures, 1);
+}
+
+/* ---- The head ---- */
+
+/* A key in the URL would end up in logs and histories: it is refused, not used. */
+static bool key_in_query(const struct http_request *http)
+{
+    return http->has_query &&
+           slice_search(http->query, SLICE("sk-oct-")) < http->query.len;
+}
+
+static bool json_media(struct slice type)
+{
+    struct slice media = slice_trim(slice_sub(type, 0, slice_find(type, ';')));
+
+    return media.len == 0 || slice_equal_nocase(media, SLICE("application/json"));
+}
+
+static enum rc identify(struct request *r)
+{
+    const struct api *api = r->match.api;
+
+    if (key_in_query(r->http))
+        return request_fault(r, RC_BAD_KEY, NULL,
+                             "API keys are taken from headers only, never from the URL.");
+    r->payment = payment_for(r->http);
+    if (r->payment != NULL)
+        return r->payment->identify(r);
+    if (api->flags & API_PRICED)
+        return RC_PAYMENT_REQUIRED;
+    if (api->flags & API_NEEDS_KEY)
+        return request_fault(r, RC_BAD_KEY, NULL,
+                             "This path is about the caller: send an API key as a Bearer "
+                             "token.");
+    return RC_OK;
+}
+
+static enum rc admit(struct request *r)
+{
+    const struct config_limits *limits = &r->config->limits;
+    struct api_match *match = &r->match;
+    enum rc rc;
+
+    if (r->worker->draining)
+        return RC_DRAINING;
+    rc = api_route(match, r->http->method, r->http->path);
+    if (rc == RC_BAD_METHOD)
+        (void)exchange_header(r->exchange, "Allow", slice_str(match->allow));
+    TRY(rc);
+    TRY(identify(r));
+    if ((match->api->flags & API_JSON_BODY) && r->http->has_body &&
+        !json_media(http_header(r->http, "content-type", NULL)))
+        return RC_UNSUPPORTED_MEDIA;
+    if (!r->identified || !(match->api->flags & API_PRICED))
+        return RC_OK;
+    TRY(limiter_enter(r->worker->limiter, slice_str(r->caller.key_id),
+                      limits->requests_per_minute, limits->concurrent,
+                      &r->fault.retry_after_s));
+    r->limited = true;
+    return RC_OK;
+}
+
+static void on_head(void *arg, struct exchange *x)
+{
+    struct request *r = request_new(arg, x);
+    enum rc rc;
+
+    if (r == NULL) { /* nothing can be said without memory: the server closes */
+        exchange_reply(x, 503, SLICE_NONE);
+        exchange_finish(x);
+        return;
+    }
+    rc = admit(r);
+    if (rc == RC_OK) {
+        exchange_accept(x, r->config->limits.max_body_bytes, 0);
+        return;
+    }
+    r->rc = rc;
+    r->fault.rc = rc;
+    r->outcome = OUTCOME_FAILED;
+    request_reply_fault(r);
+    r->state = REQUEST_DONE;
+    request__free(r);
+}
+
+static void on_body(void *arg, struct exchange *x)
+{
+    (void)arg;
+    request__body_in(exchange_user(x));
+}
+
+static void on_writable(void *arg, struct exchange *x)
+{
+    struct request *r = exchange_user(x);
+
+    (void)arg;
+    if (r != NULL)
+        request_run(r);
+}
+
+static void on_failed(void *arg, struct exchange *x, enum rc rc)
+{
+    struct request *r = exchange_user(x);
+
+    (void)arg;
+    if (r != NULL)
+        request__failed(r, rc);
+}
+
+/* The server refuses by itself what is not even a request. */
+static void on_refuse(void *arg, struct slice path, enum rc rc, const char *detail,
+                      struct buf *body, const char **content_type)
+{
+    enum dialect d = api_dialect(path);
+    struct fault f = {.rc = rc, .detail = detail};
+
+    (void)arg;
+    error_print(body, d, &f, "");
+    *content_type = error_content_type(d);
+}
+
+struct server_user request_server_user(struct worker *w)
+{
+    return (struct server_user){
+        .arg = w,
+        .head = on_head,
+        .body = on_body,
+        .writable = on_writable,
+        .failed = on_failed,
+        .refuse = on_refuse,
+    };
+}
+
+/* ---- Idempotency ---- */
+
+enum { IDEMPOTENCY_KEY_MAX = 255 };
+
+static enum rc fingerprint(uint8_t out[SHA256_LEN], const struct request *r)
+{
+    struct sha256_state s;
+    const struct slice pieces[] = {r->http->method, r->http->path, r->http->query,
+                                   exchange_body(r->exchange)};
+
+    TRY(sha256_start(&s));
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+        uint64_t len = pieces[i].len;
+
+        sha256_add(&s, slice_from((const char *)&len, sizeof(len)));
+        sha256_add(&s, pieces[i]);
+    }
+    sha256_end(out, &s);
+    return RC_OK;
+}
+
+static enum rc replay(struct request *r, const struct wallet_idem_seen *seen)
+{
+    char cost[MONEY_TEXT_SIZE], id[WALLET_ID_TEXT_SIZE];
+    struct answer answer;
+
+    money_print(cost, seen->cost);
+    wallet_id_print(id, 'r', seen->request);
+    if (answers_find(&answer, r->worker->answers, r->idem.key, r->arena) != RC_OK) {
+        r->fault.extra = slice_str(arena_printf(
+            r->arena, "\"cost\":\"%s\",\"original_request_id\":\"%s\"", cost, id));
+        return RC_IDEM_GONE;
+    }
+    (void)exchange_header(r->exchange, "Idempotent-Replayed", SLICE("true"));
+    (void)exchange_header(r->exchange, "x-octroi-cost", slice_str(answer.cost));
+    (void)exchange_header(r->exchange, "x-octroi-original-request-id",
+                          slice_str(answer.request_id));
+    request_reply(r, answer.status, answer.content_type, answer.body);
+    return RC_OK;
+}
+
+enum rc request__idempotency(struct request *r)
+{
+    struct wallet_idem_seen seen;
+    uint8_t digest[SHA256_LEN];
+    unsigned count;
+    struct slice key = http_header(r->http, "idempotency-key", &count);
+
+    if (count == 0)
+        return RC_OK;
+    if (count > 1 || key.len == 0 || key.len > IDEMPOTENCY_KEY_MAX || slice_has_ctl(key))
+        return request_fault(r, RC_BAD_INPUT, "Idempotency-Key",
+                             "Idempotency-Key must be sent once, with 1 to %d characters.",
+                             IDEMPOTENCY_KEY_MAX);
+    TRY(fingerprint(digest, r));
+    wallet_idem_key(&r->idem, &r->caller, key, digest);
+    TRY(wallet_idem_look(&seen, r->worker->book, &r->idem));
+    if (seen.state != WALLET_IDEM_NEW && !seen.same)
+        return RC_IDEM_MISMATCH;
+    switch (seen.state) {
+    case WALLET_IDEM_NEW:
+        answer_slot_free(r->slot);
+        r->slot = answer_slot_new();
+        return RC_OK;
+    case WALLET_IDEM_IN_FLIGHT:
+        return RC_IDEM_IN_FLIGHT;
+    case WALLET_IDEM_DONE:
+    case WALLET_IDEM_BROKEN:
+        return replay(r, &seen);
+    }
+    return RC_INTERNAL;
+}
+
+unsigned request__retry_after(const struct http_header *headers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint64_t seconds;
+
+        if (slice_equal_nocase(headers[i].name, SLICE("retry-after")) &&
+            slice_to_u64(&seconds, slice_trim(headers[i].value)) == RC_OK)
+            return seconds > 86400 ? 86400 : (unsigned)seconds;
+    }
+    return 0;
+}

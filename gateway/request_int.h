@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between request.c (the states), request_head.c (what comes in) and request_answer.c
+ * (what goes out). */
+#ifndef GATEWAY_REQUEST_INT_H
+#define GATEWAY_REQUEST_INT_H
+
+#include "gateway/request.h"
+
+/* request.c */
+void request__body_in(struct request *r);
+void request__failed(struct request *r, enum rc rc);
+void request__enter_answer(struct request *r);
+enum rc request__upstream_start(struct request *r);
+
+/* request_answer.c */
+/* Moves the backlog on. Whether it is empty. */
+bool request__flush(struct request *r);
+
+/* request_head.c */
+/* Looks at the Idempotency-Key. RC_OK: go on; or r->status is set: it was a repeat and has
+ * been answered. RC_IDEM_*: refuse. */
+enum rc request__idempotency(struct request *r);
+unsigned request__retry_after(const struct http_header *headers, size_t count);
+void request__free(struct request *r);
+void request__count_failure(const struct request *r);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The JSON forms of wallets, balances, keys and statement rows, as the public API and the
+ * admin API both print them. */
+#ifndef GATEWAY_WALLET_JSON_H
+#define GATEWAY_WALLET_JSON_H
+
+#include "base/json.h"
+#include "wallet/wallet.h"
+
+/* {"id","name","currency","balance","held","frozen","parent","limits":[..]} */
+void wallet_json_balance(struct json_out *o, const struct wallet *w,
+                         const struct wallet_balance *balance);
+/* {"request_id","time","kind","wallet","key","model"|"api","amount","balance",..} */
+void wallet_json_row(struct json_out *o, const struct wallet_row *row);
+/* {"id","wallet","name","models","revoked","created_at","expires_at"} */
+void wallet_json_key(struct json_out *o, const struct wallet_key *k);
+
+#endif
