@@ -187,12 +187,24 @@ void wallet_hold(struct wallet_book *b, struct wallet_hold *h)
 
 /* ---- Capture ---- */
 
-static void note_shortfall(struct wallet_hold *h)
+/* Counted and told once, even if the owner had to ask for it twice. */
+static void note_shortfall(const struct wallet_hold *h)
 {
-    if (money_is_zero(h->shortfall))
+    if (money_is_zero(h->shortfall) || h->cmd.result.replayed)
         return;
     metric_add(wallet__metrics()->shortfall_nano, money_to_nano(h->shortfall));
-    log_call(LOG_WARN, "the house carried a shortfall", h, h->shortfall, h->rc);
+    log_call(LOG_WARN, "the house carried a shortfall", h, h->shortfall,
+             h->cmd.result.rc);
+}
+
+static void note_late(const struct wallet_hold *h)
+{
+    if (h->cmd.result.replayed)
+        return;
+    metric_add(wallet__metrics()->late_captures, 1);
+    metric_add(wallet__metrics()->shortfall_nano, money_to_nano(h->shortfall));
+    log_call(LOG_ERROR, "a capture came after its hold had ended", h, h->shortfall,
+             RC_ENDED);
 }
 
 /* Who can find the entry: the root, the caller, and by the request. */
@@ -218,10 +230,7 @@ static void late_done(struct ledger_cmd *cmd)
     h->held = false;
     h->shortfall = h->late_amount;
     h->transfer = cmd->op;
-    metric_add(wallet__metrics()->late_captures, 1);
-    log_call(LOG_ERROR, "a capture came after its hold had ended", h, h->late_amount,
-             RC_ENDED);
-    note_shortfall(h);
+    note_late(h);
     finish(h, RC_ENDED);
 }
 
@@ -265,15 +274,13 @@ static void capture_done(struct ledger_cmd *cmd)
         finish(h, cmd->result.rc);
         return;
     }
-    h->rc = RC_OK;
     h->held = false;
     h->captured = cmd->result.moved;
     h->shortfall = cmd->result.spilled;
     h->transfer = cmd->op;
-    if (!cmd->result.replayed) {
+    if (!cmd->result.replayed)
         h->balance = least_available(cmd);
-        note_shortfall(h);
-    }
+    note_shortfall(h);
     finish(h, RC_OK);
 }
 
