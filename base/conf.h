@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A YAML file as a tree that knows its lines, and the errors found in it. Strict: one
- * document, no anchors or aliases, no tags, no duplicate keys, depth <= 16, size <= 1 MiB.
- * Every getter marks what it read; conf_unknown() then reports each key that nobody asked
- * for, with its line and the nearest name that somebody did ask for. Faults are collected,
- * not returned one by one: a user sees all of them at once.
+ * document, no anchors or aliases, no tags, no duplicate keys, depth <= 16, size <= 1
+ * MiB. Every getter marks what it read; conf_unknown() then reports each key that
+ * nobody asked for, with its line and the nearest name that somebody did ask for.
+ * Faults are collected, not returned one by one: a user sees all of them (up to 100) at
+ * once. After a fault of syntax there is no tree and nothing else is reported: what is
+ * missing then is no fault of its own.
  *
- * Scalars may hold ${NAME}, ${NAME:-default}, ${file:PATH} (contents, one trailing newline
- * cut; PATH relative to the YAML file) and ${cred:NAME} ($CREDENTIALS_DIRECTORY/NAME);
- * "$$" is a dollar sign. They are expanded once, not recursively, at most 64 KiB each. */
+ * Scalars may hold ${NAME}, ${NAME:-default} (also where NAME is empty), ${file:PATH}
+ * (contents, one trailing newline cut; PATH relative to the YAML file) and ${cred:NAME}
+ * ($CREDENTIALS_DIRECTORY/NAME); "$$" is a dollar sign. They are expanded once, not
+ * recursively, to at most 64 KiB each. */
 #ifndef BASE_CONF_H
 #define BASE_CONF_H
 
@@ -28,20 +31,24 @@ struct conf_node; /* a value in it; NULL stands for "absent" in every getter */
 MUST_CHECK enum rc conf_open(struct conf **out, const char *path);
 /* The same from memory (tests, fuzzing); dir is what relative paths are relative to. */
 MUST_CHECK enum rc conf_parse(struct conf **out, struct slice text, const char *dir);
-void conf_close(struct conf *c); /* wipes: expanded values may be secrets. NULL is fine */
+/* Wipes: values may be secrets. NULL is fine. */
+void conf_close(struct conf *c);
 
-struct conf_node *conf_root(struct conf *c);
+struct conf_node *conf_root(struct conf *c); /* NULL: empty, or a fault of syntax */
 const char *conf_dir(const struct conf *c);
 
-/* A member of a mapping: NULL when absent. n NULL gives NULL. */
+/* A member of a mapping: NULL when absent (a value of ~, null or nothing is absent
+ * too). n NULL gives NULL. */
 struct conf_node *conf_get(struct conf *c, struct conf_node *n, const char *key);
-/* Walks a mapping or a list: start with *at = 0; false at the end. key is SLICE_NONE for
- * lists. A node of another kind is a fault ("expected a mapping"), once. */
-bool conf_next_member(struct conf *c, struct conf_node *n, size_t *at, struct slice *key,
-                      struct conf_node **value);
+/* Walks a mapping or a list: start with *at = 0; false at the end. A node of another
+ * kind is a fault ("expected a mapping"), once. An absent value comes as a node that
+ * every getter takes for absent, and that has a line. */
+bool conf_next_member(struct conf *c, struct conf_node *n, size_t *at,
+                      struct slice *key, struct conf_node **value);
 bool conf_next_item(struct conf *c, struct conf_node *n, size_t *at,
                     struct conf_node **value);
-size_t conf_count(const struct conf_node *n); /* members or items; scalars and NULL: 0 */
+/* Members or items; scalars and NULL: 0. */
+size_t conf_count(const struct conf_node *n);
 unsigned conf_line(const struct conf_node *n);
 bool conf_is_scalar(const struct conf_node *n);
 bool conf_is_mapping(const struct conf_node *n);
@@ -49,8 +56,8 @@ bool conf_is_list(const struct conf_node *n);
 /* Whether the scalar was written with a ${..} form. */
 bool conf_is_expanded(const struct conf_node *n);
 
-/* Scalars. Absent: *out is untouched, false. Wrong form or out of range: a fault, false.
- * Text lives as long as the conf. */
+/* Scalars. Absent: *out is untouched, false. Wrong form or out of range: a fault,
+ * false. Text lives as long as the conf. */
 bool conf_text(struct conf *c, struct conf_node *n, struct slice *out);
 bool conf_u64(struct conf *c, struct conf_node *n, uint64_t *out, uint64_t min,
               uint64_t max);
