@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answers kept in memory for the repeat of an Idempotency-Key: 1 MiB each, 64 MiB in all,
- * 24 hours; the oldest go first. Never on disk: prompts and answers are not written. All
- * loops share it, since a repeat may come in on any: a lock, held for a copy. */
+/* Answers kept in memory for the repeat of an Idempotency-Key: 1 MiB each, 64 MiB in
+ * all, 24 hours; the oldest go first. Never on disk: prompts and answers are not
+ * written. All loops share it, since a repeat may come in on any: a lock, held for a
+ * copy. */
 #ifndef GATEWAY_ANSWERS_H
 #define GATEWAY_ANSWERS_H
 
@@ -12,7 +13,9 @@
 #include "base/rc.h"
 #include "base/slice.h"
 
-enum { ANSWER_BYTES_MAX = 1048576 };
+enum {
+    ANSWER_BYTES_MAX = 1048576
+};
 
 struct answers;
 MUST_CHECK enum rc answers_open(struct answers **out, uint64_t limit_bytes);
@@ -30,6 +33,7 @@ struct answer_slot *answer_slot_new(void); /* NULL: out of memory: not kept */
 void answer_slot_free(struct answer_slot *s);
 /* Takes s. */
 void answers_keep(struct answers *a, const uint8_t key[32], struct answer_slot *s);
+
 /* A copy in the arena. RC_NOT_FOUND. */
 struct answer {
     unsigned status;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An API that clients speak: one const object per file in gateway/apis/, found through the
- * table that mkregistry prints. It knows its dialect: how a request is read and checked,
- * what it may cost, how the upstream's answer becomes the client's. It does not know who
- * pays, and never waits: request.c calls it in the order of the functions below. */
+/* An API that clients speak: one const object per file in gateway/apis/, found through
+ * the table that mkregistry prints. It knows its dialect: how a request is read and
+ * checked, what it may cost, how the upstream's answer becomes the client's. It does
+ * not know who pays, and never waits: request.c calls it in the order of the functions
+ * below. */
 #ifndef GATEWAY_API_H
 #define GATEWAY_API_H
 
@@ -10,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/money.h"
 #include "base/rc.h"
 #include "base/slice.h"
 #include "gateway/error.h"
@@ -19,7 +21,7 @@ struct request;
 struct wallet_call;
 
 enum {
-    API_PRICED = 1,    /* a call costs: needs a key or a payment, is held and captured */
+    API_PRICED = 1, /* a call costs: needs a key or a payment, is held and captured */
     API_NEEDS_KEY = 2, /* free, but about the caller: 401 without a key */
     API_JSON_BODY = 4  /* Content-Type must be application/json when it is given */
 };
@@ -29,7 +31,9 @@ struct api_route {
     const char *path;   /* "/v1/models/{model*}": {x} one segment, {x*} the rest */
 };
 
-enum { API_PARAMS_MAX = 4 };
+enum {
+    API_PARAMS_MAX = 4
+};
 
 struct api {
     const char *name; /* the `kind` of its rows in the books: "chat", "data", .. */
@@ -63,8 +67,8 @@ struct api {
     void (*broken)(struct request *r, enum rc rc);
     /* The upstream's error, for the client: fills r->fault from its body. */
     void (*explain)(struct request *r, unsigned status, struct slice body);
-    /* The request ends: frees what is not in its arena. NULL: nothing is. Called only if
-     * r->api_state was set. */
+    /* The request ends: frees what is not in its arena. NULL: nothing is. Called only
+     * if r->api_state was set. */
     void (*close)(struct request *r);
 };
 

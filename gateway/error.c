@@ -120,7 +120,8 @@ static void print_openai(struct buf *out, const struct fault *f, const char *req
 }
 
 /* RFC 9457. `type` is a URN until a payment protocol names a better one. */
-static void print_problem(struct buf *out, const struct fault *f, const char *request_id)
+static void print_problem(struct buf *out, const struct fault *f,
+                          const char *request_id)
 {
     const char *code = f->code ? f->code : rc_reason(f->rc);
     struct json_out o;

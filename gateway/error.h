@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Errors as each dialect's clients expect them, always with the stable code of base/rc.def
- * inside. Texts come from us or are cleaned before (no secret, no control character). */
+/* Errors as each dialect's clients expect them, always with the stable code of
+ * base/rc.def inside. Texts come from us or are cleaned before (no secret, no control
+ * character). */
 #ifndef GATEWAY_ERROR_H
 #define GATEWAY_ERROR_H
 
@@ -15,13 +16,13 @@ enum dialect {
 
 struct fault {
     enum rc rc;
-    unsigned status;      /* 0: the code's own */
-    const char *detail;   /* NULL: a sentence for the code */
-    const char *param;    /* the field at fault; NULL: none */
-    const char *code;     /* an upstream's own code, passed on; NULL: the rc's */
-    const char *type;     /* likewise */
-    struct slice extra;   /* JSON members inside the error, `"x":1`; SLICE_NONE: none */
-    struct slice beside;  /* JSON members beside it, in the body's top object */
+    unsigned status;     /* 0: the code's own */
+    const char *detail;  /* NULL: a sentence for the code */
+    const char *param;   /* the field at fault; NULL: none */
+    const char *code;    /* an upstream's own code, passed on; NULL: the rc's */
+    const char *type;    /* likewise */
+    struct slice extra;  /* JSON members inside the error, `"x":1`; SLICE_NONE: none */
+    struct slice beside; /* JSON members beside it, in the body's top object */
     unsigned retry_after_s; /* 0: none said */
 };
 

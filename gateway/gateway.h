@@ -17,10 +17,11 @@ struct gateway_options {
     void *arg;
 };
 
-/* Serves until SIGTERM or SIGINT, then drains. Must be called on the main thread, before
- * other threads that could take its signals. On failure `faults` says in words what to do.
- * RC_BAD_CONFIG, RC_NO_STORE (octroi init), RC_LOCKED (another one runs), RC_CONFLICT (the
- * port is in use), RC_CORRUPT, .. */
-MUST_CHECK enum rc gateway_run(const struct gateway_options *options, struct buf *faults);
+/* Serves until SIGTERM or SIGINT, then drains. Must be called on the main thread,
+ * before other threads that could take its signals. On failure `faults` says in words
+ * what to do. RC_BAD_CONFIG, RC_NO_STORE (octroi init), RC_LOCKED (another one runs),
+ * RC_CONFLICT (the port is in use), RC_CORRUPT, .. */
+MUST_CHECK enum rc gateway_run(const struct gateway_options *options,
+                               struct buf *faults);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Token buckets in two fixed tables, keys and addresses. A full table forgets the bucket
- * that was idle longest among the eight where a key may lie: an attacker who fills it gains
- * a fresh bucket for somebody, never memory. */
+/* Token buckets in two fixed tables, keys and addresses. A full table forgets the
+ * bucket that was idle longest among the eight where a key may lie: an attacker who
+ * fills it gains a fresh bucket for somebody, never memory. */
 #include "gateway/limiter.h"
 
 #include "base/clock.h"
@@ -106,7 +106,8 @@ static void refill(struct level *level, uint64_t per_minute)
     uint64_t gain;
 
     if (__builtin_mul_overflow(per_minute, now - level->at_ms, &gain) ||
-        __builtin_add_overflow(level->units, gain, &level->units) || level->units > full)
+        __builtin_add_overflow(level->units, gain, &level->units) ||
+        level->units > full)
         level->units = full;
     level->at_ms = now;
 }

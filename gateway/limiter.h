@@ -16,13 +16,15 @@ struct limiter;
 MUST_CHECK enum rc limiter_open(struct limiter **out);
 void limiter_close(struct limiter *l); /* NULL is fine */
 
-/* One more request of this key. RC_RATE: *retry_after_s says when to try again. On RC_OK
- * it counts in the key's concurrency until limiter_leave(). Limits of 0 do not bind. */
-MUST_CHECK enum rc limiter_enter(struct limiter *l, struct slice key, uint64_t per_minute,
-                                 uint64_t concurrent, unsigned *retry_after_s);
+/* One more request of this key. RC_RATE: *retry_after_s says when to try again. On
+ * RC_OK it counts in the key's concurrency until limiter_leave(). Limits of 0 do not
+ * bind. */
+MUST_CHECK enum rc limiter_enter(struct limiter *l, struct slice key,
+                                 uint64_t per_minute, uint64_t concurrent,
+                                 unsigned *retry_after_s);
 void limiter_leave(struct limiter *l, struct slice key);
-/* Takes `tokens` (worst case); a call larger than a whole minute's worth passes when the
- * bucket is full. limiter_give_back() returns what was not used. */
+/* Takes `tokens` (worst case); a call larger than a whole minute's worth passes when
+ * the bucket is full. limiter_give_back() returns what was not used. */
 MUST_CHECK enum rc limiter_tokens(struct limiter *l, struct slice key, uint64_t tokens,
                                   uint64_t per_minute, unsigned *retry_after_s);
 void limiter_give_back(struct limiter *l, struct slice key, uint64_t tokens);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The gateway's own series: requests by api and class of status, their duration, what is
- * in flight, failed tries at upstreams. */
+/* The gateway's own series: requests by api and class of status, their duration, what
+ * is in flight, failed tries at upstreams. */
 #include "gateway/metrics.h"
 
 #include "base/metric.h"
@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const apis[] = {"chat", "embeddings", "models", "data",
-                                   "wallet", "ops", "none"};
+static const char *const apis[] = {"chat",   "embeddings", "models", "data",
+                                   "wallet", "ops",        "none"};
 static const char *const classes[] = {"2xx", "3xx", "4xx", "5xx"};
 
 enum {
@@ -29,8 +29,9 @@ void metrics_open(void)
         for (size_t c = 0; c < CLASS_COUNT; c++) {
             (void)snprintf(labels[a][c], sizeof(labels[a][c]),
                            "api=\"%s\",status=\"%s\"", apis[a], classes[c]);
-            requests[a][c] = metric_counter("octroi_requests_total", labels[a][c],
-                                            "Requests answered, by api and status class.");
+            requests[a][c] =
+                metric_counter("octroi_requests_total", labels[a][c],
+                               "Requests answered, by api and status class.");
         }
     for (size_t a = 0; a < API_COUNT; a++) {
         (void)snprintf(api_labels[a], sizeof(api_labels[a]), "api=\"%s\"", apis[a]);
@@ -38,8 +39,8 @@ void metrics_open(void)
             metric_histogram_ms("octroi_request_duration_seconds", api_labels[a],
                                 "From a request's head to its end, by api.");
     }
-    metrics.requests_live = metric_gauge("octroi_requests_live", NULL,
-                                         "Requests that have not ended.");
+    metrics.requests_live =
+        metric_gauge("octroi_requests_live", NULL, "Requests that have not ended.");
     metrics.upstream_failures = metric_counter("octroi_upstream_failures_total", NULL,
                                                "Tries at an upstream that failed.");
     metrics.config_reload_success =

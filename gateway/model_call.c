@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Model calls, but for the streamed half (model_stream.c) and the words of upstream errors
- * (model_error.c). Knows the OpenAI dialect's request; knows no vendor and no wallet. */
+/* Model calls, but for the streamed half (model_stream.c) and the words of upstream
+ * errors (model_error.c). Knows the OpenAI dialect's request; knows no vendor and no
+ * wallet. */
 #include "gateway/model_call.h"
 
 #include "base/json.h"
@@ -12,10 +13,12 @@
 /* ---- Planning ---- */
 
 /* Fields that make other gateways call elsewhere or run things; never honoured here. */
-static const char *const forbidden[] = {"api_base", "base_url", "custom_host", "callbacks",
-                                        "command"};
+static const char *const forbidden[] = {"api_base", "base_url", "custom_host",
+                                        "callbacks", "command"};
 
-enum { FORBIDDEN_COUNT = sizeof(forbidden) / sizeof(forbidden[0]) };
+enum {
+    FORBIDDEN_COUNT = sizeof(forbidden) / sizeof(forbidden[0])
+};
 
 static enum rc scan(struct request *r, struct model_call *m)
 {
@@ -49,8 +52,8 @@ static enum rc find_model(struct request *r, struct model_call *m)
                              "'model' must be a string that names a model.");
     r->quote.subject = name;
     if (!wallet_model_allowed(&r->caller, name))
-        return request_fault(r, RC_MODEL_DENIED, "model", "This key may not use '%.*s'.",
-                             SLICE_FMT(name));
+        return request_fault(r, RC_MODEL_DENIED, "model",
+                             "This key may not use '%.*s'.", SLICE_FMT(name));
     m->model = config_model(r->config, name);
     if (m->model == NULL)
         return request_fault(r, RC_MODEL_UNKNOWN, "model",
@@ -64,8 +67,8 @@ static enum rc find_model(struct request *r, struct model_call *m)
     return RC_OK;
 }
 
-enum rc model_call_begin(struct model_call **out, struct request *r, enum provider_op op,
-                         const char *const *fields, size_t count)
+enum rc model_call_begin(struct model_call **out, struct request *r,
+                         enum provider_op op, const char *const *fields, size_t count)
 {
     struct model_call *m = arena_new(r->arena, struct model_call);
 
@@ -106,8 +109,8 @@ enum rc model_call_u64(struct request *r, const char *name, uint64_t *out, bool 
     *given = false;
     if (f->type == JSON_ABSENT || f->type == JSON_NULL)
         return RC_OK;
-    if (f->type != JSON_NUMBER || json_raw_u64(&value, f->raw) != RC_OK || value < min ||
-        value > max)
+    if (f->type != JSON_NUMBER || json_raw_u64(&value, f->raw) != RC_OK ||
+        value < min || value > max)
         return request_fault(r, RC_BAD_INPUT, name,
                              "'%s' must be an integer from %llu to %llu.", name,
                              (unsigned long long)min, (unsigned long long)max);
@@ -123,19 +126,20 @@ enum rc model_call_bool(struct request *r, const char *name, bool *out)
     if (f->type == JSON_ABSENT || f->type == JSON_NULL)
         return RC_OK;
     if (json_raw_bool(out, f->raw) != RC_OK)
-        return request_fault(r, RC_BAD_INPUT, name, "'%s' must be true or false.", name);
+        return request_fault(r, RC_BAD_INPUT, name, "'%s' must be true or false.",
+                             name);
     return RC_OK;
 }
 
 enum rc model_call_quote(struct request *r)
 {
     struct model_call *m = r->api_state;
-    uint64_t prompt =
-        price_prompt_bound(m->model, m->body.len, m->references,
-                           r->config->limits.reference_tokens);
+    uint64_t prompt = price_prompt_bound(m->model, m->body.len, m->references,
+                                         r->config->limits.reference_tokens);
 
     if (!m->bound_given)
-        m->output_bound = m->op == PROVIDER_EMBEDDINGS ? 0 : m->model->hold_output_tokens;
+        m->output_bound =
+            m->op == PROVIDER_EMBEDDINGS ? 0 : m->model->hold_output_tokens;
     if (price_worst(&r->quote.worst, m->model, prompt, m->choices, m->output_bound) !=
         RC_OK)
         return request_fault(r, RC_OVERFLOW, NULL,
@@ -203,7 +207,8 @@ static enum rc splice_body(struct request *r, struct model_call *m)
     if (m->model->strict_hold && m->op == PROVIDER_CHAT && !m->bound_given) {
         const char *name = m->target->provider->adapter->output_bound_field;
 
-        (void)snprintf(bound, sizeof(bound), "%llu", (unsigned long long)m->output_bound);
+        (void)snprintf(bound, sizeof(bound), "%llu",
+                       (unsigned long long)m->output_bound);
         changes[count++] =
             (struct json_splice){model_call_field(m, name), slice_str(bound)};
     }
@@ -264,7 +269,7 @@ enum rc model_call_build(struct request *r, struct upstream_spec *spec)
         .parts = &m->part,
         .has_body = true,
         .allow_private = p->allow_private,
-        .pool_key = key,
+        .pool_key = key != NULL ? secret_open(key) : SLICE_NONE,
         .first_byte_timeout_ms = p->first_byte_timeout_ms,
         .idle_timeout_ms = p->idle_timeout_ms,
         .max_response_bytes = r->config->limits.max_response_bytes,
@@ -274,8 +279,8 @@ enum rc model_call_build(struct request *r, struct upstream_spec *spec)
 
 /* ---- The answer ---- */
 
-bool model_call_head(struct request *r, unsigned status, const struct http_header *headers,
-                     size_t count)
+bool model_call_head(struct request *r, unsigned status,
+                     const struct http_header *headers, size_t count)
 {
     struct model_call *m = r->api_state;
     struct slice type = SLICE_NONE;
@@ -293,7 +298,8 @@ bool model_call_head(struct request *r, unsigned status, const struct http_heade
         m->content_type[0] = '\0';
     if (!m->stream)
         return true;
-    /* A body that is no stream, where one was asked for, is an error with a 200 on it. */
+    /* A body that is no stream, where one was asked for, is an error with a 200 on it.
+     */
     if (type.len > 0 && !slice_starts_nocase(type, SLICE("text/event-stream")))
         return false;
     sse_reader_init(&m->sse, 0);
@@ -369,8 +375,8 @@ static void describe(struct request *r, struct wallet_call *call, const struct u
     const struct model_call *m = r->api_state;
 
     call->model = r->quote.subject;
-    call->target = slice_str(arena_printf(r->arena, "%s/%s", m->target->provider->name,
-                                          m->target->model));
+    call->target = slice_str(
+        arena_printf(r->arena, "%s/%s", m->target->provider->name, m->target->model));
     call->price_version = slice_str(m->model->price.version);
     call->prompt_tokens = usage_prompt(u);
     call->cached_tokens = u->in_cache_read;
@@ -430,7 +436,8 @@ void model_call_broken(struct request *r, enum rc rc)
     error_print(&b, r->match.api->dialect, &r->fault, r->id_text);
     buf_append_str(&b, "\n\n");
     request_write(r, buf_slice(&b));
-    request_end(r, true); /* well framed: the error is said in-band, no [DONE] follows */
+    request_end(r,
+                true); /* well framed: the error is said in-band, no [DONE] follows */
     buf_free(&b);
 }
 

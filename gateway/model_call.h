@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the model apis of one dialect share: finding the model and its targets, the worst
- * case, the body with its few spliced fields, the answer plain or streamed, the usage, the
- * upstream's errors. The api's own file says which fields its requests have. */
+/* What the model apis of one dialect share: finding the model and its targets, the
+ * worst case, the body with its few spliced fields, the answer plain or streamed, the
+ * usage, the upstream's errors. The api's own file says which fields its requests have.
+ */
 #ifndef GATEWAY_MODEL_CALL_H
 #define GATEWAY_MODEL_CALL_H
 
@@ -17,7 +18,9 @@
 #include "gateway/sse.h"
 #include "gateway/usage.h"
 
-enum { MODEL_FIELDS_MAX = 24 };
+enum {
+    MODEL_FIELDS_MAX = 24
+};
 
 struct model_call {
     const struct config_model *model;
@@ -37,25 +40,25 @@ struct model_call {
     uint64_t output_bound;
     bool bound_given;
     uint64_t references; /* images, files and the like, for the prompt bound */
-    struct buf sent; /* the body of the present try */
+    struct buf sent;     /* the body of the present try */
     struct slice part;
 
     /* The answer. */
     struct usage usage;
-    uint64_t text_bytes;  /* of generated text, where the usage is to be estimated */
+    uint64_t text_bytes; /* of generated text, where the usage is to be estimated */
     uint64_t text_pieces;
-    struct buf plain;     /* a whole answer */
+    struct buf plain; /* a whole answer */
     char content_type[128];
     struct sse_reader sse;
     bool sse_open;
-    bool begun;     /* the stream's head went out */
-    bool done;      /* its terminal event came in */
+    bool begun;               /* the stream's head went out */
+    bool done;                /* its terminal event came in */
     struct slice usage_chunk; /* kept back until the cost is known */
     enum rc stream_rc;        /* why the stream is to be broken off */
 };
 
-/* In plan(): scans the body for `fields` (the first must be "model"), finds the model and
- * whether the caller may use it, and its targets. Allocates r->api_state. */
+/* In plan(): scans the body for `fields` (the first must be "model"), finds the model
+ * and whether the caller may use it, and its targets. Allocates r->api_state. */
 MUST_CHECK enum rc model_call_begin(struct model_call **out, struct request *r,
                                     enum provider_op op, const char *const *fields,
                                     size_t count);
@@ -71,12 +74,13 @@ MUST_CHECK enum rc model_call_quote(struct request *r);
 
 /* The rest of struct api, for every model api of the OpenAI dialect. */
 enum rc model_call_build(struct request *r, struct upstream_spec *spec);
-bool model_call_head(struct request *r, unsigned status, const struct http_header *headers,
-                     size_t count);
+bool model_call_head(struct request *r, unsigned status,
+                     const struct http_header *headers, size_t count);
 enum upstream_take model_call_data(struct request *r, struct slice bytes);
 bool model_call_may_retry(struct request *r, unsigned status, struct slice body);
 enum rc model_call_complete(struct request *r);
-enum rc model_call_cost(struct request *r, struct money *cost, struct wallet_call *call);
+enum rc model_call_cost(struct request *r, struct money *cost,
+                        struct wallet_call *call);
 void model_call_finish(struct request *r);
 void model_call_broken(struct request *r, enum rc rc);
 void model_call_explain(struct request *r, unsigned status, struct slice body);

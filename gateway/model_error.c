@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An upstream's failure in the client's words: what is the client's fault passes with the
- * vendor's message, everything else becomes ours. No message passes that could hold a
- * secret of ours. */
+/* An upstream's failure in the client's words: what is the client's fault passes with
+ * the vendor's message, everything else becomes ours. No message passes that could hold
+ * a secret of ours. */
 #include "gateway/model_call.h"
 
 #include "base/json.h"
 
-enum { MESSAGE_MAX = 2000 };
+enum {
+    MESSAGE_MAX = 2000
+};
 
-/* Whether text holds one of the provider's keys, or its beginning (vendors cut them). */
+/* Whether text holds one of the provider's keys, or its beginning (vendors cut them).
+ */
 static bool holds_secret(const struct config_provider *p, struct slice text)
 {
     for (size_t i = 0; i < p->key_count; i++) {
@@ -21,7 +24,8 @@ static bool holds_secret(const struct config_provider *p, struct slice text)
     return false;
 }
 
-/* A string member of the upstream's error, copied; NULL: absent, odd, or not for others. */
+/* A string member of the upstream's error, copied; NULL: absent, odd, or not for
+ * others. */
 static const char *member(struct request *r, struct slice error, const char *name)
 {
     const struct model_call *m = r->api_state;
@@ -32,11 +36,12 @@ static const char *member(struct request *r, struct slice error, const char *nam
         return NULL;
     if (holds_secret(m->target->provider, text))
         return NULL;
-    return arena_copy(r->arena, text.bytes, text.len > MESSAGE_MAX ? MESSAGE_MAX : text.len);
+    return arena_copy(r->arena, text.bytes,
+                      text.len > MESSAGE_MAX ? MESSAGE_MAX : text.len);
 }
 
-/* {"error":{..}} as OpenAI has it; {"error":"text"}, {"message":..}, {"detail":..} as its
- * relatives do. */
+/* {"error":{..}} as OpenAI has it; {"error":"text"}, {"message":..}, {"detail":..} as
+ * its relatives do. */
 static void read_error(struct request *r, struct slice body)
 {
     struct json_limits limits = {0};
@@ -95,5 +100,6 @@ void model_call_explain(struct request *r, unsigned status, struct slice body)
         r->fault.detail = "The upstream's answer is not what was asked for.";
     else if (rc == RC_UPSTREAM)
         r->fault.detail = arena_printf(
-            r->arena, "The upstream failed with status %u; nothing was charged.", status);
+            r->arena, "The upstream failed with status %u; nothing was charged.",
+            status);
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The streamed half of model calls of the OpenAI dialect: events pass through as they came.
- * Kept back are the usage chunk (it gets its cost, or is hidden from a client that did not
- * ask) and "[DONE]", until the money is booked. */
+/* The streamed half of model calls of the OpenAI dialect: events pass through as they
+ * came. Kept back are the usage chunk (it gets its cost, or is hidden from a client
+ * that did not ask) and "[DONE]", until the money is booked. */
 #include "gateway/model_call.h"
 
 #include "base/json.h"
 
-enum { EVENT_ARENA_MAX = 4 << 20 };
+enum {
+    EVENT_ARENA_MAX = 4 << 20
+};
 
 /* The members of a chunk that matter here. */
 enum {
@@ -67,9 +69,9 @@ static void begin(struct request *r)
     if (m->begun)
         return;
     m->begun = true;
-    (void)exchange_header(r->exchange, "Content-Type", SLICE("text/event-stream"));
-    (void)exchange_header(r->exchange, "Cache-Control", SLICE("no-cache"));
-    (void)exchange_header(r->exchange, "X-Accel-Buffering", SLICE("no"));
+    request_header(r, "Content-Type", SLICE("text/event-stream"));
+    request_header(r, "Cache-Control", SLICE("no-cache"));
+    request_header(r, "X-Accel-Buffering", SLICE("no"));
     request_stream_begin(r, 200, UINT64_MAX);
 }
 
@@ -95,8 +97,8 @@ static void pass_on(struct request *r, const struct sse_event *e,
     buf_free(&event);
 }
 
-/* An error inside a 200: before the first byte another target may be tried. Its words are
- * the vendor's and may say anything, so ours are sent. */
+/* An error inside a 200: before the first byte another target may be tried. Its words
+ * are the vendor's and may say anything, so ours are sent. */
 static enum rc error_chunk(struct request *r)
 {
     struct model_call *m = r->api_state;
@@ -114,7 +116,8 @@ static enum rc on_chunk(struct request *r, const struct sse_event *e,
     bool choices = fields[CHUNK_CHOICES].type == JSON_ARRAY &&
                    count_choices(m, fields[CHUNK_CHOICES].raw);
 
-    if (fields[CHUNK_ERROR].type == JSON_OBJECT || fields[CHUNK_ERROR].type == JSON_STRING)
+    if (fields[CHUNK_ERROR].type == JSON_OBJECT ||
+        fields[CHUNK_ERROR].type == JSON_STRING)
         return error_chunk(r);
     /* The last believable report counts; one that is not leaves the one before. */
     (void)m->target->provider->adapter->usage(&m->usage, e->data);

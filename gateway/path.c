@@ -87,7 +87,8 @@ static struct slice next_segment(struct slice *rest)
     return segment;
 }
 
-bool path_match(struct slice params[], size_t count, const char *pattern, struct slice path)
+bool path_match(struct slice params[], size_t count, const char *pattern,
+                struct slice path)
 {
     struct slice want = slice_sub(slice_str(pattern), 1, SIZE_MAX);
     struct slice have = slice_sub(path, 1, path.len);

@@ -11,14 +11,15 @@
 #include "base/rc.h"
 #include "base/slice.h"
 
-/* RC_BAD_INPUT unless path begins with "/", has only well-formed percent escapes, no NUL
- * (%00) or other control byte, encoded or not, no empty segment but a last one, and no dot
- * segment, encoded or not. strict: no encoded slash or backslash (%2f, %5c) and no
+/* RC_BAD_INPUT unless path begins with "/", has only well-formed percent escapes, no
+ * NUL
+ * (%00) or other control byte, encoded or not, no empty segment but a last one, and no
+ * dot segment, encoded or not. strict: no encoded slash or backslash (%2f, %5c) and no
  * backslash either. */
 MUST_CHECK enum rc path_check(struct slice path, bool strict);
 
-/* Whether path fits the template "/a/{x}/b/{rest*}"; params get the raw pieces, in order.
- * {x}: one segment that is not empty; {x*}: the rest, which may be empty. */
+/* Whether path fits the template "/a/{x}/b/{rest*}"; params get the raw pieces, in
+ * order. {x}: one segment that is not empty; {x*}: the rest, which may be empty. */
 bool path_match(struct slice params[], size_t count, const char *pattern,
                 struct slice path);
 

@@ -24,8 +24,8 @@ uint64_t price_prompt_bound(const struct config_model *m, uint64_t body_bytes,
     return bound;
 }
 
-enum rc price_worst(struct money *out, const struct config_model *m, uint64_t prompt_bound,
-                    uint64_t choices, uint64_t output_bound)
+enum rc price_worst(struct money *out, const struct config_model *m,
+                    uint64_t prompt_bound, uint64_t choices, uint64_t output_bound)
 {
     const struct config_price *p = &m->price;
     struct money dearest =
@@ -41,7 +41,8 @@ enum rc price_worst(struct money *out, const struct config_model *m, uint64_t pr
     return RC_OK;
 }
 
-enum rc price_exact(struct money *out, const struct config_price *p, const struct usage *u)
+enum rc price_exact(struct money *out, const struct config_price *p,
+                    const struct usage *u)
 {
     struct money sum = MONEY_ZERO;
 

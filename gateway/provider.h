@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The adapter interface: one const object per file in gateway/providers/, found through
- * the table that mkregistry prints. An adapter knows its vendor's wire and nothing else:
- * no money, no client, no socket. */
+ * the table that mkregistry prints. An adapter knows its vendor's wire and nothing
+ * else: no money, no client, no socket. */
 #ifndef GATEWAY_PROVIDER_H
 #define GATEWAY_PROVIDER_H
 
@@ -21,7 +21,9 @@ enum provider_op {
     PROVIDER_EMBEDDINGS
 };
 
-enum { PROVIDER_HEADERS_MAX = 24 };
+enum {
+    PROVIDER_HEADERS_MAX = 24
+};
 
 /* The wire of one attempt, but for its body. */
 struct provider_wire {

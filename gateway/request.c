@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state machine of a request: READ, PLAN, HOLD, SEND, ANSWER, SETTLE, DRAIN, DONE. This file
- * says in which order things happen and nothing else: who it is and what came in is
- * request_head.c, how answers leave is request_answer.c, what is asked and what it costs
- * is the api's, who pays is the payment's. */
+/* The state machine of a request: READ, PLAN, HOLD, SEND, ANSWER, SETTLE, DRAIN, DONE.
+ * This file says in which order things happen and nothing else: who it is and what came
+ * in is request_head.c, how answers leave is request_answer.c, what is asked and what
+ * it costs is the api's, who pays is the payment's. */
 #include "gateway/request.h"
 
 #include "base/log.h"
@@ -249,7 +249,8 @@ static enum step step_settle(struct request *r)
         r->call.kind = r->match.api->name;
         if (r->outcome != OUTCOME_FAILED &&
             r->match.api->cost(r, &r->cost, &r->call) != RC_OK) {
-            log_event(LOG_ERROR, "cost beyond an amount", LOG_STR("request", r->id_text));
+            log_event(LOG_ERROR, "cost beyond an amount",
+                      LOG_STR("request", r->id_text));
             r->cost = r->quote.worst;
         }
     }
@@ -341,13 +342,16 @@ static enum upstream_take on_head(void *arg, unsigned status,
     return UPSTREAM_TOOK;
 }
 
-enum { ERROR_BODY_MAX = 65536 };
+enum {
+    ERROR_BODY_MAX = 65536
+};
 
 static enum upstream_take on_data(void *arg, struct slice bytes)
 {
     struct request *r = arg;
 
-    if (!r->up_accepted) { /* a failure's body: its first 64 KiB are enough to tell it */
+    if (!r->up_accepted) { /* a failure's body: its first 64 KiB are enough to tell it
+                            */
         buf_append(&r->up_error, slice_sub(bytes, 0, buf_room(&r->up_error)));
         return UPSTREAM_TOOK;
     }

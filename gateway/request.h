@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of a request, from its head to its end: named states, legal moves as a table,
- * one function that runs them. Everything that waits is a state; callbacks note what
- * happened and call request_run(). A request belongs to one loop. It outlives its socket
- * while the book works for it, and never its loop. */
+/* The life of a request, from its head to its end: named states, legal moves as a
+ * table, one function that runs them. Everything that waits is a state; callbacks note
+ * what happened and call request_run(). A request belongs to one loop. It outlives its
+ * socket while the book works for it, and never its loop. */
 #ifndef GATEWAY_REQUEST_H
 #define GATEWAY_REQUEST_H
 
@@ -32,8 +32,9 @@ struct worker {
     struct limiter *limiter;
     struct answers *answers;
     bool draining;
-    uint64_t live; /* requests that have not ended */
-    uint64_t turn; /* a counter that spreads weights and keys */
+    uint64_t live;         /* requests that have not ended */
+    struct request *first; /* all of them */
+    uint64_t turn;         /* a counter that spreads weights and keys */
     struct request *pool;
 };
 
@@ -105,7 +106,7 @@ struct request {
     struct upstream_call *upcall;
     struct upstream_spec spec;
     unsigned attempts;
-    bool contacted; /* some upstream may have done the work */
+    bool contacted;   /* some upstream may have done the work */
     bool up_accepted; /* api->head() said: this is the answer */
     bool up_complete; /* the api has seen the end of the answer, whatever follows */
     bool up_ended;
@@ -123,20 +124,26 @@ struct request {
     struct loop_timer timer; /* the api's own, through request_tick() */
     void (*tick)(struct request *r);
     void *api_state;
-    struct request *next; /* in the worker's pool */
+    struct request *next; /* in the worker's list, or its pool */
+    struct request *prev;
 };
 
 /* The callbacks for server_open(); arg is the worker. */
 struct server_user request_server_user(struct worker *w);
 void request_pool_free(struct worker *w);
+/* Breaks off every request, as if all clients had left. */
+void request_abort_all(struct worker *w);
 
 /* Runs the state machine until it waits. Safe to call at any time. */
 void request_run(struct request *r);
 
 /* ---- For apis ---- */
 
-/* Answers whole, adding x-request-id; `content_type` is a literal. Slot: kept for a repeat
- * of the Idempotency-Key. */
+/* A header of the answer, before its head goes out. One whose value is not clean is
+ * left out and logged. */
+void request_header(struct request *r, const char *name, struct slice value);
+/* Answers whole, adding x-request-id; `content_type` is a literal. Slot: kept for a
+ * repeat of the Idempotency-Key. */
 void request_reply(struct request *r, unsigned status, const char *content_type,
                    struct slice body);
 /* To a HEAD: the same without a body, telling the length it would have (UINT64_MAX:
@@ -147,11 +154,11 @@ void request_reply_head(struct request *r, unsigned status, const char *content_
 void request_reply_fault(struct request *r);
 /* Adds x-octroi-cost and x-octroi-balance, after the money is booked. */
 void request_money_headers(struct request *r);
-/* The first byte goes out: from here on there is no other target. The api has set its own
- * headers; content_length as in exchange_stream(). */
+/* The first byte goes out: from here on there is no other target. The api has set its
+ * own headers; content_length as in exchange_stream(). */
 void request_stream_begin(struct request *r, unsigned status, uint64_t content_length);
-/* Copies. Takes any length: what has no room waits in r->backlog (one upstream event may
- * be larger than the exchange's whole buffer). */
+/* Copies. Takes any length: what has no room waits in r->backlog (one upstream event
+ * may be larger than the exchange's whole buffer). */
 void request_write(struct request *r, struct slice bytes);
 /* Whether there is room for another upstream piece. */
 bool request_room(struct request *r);

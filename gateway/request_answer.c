@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How answers leave: whole or streamed, with the headers that every answer carries. What
- * they say is the api's. */
+/* How answers leave: whole or streamed, with the headers that every answer carries.
+ * What they say is the api's. */
 #include "base/log.h"
 #include "gateway/request_int.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { FAULT_BODY_MAX = 65536 };
+enum {
+    FAULT_BODY_MAX = 65536
+};
 
-static void header(struct request *r, const char *name, const char *value)
+void request_header(struct request *r, const char *name, struct slice value)
 {
-    if (exchange_header(r->exchange, name, slice_str(value)) != RC_OK)
-        log_event(LOG_ERROR, "answer header refused", LOG_STR("name", name));
+    if (exchange_header(r->exchange, name, value) != RC_OK)
+        log_event(LOG_WARN, "answer header refused", LOG_STR("request_id", r->id_text),
+                  LOG_STR("name", name));
 }
 
 static void keep_head(struct request *r, unsigned status, const char *content_type)
@@ -31,9 +34,9 @@ void request_reply(struct request *r, unsigned status, const char *content_type,
                    struct slice body)
 {
     r->status = status;
-    header(r, "x-request-id", r->id_text);
+    request_header(r, "x-request-id", slice_str(r->id_text));
     if (content_type[0] != '\0')
-        header(r, "Content-Type", content_type);
+        request_header(r, "Content-Type", slice_str(content_type));
     keep_head(r, status, content_type);
     if (r->slot != NULL)
         buf_append(&r->slot->body, body);
@@ -45,9 +48,9 @@ void request_reply_head(struct request *r, unsigned status, const char *content_
                         uint64_t content_length)
 {
     r->status = status;
-    header(r, "x-request-id", r->id_text);
+    request_header(r, "x-request-id", slice_str(r->id_text));
     if (content_type[0] != '\0')
-        header(r, "Content-Type", content_type);
+        request_header(r, "Content-Type", slice_str(content_type));
     keep_head(r, status, content_type);
     exchange_stream(r->exchange, status, content_length);
     exchange_end(r->exchange, true);
@@ -80,11 +83,12 @@ void request_reply_fault(struct request *r)
     if (wait_s == 0)
         wait_s = default_retry_after(status);
     if (wait_s != 0)
-        header(r, "Retry-After", arena_printf(r->arena, "%u", wait_s));
+        request_header(r, "Retry-After",
+                       slice_str(arena_printf(r->arena, "%u", wait_s)));
     if (retry_is_useless(status))
-        header(r, "x-should-retry", "false");
+        request_header(r, "x-should-retry", SLICE("false"));
     if (status == 401)
-        header(r, "WWW-Authenticate", "Bearer");
+        request_header(r, "WWW-Authenticate", SLICE("Bearer"));
     error_print(&body, d, &r->fault, r->id_text);
     answer_slot_free(r->slot); /* what did not happen is not repeated */
     r->slot = NULL;
@@ -99,9 +103,9 @@ void request_money_headers(struct request *r)
     char text[MONEY_TEXT_SIZE];
 
     money_print(text, r->hold.captured);
-    header(r, "x-octroi-cost", text);
+    request_header(r, "x-octroi-cost", slice_str(text));
     money_print(text, r->hold.balance);
-    header(r, "x-octroi-balance", text);
+    request_header(r, "x-octroi-balance", slice_str(text));
 }
 
 void request_stream_begin(struct request *r, unsigned status, uint64_t content_length)
@@ -109,8 +113,8 @@ void request_stream_begin(struct request *r, unsigned status, uint64_t content_l
     char text[MONEY_TEXT_SIZE];
 
     money_print(text, r->hold.amount);
-    header(r, "x-request-id", r->id_text);
-    header(r, "x-octroi-hold", text);
+    request_header(r, "x-request-id", slice_str(r->id_text));
+    request_header(r, "x-octroi-hold", slice_str(text));
     r->status = status;
     request__enter_answer(r);
     exchange_stream(r->exchange, status, content_length);
@@ -159,8 +163,8 @@ void request_end(struct request *r, bool complete)
     r->end_complete = complete;
 }
 
-enum rc request_fault(struct request *r, enum rc rc, const char *param, const char *format,
-                      ...)
+enum rc request_fault(struct request *r, enum rc rc, const char *param,
+                      const char *format, ...)
 {
     char text[512];
     va_list args;

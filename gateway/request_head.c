@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The beginning and the end of a request: makes one for an exchange, finds its api and its
- * payer before the body is read, looks at its Idempotency-Key, and frees it with its log
- * line. The states between are request.c's. */
+/* The beginning and the end of a request: makes one for an exchange, finds its api and
+ * its payer before the body is read, looks at its Idempotency-Key, and frees it with
+ * its log line. The states between are request.c's. */
 #include "base/clock.h"
 #include "base/codec.h"
 #include "base/log.h"
@@ -14,7 +14,9 @@
 #include <string.h>
 
 /* One upstream event (1 MiB) and what an api adds to it. */
-enum { BACKLOG_MAX = 2 * 1048576 };
+enum {
+    BACKLOG_MAX = 2 * 1048576
+};
 
 /* ---- Making and freeing ---- */
 
@@ -40,6 +42,10 @@ static struct request *request_new(struct worker *w, struct exchange *x)
     wallet_id_print(r->id_text, 'r', r->id);
     buf_init(&r->backlog, BACKLOG_MAX);
     exchange_set_user(x, r);
+    r->next = w->first;
+    if (w->first != NULL)
+        w->first->prev = r;
+    w->first = r;
     w->live++;
     metric_add(metrics.requests_live, 1);
     return r;
@@ -80,12 +86,32 @@ void request__free(struct request *r)
     buf_free(&r->up_error);
     buf_free(&r->backlog);
     config_unref(r->config);
+    if (r->gone && !exchange_gone(r->exchange)) { /* broken off by us */
+        if (r->status == 0)
+            exchange_reply(r->exchange, 503, SLICE_NONE);
+        else
+            exchange_end(r->exchange, false);
+    }
     exchange_set_user(r->exchange, NULL);
     exchange_finish(r->exchange);
+    *(r->prev ? &r->prev->next : &w->first) = r->next;
+    if (r->next != NULL)
+        r->next->prev = r->prev;
     w->live--;
     metric_sub(metrics.requests_live, 1);
     r->next = w->pool;
     w->pool = r;
+}
+
+void request_abort_all(struct worker *w)
+{
+    struct request *next;
+
+    for (struct request *r = w->first; r != NULL; r = next) {
+        next = r->next; /* a request frees only itself */
+        if (!r->gone)
+            request__failed(r, RC_GONE);
+    }
 }
 
 void request_pool_free(struct worker *w)
@@ -125,17 +151,19 @@ static enum rc identify(struct request *r)
     const struct api *api = r->match.api;
 
     if (key_in_query(r->http))
-        return request_fault(r, RC_BAD_KEY, NULL,
-                             "API keys are taken from headers only, never from the URL.");
+        return request_fault(
+            r, RC_BAD_KEY, NULL,
+            "API keys are taken from headers only, never from the URL.");
     r->payment = payment_for(r->http);
     if (r->payment != NULL)
         return r->payment->identify(r);
     if (api->flags & API_PRICED)
         return RC_PAYMENT_REQUIRED;
     if (api->flags & API_NEEDS_KEY)
-        return request_fault(r, RC_BAD_KEY, NULL,
-                             "This path is about the caller: send an API key as a Bearer "
-                             "token.");
+        return request_fault(
+            r, RC_BAD_KEY, NULL,
+            "This path is about the caller: send an API key as a Bearer "
+            "token.");
     return RC_OK;
 }
 
@@ -149,7 +177,7 @@ static enum rc admit(struct request *r)
         return RC_DRAINING;
     rc = api_route(match, r->http->method, r->http->path);
     if (rc == RC_BAD_METHOD)
-        (void)exchange_header(r->exchange, "Allow", slice_str(match->allow));
+        request_header(r, "Allow", slice_str(match->allow));
     TRY(rc);
     TRY(identify(r));
     if ((match->api->flags & API_JSON_BODY) && r->http->has_body &&
@@ -237,7 +265,9 @@ struct server_user request_server_user(struct worker *w)
 
 /* ---- Idempotency ---- */
 
-enum { IDEMPOTENCY_KEY_MAX = 255 };
+enum {
+    IDEMPOTENCY_KEY_MAX = 255
+};
 
 static enum rc fingerprint(uint8_t out[SHA256_LEN], const struct request *r)
 {
@@ -268,10 +298,9 @@ static enum rc replay(struct request *r, const struct wallet_idem_seen *seen)
             r->arena, "\"cost\":\"%s\",\"original_request_id\":\"%s\"", cost, id));
         return RC_IDEM_GONE;
     }
-    (void)exchange_header(r->exchange, "Idempotent-Replayed", SLICE("true"));
-    (void)exchange_header(r->exchange, "x-octroi-cost", slice_str(answer.cost));
-    (void)exchange_header(r->exchange, "x-octroi-original-request-id",
-                          slice_str(answer.request_id));
+    request_header(r, "Idempotent-Replayed", SLICE("true"));
+    request_header(r, "x-octroi-cost", slice_str(answer.cost));
+    request_header(r, "x-octroi-original-request-id", slice_str(answer.request_id));
     request_reply(r, answer.status, answer.content_type, answer.body);
     return RC_OK;
 }
@@ -285,10 +314,12 @@ enum rc request__idempotency(struct request *r)
 
     if (count == 0)
         return RC_OK;
-    if (count > 1 || key.len == 0 || key.len > IDEMPOTENCY_KEY_MAX || slice_has_ctl(key))
-        return request_fault(r, RC_BAD_INPUT, "Idempotency-Key",
-                             "Idempotency-Key must be sent once, with 1 to %d characters.",
-                             IDEMPOTENCY_KEY_MAX);
+    if (count > 1 || key.len == 0 || key.len > IDEMPOTENCY_KEY_MAX ||
+        slice_has_ctl(key))
+        return request_fault(
+            r, RC_BAD_INPUT, "Idempotency-Key",
+            "Idempotency-Key must be sent once, with 1 to %d characters.",
+            IDEMPOTENCY_KEY_MAX);
     TRY(fingerprint(digest, r));
     wallet_idem_key(&r->idem, &r->caller, key, digest);
     TRY(wallet_idem_look(&seen, r->worker->book, &r->idem));

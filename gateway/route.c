@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From method and raw path to an api: walks the generated table of apis and their routes,
- * which is short; the first match wins. */
+/* From method and raw path to an api: walks the generated table of apis and their
+ * routes, which is short; the first match wins. */
 #include "gateway/api.h"
 
 #include "gateway/path.h"
@@ -26,7 +26,8 @@ static void add_allowed(struct api_match *out, const char *method)
                    method);
 }
 
-/* True when one of the api's routes fits path and method; notes what path alone fits. */
+/* True when one of the api's routes fits path and method; notes what path alone fits.
+ */
 static bool try_api(struct api_match *out, const struct api *api, struct slice method,
                     struct slice path)
 {

@@ -13,7 +13,8 @@ static size_t group_end(const struct config_model *m, size_t from)
 }
 
 /* Which of the group draw hits, each as often as its weight says. */
-static size_t drawn(const struct config_model *m, size_t from, size_t end, uint64_t draw)
+static size_t drawn(const struct config_model *m, size_t from, size_t end,
+                    uint64_t draw)
 {
     uint64_t sum = 0;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Usage reports into the normal form. The sources of the rules: the OpenAI API reference
- * (usage object of chat completions) and recorded answers under tests/recorded. */
+/* Usage reports into the normal form. The sources of the rules: the OpenAI API
+ * reference (usage object of chat completions) and recorded answers under
+ * tests/recorded. */
 #include "gateway/usage.h"
 
 #include "base/json_guard.h"

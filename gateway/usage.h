@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a model call used, in one normal form for all vendors: disjoint counts, so that a
- * price is a plain sum. Each adapter turns its vendor's arithmetic into this form (some
- * count cached tokens inside the prompt, some beside it; the same for reasoning). */
+/* What a model call used, in one normal form for all vendors: disjoint counts, so that
+ * a price is a plain sum. Each adapter turns its vendor's arithmetic into this form
+ * (some count cached tokens inside the prompt, some beside it; the same for reasoning).
+ */
 #ifndef GATEWAY_USAGE_H
 #define GATEWAY_USAGE_H
 
@@ -21,16 +22,19 @@ struct usage {
     uint64_t out_reasoning;
 };
 
-enum { USAGE_TOKENS_MAX = 1u << 31 }; /* a larger count is a vendor's fault: not used */
+enum {
+    USAGE_TOKENS_MAX = 1u << 31
+}; /* a larger count is a vendor's fault: not used */
 
 /* Reads a `usage` object of the OpenAI chat, completions or embeddings form (cached and
- * reasoning tokens are parts of prompt and completion). Contradictory, negative, huge or
- * mistyped counts: RC_BAD_INPUT and *out untouched. json is the object's raw text, which
- * the guard has passed. */
+ * reasoning tokens are parts of prompt and completion). Contradictory, negative, huge
+ * or mistyped counts: RC_BAD_INPUT and *out untouched. json is the object's raw text,
+ * which the guard has passed. */
 MUST_CHECK enum rc usage_from_openai(struct usage *out, struct slice json);
 
-/* Where the upstream said nothing: one token for four bytes, rounded up, of what was sent
- * to it and of what came from it, but not less than one token for each piece that came. */
+/* Where the upstream said nothing: one token for four bytes, rounded up, of what was
+ * sent to it and of what came from it, but not less than one token for each piece that
+ * came. */
 struct usage usage_estimate(uint64_t prompt_bytes, uint64_t output_bytes,
                             uint64_t output_pieces);
 

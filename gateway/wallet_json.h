@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The JSON forms of wallets, balances, keys and statement rows, as the public API and the
- * admin API both print them. */
+/* The JSON forms of wallets, balances, keys and statement rows, as the public API and
+ * the admin API both print them. */
 #ifndef GATEWAY_WALLET_JSON_H
 #define GATEWAY_WALLET_JSON_H
 

@@ -257,6 +257,7 @@ struct ledger_stats {
     uint64_t queue_depth;
     uint64_t readers, oldest_reader_lag;
     bool refusing_holds;
+    bool failing; /* the last commit failed: nothing is taken until one works */
 };
 void ledger_stats(struct ledger *l, struct ledger_stats *out);
 

@@ -11,12 +11,22 @@ enum {
 };
 
 static const char *const fields[] = {
-    "model", "messages",          "stream",    "stream_options",
-    "n",     "max_tokens",        "user",      "max_completion_tokens",
-    "tools", "web_search_options", "safety_identifier",
+    "model",
+    "messages",
+    "stream",
+    "stream_options",
+    "n",
+    "max_tokens",
+    "user",
+    "max_completion_tokens",
+    "tools",
+    "web_search_options",
+    "safety_identifier",
 };
 
-enum { FIELD_COUNT = sizeof(fields) / sizeof(fields[0]) };
+enum {
+    FIELD_COUNT = sizeof(fields) / sizeof(fields[0])
+};
 
 /* Parts that stand for more than their bytes: images, audio, files. */
 static uint64_t count_parts(struct slice content)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ANY /v1/data/{api}/{path}: data APIs at a flat price per call. The raw path is matched by
- * segment and sent as it came; status, end-to-end headers and body pass through. A short
- * answer waits until it is booked, so that its head can say the cost; a long or slow one
- * streams. */
+/* ANY /v1/data/{api}/{path}: data APIs at a flat price per call. The raw path is
+ * matched by segment and sent as it came; status, end-to-end headers and body pass
+ * through. A short answer waits until it is booked, so that its head can say the cost;
+ * a long or slow one streams. */
 #include "gateway/api.h"
 #include "gateway/path.h"
 #include "gateway/request.h"
@@ -63,9 +63,12 @@ static enum rc find_endpoint(struct request *r, struct data_call *d, struct slic
 static bool may_pass(const struct config_endpoint *e, struct slice name)
 {
     static const char *const always[] = {
-        "accept",        "accept-language",   "accept-encoding",     "content-type",
-        "range",         "if-match",          "if-none-match",       "if-modified-since",
-        "if-range",      "if-unmodified-since", "traceparent",
+        "accept",          "accept-language",
+        "accept-encoding", "content-type",
+        "range",           "if-match",
+        "if-none-match",   "if-modified-since",
+        "if-range",        "if-unmodified-since",
+        "traceparent",
     };
 
     for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
@@ -98,8 +101,8 @@ static enum rc plan(struct request *r)
 {
     struct data_call *d = arena_new(r->arena, struct data_call);
     struct slice name = r->match.params[0];
-    struct slice path = slice_sub(r->http->path, SLICE("/v1/data/").len + name.len,
-                                  r->http->path.len);
+    struct slice path =
+        slice_sub(r->http->path, SLICE("/v1/data/").len + name.len, r->http->path.len);
 
     if (d == NULL)
         return RC_NOMEM;
@@ -107,16 +110,17 @@ static enum rc plan(struct request *r)
     buf_init(&d->whole, WHOLE_MAX);
     r->quote.subject = name;
     if (path_check(r->http->path, true) != RC_OK)
-        return request_fault(r, RC_BAD_INPUT, NULL, "The path is not in canonical form.");
+        return request_fault(r, RC_BAD_INPUT, NULL,
+                             "The path is not in canonical form.");
     d->api = config_data_api(r->config, name);
     if (d->api == NULL)
         return request_fault(r, RC_NOT_FOUND, NULL, "There is no data API '%.*s'.",
                              SLICE_FMT(name));
     TRY(find_endpoint(r, d, path.len > 0 ? path : SLICE("/")));
-    d->url = arena_printf(r->arena, "%s%.*s%s%.*s", d->api->base_url, (int)path.len,
-                          path.bytes, r->http->has_query ? "?" : "",
-                          (int)r->http->query.len,
-                          r->http->query.len ? r->http->query.bytes : "");
+    d->url =
+        arena_printf(r->arena, "%s%.*s%s%.*s", d->api->base_url, (int)path.len,
+                     path.bytes, r->http->has_query ? "?" : "", (int)r->http->query.len,
+                     r->http->query.len ? r->http->query.bytes : "");
     d->body = exchange_body(r->exchange);
     collect_headers(r, d);
     r->quote.worst = d->endpoint->price;
@@ -139,7 +143,7 @@ static enum rc build(struct request *r, struct upstream_spec *spec)
         .parts = &d->body,
         .has_body = r->http->has_body,
         .allow_private = d->api->allow_private,
-        .pool_key = d->api->auth_value,
+        .pool_key = d->api->auth_value ? secret_open(d->api->auth_value) : SLICE_NONE,
         .first_byte_timeout_ms = d->api->first_byte_timeout_ms,
         .idle_timeout_ms = d->api->idle_timeout_ms,
         .max_response_bytes = r->config->limits.max_response_bytes,
@@ -153,11 +157,25 @@ static enum rc build(struct request *r, struct upstream_spec *spec)
 static bool is_ours(struct slice name)
 {
     static const char *const drop[] = {
-        "connection",  "keep-alive",         "te",            "trailer",
-        "upgrade",     "transfer-encoding",  "content-length", "set-cookie",
-        "set-cookie2", "www-authenticate",   "location",      "date",
-        "server",      "x-request-id",       "retry-after-ms", "strict-transport-security",
-        "alt-svc",     "x-should-retry",     "idempotent-replayed",
+        "connection",
+        "keep-alive",
+        "te",
+        "trailer",
+        "upgrade",
+        "transfer-encoding",
+        "content-length",
+        "set-cookie",
+        "set-cookie2",
+        "www-authenticate",
+        "location",
+        "date",
+        "server",
+        "x-request-id",
+        "retry-after-ms",
+        "strict-transport-security",
+        "alt-svc",
+        "x-should-retry",
+        "idempotent-replayed",
     };
 
     for (size_t i = 0; i < sizeof(drop) / sizeof(drop[0]); i++)
@@ -219,7 +237,8 @@ static bool head(struct request *r, unsigned status, const struct http_header *h
 {
     struct data_call *d = r->api_state;
 
-    /* A redirect is not followed; a refusal of our own credential is not the caller's. */
+    /* A redirect is not followed; a refusal of our own credential is not the caller's.
+     */
     if ((status >= 300 && status < 400 && status != 304) ||
         (d->api->auth_header != NULL && (status == 401 || status == 407)))
         return false;
@@ -241,15 +260,16 @@ static bool head(struct request *r, unsigned status, const struct http_header *h
 static void answer_headers(struct request *r, struct data_call *d)
 {
     for (size_t i = 0; i < d->answer_count; i++) {
-        char *name = arena_copy(r->arena, d->answer[i].name.bytes, d->answer[i].name.len);
+        char *name =
+            arena_copy(r->arena, d->answer[i].name.bytes, d->answer[i].name.len);
 
         if (name != NULL)
-            (void)exchange_header(r->exchange, name, d->answer[i].value);
+            request_header(r, name, d->answer[i].value);
     }
-    (void)exchange_header(r->exchange, "X-Content-Type-Options", SLICE("nosniff"));
+    request_header(r, "X-Content-Type-Options", SLICE("nosniff"));
     if (d->content_type != NULL &&
         slice_starts_nocase(slice_str(d->content_type), SLICE("text/html")))
-        (void)exchange_header(r->exchange, "Content-Disposition", SLICE("attachment"));
+        request_header(r, "Content-Disposition", SLICE("attachment"));
 }
 
 /* From here on it streams: what had waited goes out. */
@@ -260,7 +280,7 @@ static void begin(struct request *r)
     d->begun = true;
     answer_headers(r, d);
     if (d->content_type != NULL)
-        (void)exchange_header(r->exchange, "Content-Type", slice_str(d->content_type));
+        request_header(r, "Content-Type", slice_str(d->content_type));
     request_stream_begin(r, d->status, d->content_length);
     request_write(r, buf_slice(&d->whole));
     buf_reset(&d->whole);
@@ -270,9 +290,10 @@ static enum upstream_take data(struct request *r, struct slice bytes)
 {
     struct data_call *d = r->api_state;
 
-    if (!d->begun && (bytes.len > buf_room(&d->whole) ||
-                      (d->content_length != UINT64_MAX && d->content_length > WHOLE_MAX) ||
-                      live_type(d->content_type)))
+    if (!d->begun &&
+        (bytes.len > buf_room(&d->whole) ||
+         (d->content_length != UINT64_MAX && d->content_length > WHOLE_MAX) ||
+         live_type(d->content_type)))
         begin(r);
     if (d->begun)
         request_write(r, bytes);
@@ -339,8 +360,8 @@ static void finish(struct request *r)
                       buf_slice(&d->whole));
 }
 
-/* There is no in-band place for words in somebody else's format: the connection is cut, so
- * that nobody takes a part for the whole. */
+/* There is no in-band place for words in somebody else's format: the connection is cut,
+ * so that nobody takes a part for the whole. */
 static void broken(struct request *r, enum rc rc)
 {
     (void)rc;
@@ -352,7 +373,8 @@ static void explain(struct request *r, unsigned status, struct slice body)
     (void)body;
     r->fault = (struct fault){.rc = RC_UPSTREAM};
     if (status >= 300 && status < 400)
-        r->fault.detail = "The upstream answered with a redirect, which is not followed.";
+        r->fault.detail =
+            "The upstream answered with a redirect, which is not followed.";
     else
         r->fault.detail = "The upstream refused the gateway's own credentials.";
 }

@@ -6,9 +6,13 @@
 
 static const char *const fields[] = {"model", "input", "encoding_format", "dimensions"};
 
-enum { FIELD_COUNT = sizeof(fields) / sizeof(fields[0]) };
+enum {
+    FIELD_COUNT = sizeof(fields) / sizeof(fields[0])
+};
 
-enum { DIMENSIONS_MAX = 1000000 };
+enum {
+    DIMENSIONS_MAX = 1000000
+};
 
 /* A token array has up to seven bytes for a token but may have two ("1,"): the bound of
  * half the body's bytes holds for it too. */
@@ -29,7 +33,8 @@ static enum rc check_format(struct request *r, struct model_call *m)
     const struct json_field *f = model_call_field(m, "encoding_format");
 
     if (f->type == JSON_ABSENT || f->type == JSON_NULL ||
-        slice_equal(f->raw, SLICE("\"float\"")) || slice_equal(f->raw, SLICE("\"base64\"")))
+        slice_equal(f->raw, SLICE("\"float\"")) ||
+        slice_equal(f->raw, SLICE("\"base64\"")))
         return RC_OK;
     return request_fault(r, RC_BAD_INPUT, "encoding_format",
                          "'encoding_format' must be \"float\" or \"base64\".");

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /v1/models and /v1/models/{model}: what can be called here and what it costs. Open
- * to all; with a key, only what that key may use. */
+/* GET /v1/models and /v1/models/{model}: what can be called here and what it costs.
+ * Open to all; with a key, only what that key may use. */
 #include "gateway/api.h"
 #include "gateway/path.h"
 #include "gateway/request.h"
 
 #include "base/json.h"
 
-enum { LIST_MAX = 16 << 20 };
+enum {
+    LIST_MAX = 16 << 20
+};
 
 static void print_price(struct json_out *o, const struct config_price *p)
 {
@@ -20,6 +22,7 @@ static void print_price(struct json_out *o, const struct config_price *p)
         {"cache_write", p->cache_write},
         {"output", p->output},
     };
+
     char text[MONEY_TEXT_SIZE];
 
     json_out_key(o, "pricing"); /* USD per million tokens, markup included */

@@ -31,7 +31,9 @@ static void serve_ready(struct request *r)
     json_out_object(&o);
     json_out_kbool(&o, "ready", ready);
     json_out_kstr(&o, "ledger",
-                  stats.failing ? "failing" : stats.refusing_holds ? "full" : "ok");
+                  stats.failing          ? "failing"
+                  : stats.refusing_holds ? "full"
+                                         : "ok");
     json_out_kbool(&o, "draining", w->draining);
     print_config(&o, r->config);
     json_out_end_object(&o);

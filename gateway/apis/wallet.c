@@ -81,8 +81,8 @@ static enum rc read_rows(struct request *r, struct page *p)
         if (wallet_id_parse(&request, 'r', id) != RC_OK)
             return request_fault(r, RC_BAD_INPUT, "request_id",
                                  "'request_id' is not a request's id.");
-        return wallet_statement_request(r->worker->book, r->caller.wallet, request, add_row,
-                                        p);
+        return wallet_statement_request(r->worker->book, r->caller.wallet, request,
+                                        add_row, p);
     }
     if (after.len > 0 && slice_to_u64(&from, after) != RC_OK)
         return request_fault(r, RC_BAD_INPUT, "after",

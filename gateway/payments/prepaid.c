@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Prepaid: an API key names a wallet; the worst case is held in the book before the call
- * and the true cost captured after it. The only place where a request meets its wallet. */
+/* Prepaid: an API key names a wallet; the worst case is held in the book before the
+ * call and the true cost captured after it. The only place where a request meets its
+ * wallet. */
 #include "base/json.h"
 #include "base/log.h"
 #include "gateway/payment.h"
@@ -103,10 +104,11 @@ static void explain_limit(struct request *r)
     json_out_key(&o, "resets_at");
     json_out_time(&o, no->resets_us);
     json_out_end_object(&o);
-    (void)request_fault(r, RC_LIMIT, NULL,
-                        "The limit of %s USD per %s of this %s leaves %s, less than the "
-                        "worst case of this call.",
-                        limit, wallet_per_name(no->per), scopes[no->scope], left);
+    (void)request_fault(
+        r, RC_LIMIT, NULL,
+        "The limit of %s USD per %s of this %s leaves %s, less than the "
+        "worst case of this call.",
+        limit, wallet_per_name(no->per), scopes[no->scope], left);
     r->fault.extra = arena_slice(r->arena, buf_slice(&b));
     buf_free(&b);
 }
@@ -117,10 +119,11 @@ static void explain_funds(struct request *r)
 
     money_print(need, r->hold.amount);
     money_print(have, r->hold.balance);
-    (void)request_fault(r, RC_NO_FUNDS, NULL,
-                        "This call may cost up to %s USD and the wallet has %s. Top it up, "
-                        "or lower the output bound.",
-                        need, have);
+    (void)request_fault(
+        r, RC_NO_FUNDS, NULL,
+        "This call may cost up to %s USD and the wallet has %s. Top it up, "
+        "or lower the output bound.",
+        need, have);
 }
 
 static void submit_hold(struct request *r)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* OpenAI's own API (base https://api.openai.com/v1): chat completions and embeddings. */
+/* OpenAI's own API (base https://api.openai.com/v1): chat completions and embeddings.
+ */
 #include "gateway/providers/openai_wire.h"
 
 static enum rc build(struct provider_wire *out, const struct config_provider *p,

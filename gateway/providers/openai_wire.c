@@ -66,8 +66,8 @@ enum rc openai_wire_usage(struct usage *out, struct slice json)
     return usage_from_openai(out, raw);
 }
 
-/* 401, 402 and 403 are about our key, so another target may do; 404 is about a model that
- * this target lacks. Everything else below 500 is the request's own fault. */
+/* 401, 402 and 403 are about our key, so another target may do; 404 is about a model
+ * that this target lacks. Everything else below 500 is the request's own fault. */
 enum provider_verdict openai_wire_classify(unsigned status, struct slice body)
 {
     (void)body;

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon's life: what is opened in which order, the threads, the signals. What
+ * happens to a call is request.c's. */
+#include "gateway/gateway.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "gateway/admin.h"
+#include "gateway/datadir.h"
+#include "gateway/metrics.h"
+#include "gateway/request.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    LOOPS_MAX = 64,
+    ANSWERS_BYTES = 64 << 20,
+    DRAIN_MS = 30000, /* what runs then is broken off, charged for what it delivered */
+    FILES_SPARE = 64, /* descriptors kept free of connections */
+    SWEEP_MAX = 1000,
+    DRAIN_TURN_MS = 50
+};
+
+struct gateway;
+
+/* One loop with its thread. */
+struct lane {
+    struct worker worker;
+    struct gateway *gateway;
+    pthread_t thread;
+    bool started;
+    struct inbox_message drain;
+    struct loop_timer timer; /* looks whether the drain is done */
+    uint64_t drain_until_ms;
+};
+
+struct gateway {
+    struct datadir *dir;
+    struct config_cell *config;
+    struct server_shared *shared;
+    struct limiter *limiter;
+    struct answers *answers;
+    struct admin admin;
+    struct admin_server *admin_server;
+    int listen_fd;
+    int admin_fd;
+    size_t lane_count;
+    struct lane *lanes;
+};
+
+/* ---- The process ---- */
+
+/* No core file and no debugger gets at the secrets; no child gains rights. */
+static void harden(void)
+{
+    struct rlimit none = {0, 0};
+
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+/* Every connection may need a descriptor for itself and one for its upstream. */
+static uint64_t fit_connections(uint64_t wanted)
+{
+    struct rlimit files;
+    uint64_t most;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return wanted;
+    files.rlim_cur = files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+    (void)getrlimit(RLIMIT_NOFILE, &files);
+    most = files.rlim_cur > FILES_SPARE ? (files.rlim_cur - FILES_SPARE) / 2 : 1;
+    if (wanted <= most)
+        return wanted;
+    log_event(LOG_WARN, "fewer connections than configured: open files are limited",
+              LOG_U64("connections", most), LOG_U64("configured", wanted));
+    return most;
+}
+
+static size_t loop_count(const struct config *c)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (c->loops != 0)
+        return c->loops < LOOPS_MAX ? c->loops : LOOPS_MAX;
+    if (cores <= 2)
+        return 1;
+    return cores - 1 < LOOPS_MAX ? (size_t)cores - 1 : LOOPS_MAX;
+}
+
+/* ---- Lanes ---- */
+
+static enum rc lane_open(struct lane *lane, struct gateway *g, const struct config *c)
+{
+    struct worker *w = &lane->worker;
+    struct server_options options = {
+        .connections = c->limits.connections,
+        .connections_per_address = c->limits.connections_per_address,
+        .trusted_proxies = (const char *const *)c->trusted_proxies,
+        .trusted_proxy_count = c->trusted_proxy_count,
+    };
+    struct server_user user = request_server_user(w);
+
+    lane->gateway = g;
+    w->ledger = g->dir->ledger;
+    w->book = g->dir->book;
+    w->config = g->config;
+    w->limiter = g->limiter;
+    w->answers = g->answers;
+    TRY(loop_open(&w->loop));
+    TRY(upstream_open(&w->upstream, w->loop));
+    return server_open(&w->server, w->loop, g->listen_fd, g->shared, &options, &user);
+}
+
+static void lane_close(struct lane *lane)
+{
+    struct worker *w = &lane->worker;
+
+    server_close(w->server);
+    upstream_close(w->upstream);
+    request_pool_free(w);
+    loop_close(w->loop);
+}
+
+static void *lane_run(void *arg)
+{
+    struct lane *lane = arg;
+
+    loop_run(lane->worker.loop);
+    return NULL;
+}
+
+/* Each 50 ms while draining: done, or time to break off what still runs? */
+static void drain_turn(struct loop_timer *t)
+{
+    struct lane *lane =
+        (struct lane *)(void *)((char *)t - offsetof(struct lane, timer));
+    struct worker *w = &lane->worker;
+    uint64_t now = loop_now_ms(w->loop);
+
+    if (now >= lane->drain_until_ms)
+        request_abort_all(w);
+    if (w->live == 0 && (server_idle(w->server) || now >= lane->drain_until_ms)) {
+        loop_stop(w->loop);
+        return;
+    }
+    loop_timer_set(w->loop, t, now + DRAIN_TURN_MS);
+}
+
+static void lane_drain(struct inbox_message *m)
+{
+    struct lane *lane =
+        (struct lane *)(void *)((char *)m - offsetof(struct lane, drain));
+    struct worker *w = &lane->worker;
+
+    w->draining = true;
+    server_drain(w->server);
+    lane->drain_until_ms = loop_now_ms(w->loop) + DRAIN_MS;
+    lane->timer.fire = drain_turn;
+    loop_timer_set(w->loop, &lane->timer, loop_now_ms(w->loop));
+}
+
+static enum rc start_lanes(struct gateway *g, const struct config *c)
+{
+    g->lane_count = loop_count(c);
+    g->lanes = calloc(g->lane_count, sizeof(*g->lanes));
+    if (g->lanes == NULL)
+        return RC_NOMEM;
+    for (size_t i = 0; i < g->lane_count; i++)
+        TRY(lane_open(&g->lanes[i], g, c));
+    for (size_t i = 0; i < g->lane_count; i++) {
+        if (pthread_create(&g->lanes[i].thread, NULL, lane_run, &g->lanes[i]) != 0)
+            return RC_NOMEM;
+        g->lanes[i].started = true;
+    }
+    return RC_OK;
+}
+
+static void stop_lanes(struct gateway *g)
+{
+    for (size_t i = 0; i < g->lane_count; i++)
+        if (g->lanes[i].started) {
+            g->lanes[i].drain.run = lane_drain;
+            inbox_post(loop_inbox(g->lanes[i].worker.loop), &g->lanes[i].drain);
+        }
+    for (size_t i = 0; i < g->lane_count; i++) {
+        if (g->lanes[i].started)
+            (void)pthread_join(g->lanes[i].thread, NULL);
+        lane_close(&g->lanes[i]);
+    }
+    free(g->lanes);
+    g->lanes = NULL;
+    g->lane_count = 0;
+}
+
+/* ---- Open and close ---- */
+
+static enum rc open_listeners(struct gateway *g, const struct gateway_options *options,
+                              const struct config *c, struct buf *faults)
+{
+    const char *address = options->listen ? options->listen : c->listen;
+    uint16_t port = 0, admin_port = 0;
+    enum rc rc = server_listen(&g->listen_fd, &port, address);
+
+    if (rc == RC_CONFLICT)
+        buf_printf(faults,
+                   "%s is in use: another program listens there; choose another "
+                   "server.listen\n",
+                   address);
+    else if (rc != RC_OK)
+        buf_printf(faults, "cannot listen on %s: %s\n", address, rc_reason(rc));
+    TRY(rc);
+    TRY(datadir_admin_listen(&g->admin_fd, g->dir, faults));
+    TRY(start_lanes(g, c));
+    TRY(admin_server_open(&g->admin_server, &g->admin, g->admin_fd, c->admin_listen,
+                          c->admin_token, &admin_port, faults));
+    log_event(LOG_INFO, "serving", LOG_STR("listen", address), LOG_U64("port", port),
+              LOG_U64("admin_port", admin_port), LOG_U64("loops", g->lane_count));
+    if (options->ready != NULL)
+        options->ready(options->arg, port, admin_port);
+    return RC_OK;
+}
+
+static enum rc open_all(struct gateway *g, const struct gateway_options *options,
+                        struct buf *faults)
+{
+    const struct config *c;
+    enum rc rc;
+
+    TRY(config_load(&c, options->config_path, faults));
+    rc = config_cell_open(&g->config, c);
+    if (rc == RC_OK)
+        rc = datadir_open(&g->dir, c->data_dir, faults);
+    if (rc == RC_OK)
+        rc = server_shared_open(&g->shared, fit_connections(c->limits.connections),
+                                c->limits.connections_per_address);
+    if (rc == RC_OK)
+        rc = limiter_open(&g->limiter);
+    if (rc == RC_OK)
+        rc = answers_open(&g->answers, ANSWERS_BYTES);
+    if (rc == RC_OK) {
+        g->admin = (struct admin){.ledger = g->dir->ledger,
+                                  .book = g->dir->book,
+                                  .config = g->config,
+                                  .started_us = clock_wall_us()};
+        rc = open_listeners(g, options, c, faults);
+    }
+    config_unref(c);
+    return rc;
+}
+
+static void close_all(struct gateway *g)
+{
+    if (g->listen_fd >= 0)
+        (void)shutdown(g->listen_fd, SHUT_RD); /* no new connection is taken */
+    stop_lanes(g);
+    admin_server_close(g->admin_server);
+    if (g->listen_fd >= 0)
+        (void)close(g->listen_fd);
+    if (g->admin_fd >= 0)
+        (void)close(g->admin_fd);
+    answers_close(g->answers);
+    limiter_close(g->limiter);
+    server_shared_close(g->shared);
+    datadir_close(g->dir);
+    config_cell_close(g->config);
+}
+
+/* ---- Signals ---- */
+
+static void reload(struct gateway *g)
+{
+    struct buf faults;
+    enum rc rc;
+
+    buf_init(&faults, 65536);
+    rc = config_cell_reload(g->config, &faults);
+    metric_set(metrics.config_reload_success, rc == RC_OK);
+    if (rc == RC_OK)
+        log_line(LOG_INFO, "configuration reloaded");
+    else
+        log_event(LOG_ERROR, "configuration not reloaded: the old one stays",
+                  LOG_SLICE("faults", buf_slice(&faults)));
+    buf_free(&faults);
+}
+
+/* Once a minute: what has grown old. */
+static void tend(struct gateway *g)
+{
+    unsigned deleted;
+
+    if (wallet_sweep(g->dir->book, SWEEP_MAX, &deleted) != RC_OK)
+        log_line(LOG_WARN, "old idempotency keys could not be swept");
+}
+
+static void wait_for_signals(struct gateway *g, const sigset_t *set)
+{
+    static const struct timespec minute = {60, 0};
+
+    for (;;) {
+        int signal = sigtimedwait(set, NULL, &minute);
+
+        if (signal == SIGHUP)
+            reload(g);
+        else if (signal == SIGTERM || signal == SIGINT)
+            return;
+        else if (signal < 0 && errno == EAGAIN)
+            tend(g);
+    }
+}
+
+enum rc gateway_run(const struct gateway_options *options, struct buf *faults)
+{
+    struct gateway g = {.listen_fd = -1, .admin_fd = -1};
+    sigset_t set;
+    enum rc rc;
+
+    harden();
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGHUP);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* inherited by every thread */
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return RC_NOMEM;
+    metrics_open();
+    rc = open_all(&g, options, faults);
+    if (rc == RC_OK) {
+        wait_for_signals(&g, &set);
+        log_line(LOG_INFO, "draining");
+    }
+    close_all(&g);
+    curl_global_cleanup();
+    return rc;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files behind gateway/server.h share: guard.c judges a request's head, peer.c
+ * knows addresses and counts connections, server.c owns sockets and daemons, exchange.c
+ * one request and its answer. Only server.c and exchange.c know libmicrohttpd. */
+#ifndef GATEWAY_SERVER_INT_H
+#define GATEWAY_SERVER_INT_H
+
+#include <microhttpd.h>
+#include <sys/socket.h>
+
+#include "gateway/server.h"
+
+struct metric;
+
+/* The struct that `pointer` is the `member` of. */
+#define SERVER_OF(type, member, pointer) \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+/* ---- guard.c ---- */
+
+/* A head as the library read it, its strings where the library has them. */
+struct guard_head {
+    const char *method;
+    const char *target;
+    size_t target_len;
+    const char *version;
+    size_t header_count; /* may be more than the request has room for */
+    /* Every string still lies where it was received, so that what the library forgives
+     * in silence shows in the gaps between them. */
+    bool in_place;
+    size_t head_len; /* with in_place: from the method to behind the empty line */
+};
+
+/* Judges the head and completes q, whose headers, path and query (the target, copied and
+ * cut) the caller has filled in. *detail is a literal that says what is wrong. */
+MUST_CHECK enum rc server__guard(struct http_request *q, const struct guard_head *h,
+                                 const char **detail);
+bool server__token(struct slice s); /* RFC 9110 section 5.6.2; not empty */
+/* Whether a header of that name would frame the message: such ones are only the
+ * server's to give. */
+bool server__framing(struct slice name);
+
+/* ---- peer.c ---- */
+
+/* Addresses are 16 bytes, those of IPv4 as ::ffff:a.b.c.d. */
+struct peer_range {
+    uint8_t first[16];
+    unsigned bits;
+};
+
+struct trust {
+    size_t count;
+    struct peer_range *ranges; /* owned */
+    bool local;                /* "unix": who comes over a Unix socket */
+};
+MUST_CHECK enum rc server__trust_open(struct trust *t, const char *const *texts,
+                                      size_t count);
+void server__trust_close(struct trust *t);
+
+struct peer {
+    uint8_t address[16]; /* zeroes for a Unix socket */
+    bool local;          /* came over a Unix socket */
+    bool trusted;
+    char text[48];
+};
+void server__peer(struct peer *p, const struct sockaddr_storage *from,
+                  const struct trust *t);
+/* Sets q->address: the peer, or behind trusted proxies who spoke to the first of them. */
+void server__client_address(struct http_request *q, const struct peer *p,
+                            const struct trust *t);
+
+/* RC_BUSY: no connection more at all; RC_RATE: none more from there. */
+MUST_CHECK enum rc server__count_in(struct server_shared *s, const struct peer *p);
+void server__count_out(struct server_shared *s, const struct peer *p);
+struct server_metrics {
+    struct metric *connections, *turned_away, *evicted, *refused, *cut;
+};
+const struct server_metrics *server__metrics(const struct server_shared *s);
+
+/* ---- server.c ---- */
+
+enum conn_phase {
+    CONN_HEAD,    /* waits for a request's head */
+    CONN_IDLE,    /* kept alive between two requests */
+    CONN_BODY,    /* waits for a body */
+    CONN_WORK,    /* the user works; no deadline of ours */
+    CONN_ANSWER,  /* bytes go out */
+    CONN_DISCARD, /* answered and shut; what still comes is thrown away */
+    CONN_LINGER   /* the same, when the library has let go of the socket */
+};
+
+/* One of a server's daemons. Several, because the library walks all its suspended
+ * connections whenever one is resumed. */
+struct shard {
+    struct loop_watch watch; /* the daemon's own epoll descriptor */
+    struct server *server;
+    struct MHD_Daemon *daemon;
+    struct conn *conns;
+    size_t conn_count;
+    bool dirty;         /* to be run before the loop sleeps */
+    unsigned busy_runs; /* in a row that ended with work left */
+};
+
+struct conn {
+    struct loop_watch watch; /* the socket, for what the library does not tell */
+    struct loop_timer timer;
+    struct server *server;
+    struct shard *shard; /* NULL: lingers */
+    struct MHD_Connection *mhd;
+    struct exchange *x; /* the request at hand, or NULL */
+    struct peer peer;
+    enum conn_phase phase;
+    bool counted;       /* in server_shared */
+    bool suspended;     /* in the library; resume only then: it does not check */
+    bool peer_left;     /* closed or half-closed from there */
+    bool linger;        /* what is unread must be read before the socket may close */
+    bool unread_before; /* see server.c: stuck() */
+    unsigned handler_calls, handler_calls_before;
+    uint64_t stalled_since_ms, taken_bytes; /* see server.c: CONN_ANSWER */
+    uint64_t discarded_bytes;
+    struct conn *next, **link;           /* of the shard, or of all that linger */
+    struct conn *idle_next, *idle_before; /* oldest first */
+    bool in_idle;
+};
+
+struct server {
+    struct loop *loop;
+    struct server_shared *shared;
+    struct server_user user;
+    struct trust trust;
+    uint64_t header_timeout_ms, idle_timeout_ms, stall_timeout_ms;
+    struct loop_hook hook;
+    struct loop_watch listen;
+    struct loop_timer accept_again;
+    int reserve_fd; /* given up for a moment when no descriptor is left */
+    bool draining;
+    bool in_place; /* of guard_head */
+    unsigned shard_count;
+    struct shard *shards;
+    struct conn *adding; /* while the library takes it over */
+    size_t conn_count;   /* those that linger too */
+    struct conn *lingering;
+    size_t lingering_count;
+    struct conn *idle_oldest, *idle_newest;
+    struct exchange *events, **events_end; /* what users are to be told */
+    struct exchange *spare;
+    unsigned spare_count;
+    size_t exchange_count; /* that users know and have not finished */
+};
+
+/* Enters a phase and arms its deadline; deadline_ms counts for CONN_BODY only. */
+void server__phase(struct conn *c, enum conn_phase phase, uint64_t deadline_ms);
+void server__suspend(struct conn *c);
+void server__resume(struct conn *c); /* not suspended: nothing */
+/* Ends the connection at once, or as soon as the library runs. */
+void server__cut(struct conn *c);
+void server__later(struct server *s, struct exchange *x); /* tell its user */
+
+/* ---- exchange.c: what server.c calls ---- */
+
+/* The library's callbacks. */
+void *exchange__uri(void *arg, const char *uri, struct MHD_Connection *mhd);
+enum MHD_Result exchange__handle(void *arg, struct MHD_Connection *mhd, const char *url,
+                                 const char *method, const char *version,
+                                 const char *upload, size_t *upload_len, void **state);
+void exchange__completed(void *arg, struct MHD_Connection *mhd, void **state,
+                         enum MHD_RequestTerminationCode why);
+
+bool exchange__ended(const struct exchange *x); /* the answer is whole, or cut */
+bool exchange__waits(const struct exchange *x); /* bytes wait to be taken */
+void exchange__gone(struct exchange *x);
+void exchange__body_late(struct exchange *x);
+void exchange__tell(struct exchange *x); /* after server__later() */
+void exchange__free_spare(struct server *s);
+/* Refuses a head that never came to its end: straight to the socket. */
+void exchange__refuse_raw(struct conn *c, enum rc rc, const char *detail);
+
+#endif
