@@ -13,30 +13,42 @@
 #include "base/money.h"
 #include "base/slice.h"
 
-/* Guards and parses. Free with json_put(). RC_BAD_JSON, RC_TOO_BIG, RC_NOMEM. */
+enum {
+    JSON_TEXT_MAX = 8 * 1024 * 1024, /* bytes that json_parse() takes */
+    JSON_OUT_DEPTH_MAX = 16          /* what the writer nests */
+};
+
+/* Guards and parses; the top must be an object or an array. Free with json_put().
+ * RC_BAD_JSON, RC_TOO_BIG, RC_NOMEM. */
 MUST_CHECK enum rc json_parse(struct json_object **out, struct slice text);
 void json_put(struct json_object *o); /* NULL is fine */
 
 /* Members of an object. Absent or null: RC_NOT_FOUND. Other type or form: RC_BAD_INPUT.
- * Numbers are re-checked on their text: 2^64 and "12abc" are refused. Slices live as long
- * as the tree. */
-MUST_CHECK enum rc json_get_string(struct slice *out, struct json_object *o, const char *key);
+ * Slices live as long as the tree. */
+MUST_CHECK enum rc json_get_string(struct slice *out, struct json_object *o,
+                                   const char *key);
+/* No sign, fraction or exponent; below 2^64 - 1, where json-c stops counting. */
 MUST_CHECK enum rc json_get_u64(uint64_t *out, struct json_object *o, const char *key);
 MUST_CHECK enum rc json_get_bool(bool *out, struct json_object *o, const char *key);
-/* A decimal string, as amounts are everywhere on our wire. */
-MUST_CHECK enum rc json_get_money(struct money *out, struct json_object *o, const char *key);
+/* A decimal string, as amounts are everywhere on our wire. RC_OVERFLOW: too large. */
+MUST_CHECK enum rc json_get_money(struct money *out, struct json_object *o,
+                                  const char *key);
 MUST_CHECK enum rc json_get_object(struct json_object **out, struct json_object *o,
                                    const char *key);
 MUST_CHECK enum rc json_get_array(struct json_object **out, struct json_object *o,
                                   const char *key);
+/* 0 and NULL where there is no array, or no such element. Elements are borrowed. */
 size_t json_array_count(struct json_object *array);
-struct json_object *json_array_at(struct json_object *array, size_t index); /* borrowed */
+struct json_object *json_array_at(struct json_object *array, size_t index);
 
-/* The writer: commas and escapes are its business. Invalid UTF-8 in a value becomes
- * U+FFFD, so that the output is always valid. Check buf_spent() at the end. Depth <= 16. */
+/* The writer of one value: commas and escapes are its business. Invalid UTF-8 and NUL
+ * in a text become U+FFFD, so that json_guard() takes whatever it writes. Keys outside
+ * of objects, values without keys inside of them, and the like are asserted. Check
+ * buf_spent() at the end. */
 struct json_out {
     struct buf *to;
-    uint32_t comma; /* bit per depth: an element was written */
+    uint32_t comma;   /* bit per depth: an element was written */
+    uint32_t objects; /* bit per depth: it is an object, no array */
     unsigned depth;
     bool after_key;
 };
@@ -53,7 +65,7 @@ void json_out_u64(struct json_out *o, uint64_t value);
 void json_out_i64(struct json_out *o, int64_t value);
 void json_out_bool(struct json_out *o, bool value);
 void json_out_null(struct json_out *o);
-void json_out_money(struct json_out *o, struct money m); /* string, nine places */
+void json_out_money(struct json_out *o, struct money m);  /* string, nine places */
 void json_out_time(struct json_out *o, uint64_t wall_us); /* RFC 3339; 0: null */
 void json_out_raw(struct json_out *o, struct slice json); /* already valid JSON */
 
