@@ -78,44 +78,52 @@ enum rc path_check(struct slice path, bool strict)
     return RC_OK;
 }
 
-static struct slice next_segment(struct slice *rest)
-{
-    size_t end = slice_find(*rest, '/');
-    struct slice segment = slice_sub(*rest, 0, end);
+/* Segments of a path: "/a/" has two, the second empty; "/" has one. */
+struct segments {
+    struct slice rest;
+    bool more;
+};
 
-    *rest = slice_sub(*rest, end + 1, rest->len);
+static struct segments segments_of(struct slice path)
+{
+    return (struct segments){slice_sub(path, 1, path.len), path.len > 0};
+}
+
+static struct slice next_segment(struct segments *s)
+{
+    size_t end = slice_find(s->rest, '/');
+    struct slice segment = slice_sub(s->rest, 0, end);
+
+    s->more = end < s->rest.len;
+    s->rest = slice_sub(s->rest, end + 1, s->rest.len);
     return segment;
 }
 
-bool path_match(struct slice params[], size_t count, const char *pattern,
-                struct slice path)
+bool path_match(struct slice params[], size_t count, const char *pattern, struct slice path)
 {
-    struct slice want = slice_sub(slice_str(pattern), 1, SIZE_MAX);
-    struct slice have = slice_sub(path, 1, path.len);
-    bool have_more = path.len > 0; /* a segment, maybe empty, still waits */
+    struct segments want = segments_of(slice_str(pattern));
+    struct segments have = segments_of(path);
     size_t used = 0;
 
-    while (want.len > 0) {
+    while (want.more) {
         struct slice piece = next_segment(&want);
         bool param = piece.len >= 2 && piece.bytes[0] == '{';
-        bool rest = param && piece.bytes[piece.len - 2] == '*';
         struct slice segment;
 
-        if (!rest && !have_more)
-            return false;
-        if (rest) {
+        if (param && piece.bytes[piece.len - 2] == '*') {
             if (used < count)
-                params[used] = have;
+                params[used] = have.rest;
             return true;
         }
-        have_more = slice_find(have, '/') < have.len;
+        if (!have.more)
+            return false;
         segment = next_segment(&have);
         if (param ? segment.len == 0 : !slice_equal(piece, segment))
             return false;
         if (param && used < count)
             params[used++] = segment;
     }
-    return !have_more && have.len == 0;
+    return !have.more;
 }
 
 enum rc path_decode(struct slice *out, struct slice raw, struct arena *a)
