@@ -4,11 +4,11 @@
  * inside. One thread. */
 #include "ledger/ledger_int.h"
 
+#include "base/map.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/map.h"
 
 /* A full batch of the largest commands needs about half of it; the arena gives back all
  * but one block at the next begin. */

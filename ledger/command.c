@@ -4,10 +4,10 @@
  * bytes. What a verb does not use is not spelt. */
 #include "ledger/ledger_int.h"
 
+#include "ledger/wire.h"
+
 #include <assert.h>
 #include <string.h>
-
-#include "ledger/wire.h"
 
 /* [op 16][verb 1][bits 1][legs 1][writes 1][tags 1][0 1][memo length 2], then what
  * there is of: hold, expires, spill; tags; legs; writes; memo. */

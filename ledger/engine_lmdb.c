@@ -7,6 +7,9 @@
  * Files in the folder: ledger.mdb, ledger.mdb-lock (LMDB's readers), and folder.c's. */
 #include "ledger/ledger_int.h"
 
+#include "base/clock.h"
+#include "base/log.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,9 +22,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "base/clock.h"
-#include "base/log.h"
 
 #define LOCK_SUFFIX "-lock" /* LMDB's own */
 

@@ -3,13 +3,13 @@
  * rules.c; reading is view.c. */
 #include "ledger/ledger_int.h"
 
+#include "base/clock.h"
+
 #include <assert.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/clock.h"
 
 enum {
     RECOVER_ROUND = 256 /* holds voided at a time */

@@ -5,10 +5,10 @@
  * command.c. docs/ledger.md has the layouts in prose. */
 #include "ledger/ledger_int.h"
 
+#include "ledger/wire.h"
+
 #include <assert.h>
 #include <string.h>
-
-#include "ledger/wire.h"
 
 enum {
     HOLD_HEAD_LEN = 40,

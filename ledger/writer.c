@@ -5,6 +5,9 @@
  * also ends holds whose time came, and forgets old operation ids. */
 #include "ledger/ledger_int.h"
 
+#include "base/clock.h"
+#include "base/log.h"
+
 #include <assert.h>
 #include <poll.h>
 #include <pthread.h>
@@ -13,9 +16,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-#include "base/clock.h"
-#include "base/log.h"
 
 enum {
     BATCH_MAX = 512,
@@ -208,8 +208,9 @@ static bool forget_one(void *arg, struct slice key, struct slice value)
 
 /* Ids sort by time: the old ones are in front. What was looked at once is passed by; an
  * id that cannot be forgotten does not come up again before the next start. */
-static void gather_forgettable(struct writer *w, uint64_t now_us)
+static void gather_forgettable(struct writer *w)
 {
+    uint64_t now_us = w->head.time_us;
     const struct engine_ops *ops = w->engine->ops;
     struct forgetting f = {.writer = w, .now_us = now_us};
     struct snapshot *s;
@@ -239,13 +240,14 @@ static void inherit(struct writer *w, struct ledger_cmd *cmd)
     memcpy(cmd->tags, c->now.hold->tags, sizeof(cmd->tags));
 }
 
-static void forget(struct writer *w, uint64_t now_us)
+static void forget(struct writer *w)
 {
     for (unsigned i = 0; i < w->forget_count; i++) {
         struct cell *c =
             ledger__batch_find(w->batch, TABLE_SEEN, ledger__id_slice(&w->forget[i]));
 
-        if (c == NULL || !c->present || !ledger__forgotten(&c->now.seen, now_us))
+        if (c == NULL || !c->present ||
+            !ledger__forgotten(&c->now.seen, w->head.time_us))
             continue;
         c->present = false;
         c->dirty = true;
@@ -325,7 +327,7 @@ static enum rc do_batch(struct writer *w, uint64_t now_us)
     enum rc rc = prepare(w, now_us);
 
     if (rc == RC_OK) {
-        forget(w, now_us);
+        forget(w);
         for (unsigned i = 0; i < w->command_count; i++) {
             inherit(w, w->commands[i]);
             ledger__apply(w->batch, w->commands[i]);
@@ -409,7 +411,7 @@ static void run_batch(struct writer *w)
     if (ready) {
         w->engine->ops->tend(w->engine);
         gather_due(w, now_us);
-        gather_forgettable(w, now_us);
+        gather_forgettable(w);
     }
     gather_pending(w);
     if (w->command_count == 0 && w->forget_count == 0)
