@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Error bodies: each dialect's shape, always valid JSON with the stable code inside. */
+#include "gateway/error.h"
+
+#include "base/json.h"
+
+#include <json-c/json.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static struct json_object *print(enum dialect d, const struct fault *f)
+{
+    struct json_object *o;
+    struct buf b;
+
+    buf_init(&b, 65536);
+    error_print(&b, d, f, "req_1");
+    assert_false(buf_spent(&b));
+    assert_int_equal(json_parse(&o, buf_slice(&b)), RC_OK);
+    buf_free(&b);
+    return o;
+}
+
+static void is(struct json_object *o, const char *key, const char *text)
+{
+    struct slice s;
+
+    assert_int_equal(json_get_string(&s, o, key), RC_OK);
+    assert_true(slice_equal_str(s, text));
+}
+
+static void every_code_prints_in_every_dialect(void **state)
+{
+    (void)state;
+    for (int rc = 1; rc < RC__COUNT; rc++) {
+        struct fault f = {.rc = (enum rc)rc};
+        struct json_object *o = print(DIALECT_OPENAI, &f);
+        struct json_object *error;
+
+        assert_int_equal(json_get_object(&error, o, "error"), RC_OK);
+        is(error, "code", rc_reason((enum rc)rc));
+        json_put(o);
+        o = print(DIALECT_PROBLEM, &f);
+        is(o, "code", rc_reason((enum rc)rc));
+        json_put(o);
+    }
+}
+
+static void openai_errors_have_their_members(void **state)
+{
+    struct fault f = {.rc = RC_BAD_INPUT, .detail = "no \"x\"\n", .param = "messages"};
+    struct json_object *o = print(DIALECT_OPENAI, &f);
+    struct json_object *error;
+
+    (void)state;
+    assert_int_equal(json_get_object(&error, o, "error"), RC_OK);
+    is(error, "message", "no \"x\"\n");
+    is(error, "type", "invalid_request_error");
+    is(error, "param", "messages");
+    is(error, "code", "invalid_request");
+    is(error, "request_id", "req_1");
+    json_put(o);
+}
+
+static void members_inside_and_beside_land_there(void **state)
+{
+    struct fault f = {.rc = RC_PAYMENT_REQUIRED,
+                      .extra = SLICE("\"in\":\"1\""),
+                      .beside = SLICE("\"out\":\"2\"")};
+    struct json_object *o = print(DIALECT_OPENAI, &f);
+    struct json_object *error;
+
+    (void)state;
+    assert_int_equal(json_get_object(&error, o, "error"), RC_OK);
+    is(error, "in", "1");
+    is(o, "out", "2");
+    json_put(o);
+    o = print(DIALECT_PROBLEM, &f);
+    is(o, "in", "1");
+    is(o, "out", "2");
+    is(o, "type", "urn:octroi:problem:payment_required");
+    json_put(o);
+}
+
+static void a_status_of_its_own_wins(void **state)
+{
+    struct fault f = {.rc = RC_UPSTREAM_REFUSED, .status = 422, .code = "odd_tool"};
+    struct json_object *o = print(DIALECT_PROBLEM, &f);
+    uint64_t status;
+
+    (void)state;
+    assert_int_equal(fault_status(&f), 422);
+    assert_int_equal(json_get_u64(&status, o, "status"), RC_OK);
+    assert_int_equal(status, 422);
+    is(o, "code", "odd_tool");
+    json_put(o);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_code_prints_in_every_dialect),
+        cmocka_unit_test(openai_errors_have_their_members),
+        cmocka_unit_test(members_inside_and_beside_land_there),
+        cmocka_unit_test(a_status_of_its_own_wins),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
