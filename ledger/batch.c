@@ -2,9 +2,10 @@
 /* The rows that a series of commands works on: what they need, what the store had, what
  * they made of it, and how to take one command back. Knows no rule and no engine's
  * inside. One thread. */
-#include "ledger/ledger_int.h"
+#include "ledger/batch.h"
 
 #include "base/map.h"
+#include "ledger/engine.h"
 
 #include <assert.h>
 #include <stdlib.h>

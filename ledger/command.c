@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a command is spelt in the journal. Canonical: one command has one spelling, and
- * the decoder refuses every other, so that "the same operation" is a comparison of
- * bytes. What a verb does not use is not spelt. */
-#include "ledger/ledger_int.h"
+/* What a well-formed command is, and how it is spelt in the journal. Canonical: one
+ * command has one spelling, and the decoder refuses every other, so that "the same
+ * operation" is a comparison of bytes. What a verb does not use is not spelt. */
+#include "ledger/row.h"
 
 #include "ledger/wire.h"
 
@@ -31,6 +31,93 @@ static bool ends_hold(enum ledger_verb verb)
 {
     return verb == LEDGER_CAPTURE || verb == LEDGER_VOID || verb == LEDGER_EXPIRE;
 }
+
+/* ---- Form ---- */
+
+static bool moves(enum ledger_verb verb)
+{
+    return verb == LEDGER_TRANSFER || verb == LEDGER_CAPTURE;
+}
+
+static bool leg_is_sound(const struct ledger_leg *leg, enum ledger_verb verb)
+{
+    if (id_is_none(leg->debit) || leg->debit_flags > LEDGER_NO_OVERDRAFT)
+        return false;
+    if (moves(verb) &&
+        (id_is_none(leg->credit) || leg->credit_flags > LEDGER_NO_OVERDRAFT ||
+         id_cmp(leg->debit, leg->credit) == 0))
+        return false;
+    return id_cmp(leg->grant_from, leg->debit) != 0;
+}
+
+static bool write_is_sound(const struct ledger_write *w)
+{
+    switch (w->op) {
+    case LEDGER_INSERT:
+    case LEDGER_PUT:
+        if (w->value.len > LEDGER_VALUE_MAX ||
+            (w->value.len > 0 && w->value.bytes == NULL))
+            return false;
+        break;
+    case LEDGER_DELETE:
+        break;
+    case LEDGER_EXPECT:
+        if (w->version == LEDGER_ANY)
+            return false;
+        break;
+    default: /* the number came from a caller or from the disk */
+        return false;
+    }
+    return w->key.len > 0 && w->key.len <= LEDGER_KEY_MAX && w->key.bytes != NULL;
+}
+
+static bool verb_is_sound(const struct ledger_cmd *cmd)
+{
+    switch (cmd->verb) {
+    case LEDGER_NOTE:
+        return cmd->leg_count == 0;
+    case LEDGER_TRANSFER:
+    case LEDGER_HOLD:
+        return cmd->leg_count > 0;
+    case LEDGER_CAPTURE:
+        return cmd->leg_count > 0 && !id_is_none(cmd->hold);
+    case LEDGER_VOID:
+    case LEDGER_EXPIRE:
+        return cmd->leg_count == 0 && !id_is_none(cmd->hold);
+    }
+    return false;
+}
+
+static bool head_is_sound(const struct ledger_cmd *cmd)
+{
+    return !id_is_none(cmd->op) && cmd->leg_count <= LEDGER_LEGS_MAX &&
+           cmd->write_count <= LEDGER_WRITES_MAX && cmd->memo.len <= LEDGER_MEMO_MAX &&
+           (cmd->memo.len == 0 || cmd->memo.bytes != NULL) && verb_is_sound(cmd);
+}
+
+enum rc ledger__check(struct ledger_cmd *cmd)
+{
+    unsigned *at = &cmd->result.at;
+
+    *at = 0;
+    if (!head_is_sound(cmd) ||
+        (ends_hold(cmd->verb) && id_cmp(cmd->hold, cmd->op) == 0))
+        return RC_BAD_INPUT;
+    for (; *at < cmd->leg_count; ++*at) {
+        if (!leg_is_sound(&cmd->legs[*at], cmd->verb))
+            return RC_BAD_INPUT;
+    }
+    for (*at = 0; *at < cmd->write_count; ++*at) {
+        if (!write_is_sound(&cmd->writes[*at]))
+            return RC_BAD_INPUT;
+    }
+    *at = 0;
+    if (cmd->verb == LEDGER_CAPTURE && id_cmp(cmd->spill, cmd->legs[0].credit) == 0)
+        return RC_BAD_INPUT;
+    return RC_OK;
+}
+
+/* ---- Spelling ---- */
 
 static bool has_grant(const struct ledger_leg *leg)
 {
@@ -164,6 +251,8 @@ void ledger__command_encode(uint8_t *out, const struct ledger_cmd *cmd)
     assert((size_t)(at - out) == ledger__command_len(cmd));
 }
 
+/* ---- Reading ---- */
+
 /* Reads from the front of *in. After the first read that finds too little everything is
  * zero and `bad` stays: checked once, at the end. */
 struct reader {
@@ -264,31 +353,47 @@ static bool spelt_as_encoded(const struct ledger_cmd *cmd, struct slice bytes)
     return memcmp(again, bytes.bytes, len) == 0;
 }
 
-enum rc ledger__command_decode(struct ledger_cmd *out, struct slice bytes)
+/* Returns the number of tags that follow; the length of the memo is the last of head.
+ */
+static unsigned take_head(struct ledger_cmd *out, struct reader *r, const char **head)
 {
-    struct reader r = {.in = bytes};
-    struct id op = take_id(&r);
-    const char *head = take(&r, 8);
-    unsigned bits = (uint8_t)head[1];
-    unsigned tag_count = (uint8_t)head[4];
+    unsigned tag_count;
+    unsigned bits;
 
-    memset(out, 0, sizeof(*out));
-    out->op = op;
-    out->leg_count = (uint8_t)head[2];
-    out->write_count = (uint8_t)head[3];
-    if (r.bad || (uint8_t)head[0] > LEDGER_EXPIRE ||
+    out->op = take_id(r);
+    *head = take(r, 8);
+    bits = (uint8_t)(*head)[1];
+    tag_count = (uint8_t)(*head)[4];
+    out->leg_count = (uint8_t)(*head)[2];
+    out->write_count = (uint8_t)(*head)[3];
+    if (r->bad || (uint8_t)(*head)[0] > LEDGER_EXPIRE ||
         (bits & ~(unsigned)BITS_KNOWN) != 0 || out->leg_count > LEDGER_LEGS_MAX ||
-        out->write_count > LEDGER_WRITES_MAX || tag_count > LEDGER_TAGS_MAX)
-        return RC_CORRUPT;
-    out->verb = (enum ledger_verb)head[0];
+        out->write_count > LEDGER_WRITES_MAX || tag_count > LEDGER_TAGS_MAX) {
+        r->bad = true;
+        return 0;
+    }
+    out->verb = (enum ledger_verb)(*head)[0];
     out->forgettable = (bits & BIT_FORGETTABLE) != 0;
     out->durable = (bits & BIT_DURABLE) != 0;
     if (ends_hold(out->verb))
-        out->hold = take_id(&r);
+        out->hold = take_id(r);
     if ((bits & BIT_EXPIRES) != 0)
-        out->expires_us = wire_get64(take(&r, 8));
+        out->expires_us = wire_get64(take(r, 8));
     if ((bits & BIT_SPILL) != 0)
-        out->spill = take_id(&r);
+        out->spill = take_id(r);
+    return tag_count;
+}
+
+enum rc ledger__command_decode(struct ledger_cmd *out, struct slice bytes)
+{
+    struct reader r = {.in = bytes};
+    const char *head;
+    unsigned tag_count;
+
+    memset(out, 0, sizeof(*out));
+    tag_count = take_head(out, &r, &head);
+    if (r.bad)
+        return RC_CORRUPT;
     for (unsigned i = 0; i < tag_count; i++)
         out->tags[i] = take_id(&r);
     for (unsigned i = 0; i < out->leg_count; i++)

@@ -5,7 +5,7 @@
  * unusable.
  *
  * Files in the folder: ledger.mdb, ledger.mdb-lock (LMDB's readers), and folder.c's. */
-#include "ledger/ledger_int.h"
+#include "ledger/engine.h"
 
 #include "base/clock.h"
 #include "base/log.h"

@@ -2,7 +2,7 @@
 /* The model: every table a skip list in memory, one lock around all. What LMDB is
  * compared with in the tests, and what ledger_verify() replays into. Nothing survives,
  * nothing is ever full. */
-#include "ledger/ledger_int.h"
+#include "ledger/engine.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 /* Which hold ends next: a binary heap by time. Most holds end long before their time,
  * and are not searched for then; they are counted, and when most of the heap is dead
  * its owner fills it anew from the store. One thread. */
-#include "ledger/ledger_int.h"
+#include "ledger/writer.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a book says of itself: that it is one, where its journal ends, how often it was
  * opened. Checked at every open, before anything else is believed. */
-#include "ledger/ledger_int.h"
+#include "ledger/engine.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * key and itself, because LMDB has no checksums and a flipped bit must never become
  * money. What rows mean together is rules.c; how a journal entry's command is spelt is
  * command.c. docs/ledger.md has the layouts in prose. */
-#include "ledger/ledger_int.h"
+#include "ledger/row.h"
 
 #include "ledger/wire.h"
 

@@ -2,7 +2,7 @@
 /* What a command does to the books. Pure: it sees the rows of the batch and the time
  * that the batch states, changes rows of the batch, and makes one journal entry, or
  * changes nothing. Every law of ledger.h is kept here and only here. */
-#include "ledger/ledger_int.h"
+#include "ledger/batch.h"
 
 #include <assert.h>
 #include <string.h>
@@ -29,88 +29,9 @@ bool ledger__forgotten(const struct seen *s, uint64_t now_us)
            now_us - s->time_us >= FORGET_AFTER_US;
 }
 
-/* ---- Form ---- */
-
-static bool moves(enum ledger_verb verb)
-{
-    return verb == LEDGER_TRANSFER || verb == LEDGER_CAPTURE;
-}
-
 static bool ends_hold(enum ledger_verb verb)
 {
     return verb == LEDGER_CAPTURE || verb == LEDGER_VOID || verb == LEDGER_EXPIRE;
-}
-
-static bool leg_is_sound(const struct ledger_leg *leg, enum ledger_verb verb)
-{
-    if (id_is_none(leg->debit) || leg->debit_flags > LEDGER_NO_OVERDRAFT)
-        return false;
-    if (moves(verb) &&
-        (id_is_none(leg->credit) || leg->credit_flags > LEDGER_NO_OVERDRAFT ||
-         id_cmp(leg->debit, leg->credit) == 0))
-        return false;
-    return id_cmp(leg->grant_from, leg->debit) != 0;
-}
-
-static bool write_is_sound(const struct ledger_write *w)
-{
-    switch (w->op) {
-    case LEDGER_INSERT:
-    case LEDGER_PUT:
-        if (w->value.len > LEDGER_VALUE_MAX ||
-            (w->value.len > 0 && w->value.bytes == NULL))
-            return false;
-        break;
-    case LEDGER_DELETE:
-        break;
-    case LEDGER_EXPECT:
-        if (w->version == LEDGER_ANY)
-            return false;
-        break;
-    default: /* the number came from a caller or from the disk */
-        return false;
-    }
-    return w->key.len > 0 && w->key.len <= LEDGER_KEY_MAX && w->key.bytes != NULL;
-}
-
-static bool verb_is_sound(const struct ledger_cmd *cmd)
-{
-    switch (cmd->verb) {
-    case LEDGER_NOTE:
-        return cmd->leg_count == 0;
-    case LEDGER_TRANSFER:
-    case LEDGER_HOLD:
-        return cmd->leg_count > 0;
-    case LEDGER_CAPTURE:
-        return cmd->leg_count > 0 && !id_is_none(cmd->hold);
-    case LEDGER_VOID:
-    case LEDGER_EXPIRE:
-        return cmd->leg_count == 0 && !id_is_none(cmd->hold);
-    }
-    return false;
-}
-
-enum rc ledger__check(struct ledger_cmd *cmd)
-{
-    cmd->result.at = 0;
-    if (id_is_none(cmd->op) || cmd->leg_count > LEDGER_LEGS_MAX ||
-        cmd->write_count > LEDGER_WRITES_MAX || cmd->memo.len > LEDGER_MEMO_MAX ||
-        (cmd->memo.len > 0 && cmd->memo.bytes == NULL) || !verb_is_sound(cmd))
-        return RC_BAD_INPUT;
-    if (ends_hold(cmd->verb) && id_cmp(cmd->hold, cmd->op) == 0)
-        return RC_BAD_INPUT;
-    for (cmd->result.at = 0; cmd->result.at < cmd->leg_count; cmd->result.at++) {
-        if (!leg_is_sound(&cmd->legs[cmd->result.at], cmd->verb))
-            return RC_BAD_INPUT;
-    }
-    for (cmd->result.at = 0; cmd->result.at < cmd->write_count; cmd->result.at++) {
-        if (!write_is_sound(&cmd->writes[cmd->result.at]))
-            return RC_BAD_INPUT;
-    }
-    cmd->result.at = 0;
-    if (cmd->verb == LEDGER_CAPTURE && id_cmp(cmd->spill, cmd->legs[0].credit) == 0)
-        return RC_BAD_INPUT;
-    return RC_OK;
 }
 
 /* ---- Rows ---- */

@@ -3,7 +3,7 @@
  * rules.c do the commands in order, makes the batch durable with one flush, and
  * answers. While it flushes the next batch gathers by itself: no timer, no tuning. It
  * also ends holds whose time came, and forgets old operation ids. */
-#include "ledger/ledger_int.h"
+#include "ledger/writer.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -63,6 +63,7 @@ struct writer {
     atomic_uint_fast64_t commits;
     atomic_uint_fast64_t batch_max;
     atomic_bool refusing;
+    atomic_bool failing;
 };
 
 /* ---- Submitting: any thread ---- */
@@ -420,6 +421,7 @@ static void run_batch(struct writer *w)
         rc = attempt(w, now_us);
     atomic_store(&w->last_us, w->head.time_us);
     atomic_store(&w->entries, w->head.seq);
+    atomic_store(&w->failing, w->failures > 0);
     answer(w, rc);
 }
 
@@ -533,4 +535,5 @@ void ledger__writer_stats(struct writer *w, struct ledger_stats *out)
     out->batch_max = atomic_load(&w->batch_max);
     out->queue_depth = atomic_load(&w->waiting);
     out->refusing_holds = atomic_load(&w->refusing);
+    out->failing = atomic_load(&w->failing);
 }
