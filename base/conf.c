@@ -467,8 +467,7 @@ bool conf_duration(struct conf *c, struct conf_node *n, uint64_t *ms)
     static const struct {
         char letter;
         uint64_t ms;
-    } units[] = {
-        {'s', 1000}, {'m', 60 * 1000}, {'h', 3600 * 1000}, {'d', 86400 * 1000}};
+    } units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}};
 
     char room[SHOWN_SIZE];
     struct slice text;

@@ -7,7 +7,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 #include <yaml.h>
 
 struct builder {
@@ -199,10 +198,15 @@ static enum rc open_container(struct builder *b, const yaml_event_t *event,
     return RC_OK;
 }
 
+/* A member in the order of keys, and equal ones in the order of the file. */
+struct sorted {
+    const struct conf_node *node;
+};
+
 static int compare_members(const void *a, const void *b)
 {
-    const struct conf_node *left = *(struct conf_node *const *)a;
-    const struct conf_node *right = *(struct conf_node *const *)b;
+    const struct conf_node *left = ((const struct sorted *)a)->node;
+    const struct conf_node *right = ((const struct sorted *)b)->node;
     int order = slice_compare(left->key, right->key);
 
     if (order != 0)
@@ -215,20 +219,23 @@ static int compare_members(const void *a, const void *b)
 /* Sorted, so that it is quick for a mapping of any size. */
 static enum rc find_duplicates(struct builder *b, const struct conf_node *mapping)
 {
-    struct conf_node **sorted;
+    struct sorted *sorted =
+        arena_new_array(b->conf->arena, struct sorted, mapping->count);
 
-    if (mapping->count < 2)
-        return RC_OK;
-    sorted = arena_new_array(b->conf->arena, struct conf_node *, mapping->count);
     if (sorted == NULL)
         return RC_NOMEM;
-    memcpy(sorted, mapping->items, mapping->count * sizeof(sorted[0]));
+    for (size_t i = 0; i < mapping->count; i++)
+        sorted[i].node = mapping->items[i];
     qsort(sorted, mapping->count, sizeof(sorted[0]), compare_members);
-    for (size_t i = 1; i < mapping->count; i++)
-        if (slice_equal(sorted[i]->key, sorted[i - 1]->key))
-            conf__fault_at(b->conf, sorted[i]->key_mark,
-                           "duplicate key '%.*s' (also on line %u)",
-                           SLICE_FMT(sorted[i]->key), sorted[i - 1]->key_mark.line);
+    for (size_t i = 1; i < mapping->count; i++) {
+        const struct conf_node *n = sorted[i].node;
+        const struct conf_node *before = sorted[i - 1].node;
+
+        if (slice_equal(n->key, before->key))
+            conf__fault_at(b->conf, n->key_mark,
+                           "duplicate key '%.*s' (also on line %u)", SLICE_FMT(n->key),
+                           before->key_mark.line);
+    }
     return RC_OK;
 }
 

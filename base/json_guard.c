@@ -67,7 +67,9 @@ static enum rc fail(struct scan *s, size_t at, const char *what)
 /* The next byte; NUL, which is never valid, at the end. */
 static char peek(const struct scan *s)
 {
-    return s->at < s->text.len ? s->text.bytes[s->at] : '\0';
+    if (s->at == s->text.len)
+        return '\0';
+    return s->text.bytes[s->at];
 }
 
 static struct slice rest_from(const struct scan *s, size_t at)
@@ -415,32 +417,48 @@ static enum rc scan_down(struct scan *s)
     }
 }
 
+/* The value of a member of the top object has ended: cuts it out if it is wanted. */
+static void end_member(struct scan *s)
+{
+    if (s->field == NULL)
+        return;
+    s->field->raw.len -= s->text.len - s->at;
+    s->field->type = json_raw_type(s->field->raw);
+    s->field = NULL;
+}
+
+static bool in_object(const struct scan *s)
+{
+    return s->open[s->depth - 1].is_object;
+}
+
+static enum rc close_container(struct scan *s)
+{
+    bool is_object = in_object(s);
+
+    if (peek(s) != (is_object ? '}' : ']'))
+        return fail_here(s, is_object ? "expected ',' or '}'" : "expected ',' or ']'");
+    s->at++;
+    s->depth--;
+    return RC_OK;
+}
+
 /* A value has ended: closes the containers that end with it, and stops where another
  * value must follow (*more), or behind the text's only value. */
 static enum rc scan_up(struct scan *s, bool *more)
 {
     for (;;) {
-        bool in_object;
-
-        if (s->depth == 1 && s->field != NULL) {
-            s->field->raw.len -= s->text.len - s->at;
-            s->field->type = json_raw_type(s->field->raw);
-            s->field = NULL;
-        }
+        if (s->depth == 1)
+            end_member(s);
         skip_space(s);
         *more = s->depth > 0;
         if (!*more)
             return RC_OK;
-        in_object = s->open[s->depth - 1].is_object;
         if (peek(s) == ',') {
             s->at++;
-            return in_object ? scan_key(s) : RC_OK;
+            return in_object(s) ? scan_key(s) : RC_OK;
         }
-        if (peek(s) != (in_object ? '}' : ']'))
-            return fail_here(s,
-                             in_object ? "expected ',' or '}'" : "expected ',' or ']'");
-        s->at++;
-        s->depth--;
+        TRY(close_container(s));
     }
 }
 

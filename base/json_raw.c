@@ -12,7 +12,9 @@
 
 static char byte_at(struct slice s, size_t at)
 {
-    return at < s.len ? s.bytes[at] : '\0';
+    if (at >= s.len)
+        return '\0';
+    return s.bytes[at];
 }
 
 /* A whole text is a value too, and may have white space around it. */

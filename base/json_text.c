@@ -10,8 +10,9 @@
 #define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
 
 enum {
-    UNICODE_ESCAPE_LEN = 6
-}; /* \uXXXX */
+    UNICODE_LEN = 6, /* \uXXXX */
+    PAIR_LEN = 12    /* two of them, for one character above U+FFFF */
+};
 
 /* Whether any of eight bytes is not plain. A borrow in a subtraction can only mark a
  * byte above one that is marked rightly, so the answer for the word is exact. */
@@ -54,9 +55,9 @@ static bool read_unicode(uint32_t *code, struct slice s)
 {
     uint32_t value = 0;
 
-    if (s.len < UNICODE_ESCAPE_LEN || s.bytes[0] != '\\' || s.bytes[1] != 'u')
+    if (s.len < UNICODE_LEN || s.bytes[0] != '\\' || s.bytes[1] != 'u')
         return false;
-    for (size_t i = 2; i < UNICODE_ESCAPE_LEN; i++) {
+    for (size_t i = 2; i < UNICODE_LEN; i++) {
         char c = s.bytes[i];
 
         value <<= 4;
@@ -91,14 +92,14 @@ size_t json_text_escape(char out[UTF8_MAX], size_t *used, struct slice s)
     }
     if (!read_unicode(&code, s))
         return 0;
-    *used = UNICODE_ESCAPE_LEN;
+    *used = UNICODE_LEN;
     if (code < 0xd800 || code > 0xdfff)
         return utf8_encode(out, code);
     /* A surrogate: only a high one with a low one behind it is a character. */
-    s = slice_sub(s, UNICODE_ESCAPE_LEN, UNICODE_ESCAPE_LEN);
+    s = slice_sub(s, UNICODE_LEN, UNICODE_LEN);
     if (code > 0xdbff || !read_unicode(&low, s) || low < 0xdc00 || low > 0xdfff)
         return 0;
-    *used = 2 * UNICODE_ESCAPE_LEN;
+    *used = PAIR_LEN;
     return utf8_encode(out, 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00));
 }
 

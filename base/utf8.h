@@ -11,8 +11,8 @@
 #include "base/slice.h"
 
 enum {
-    UTF8_MAX = 4
-}; /* bytes of one character */
+    UTF8_MAX = 4 /* bytes of one character */
+};
 
 /* Bytes of the character at the start of s; 0: s is empty or does not start with one.
  */

@@ -11,7 +11,8 @@
 #include <string.h>
 
 enum {
-    FIELD_COUNT = 3
+    FIELD_COUNT = 3,
+    ARENA_SIZE = 16 * 1024 * 1024
 };
 
 static const struct json_limits limits = {0};
@@ -51,11 +52,11 @@ static size_t count_tree(struct json_object *o)
     size_t count = 0;
 
     if (json_object_is_type(o, json_type_object)) {
-        json_object_object_foreach(o, key, value)
-        {
-            (void)key;
-            count += 1 + count_tree(value);
-        }
+        struct json_object_iterator at = json_object_iter_begin(o);
+        struct json_object_iterator end = json_object_iter_end(o);
+
+        for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at))
+            count += 1 + count_tree(json_object_iter_peek_value(&at));
     } else if (json_object_is_type(o, json_type_array)) {
         for (size_t i = 0; i < json_object_array_length(o); i++)
             count += 1 + count_tree(json_object_array_get_idx(o, i));
@@ -177,7 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     choice = data[size - 1];
     text = slice_from((const char *)data, size - 1);
-    if (arena_open(&a, 16 * 1024 * 1024) != RC_OK)
+    if (arena_open(&a, ARENA_SIZE) != RC_OK)
         abort();
     name_fields(fields);
     if (json_guard(text, &limits, fields, FIELD_COUNT, &fault, a) == RC_OK) {

@@ -15,6 +15,10 @@
 
 #include <cmocka.h>
 
+enum {
+    VALUE_MAX = 64 * 1024
+};
+
 static struct conf_node *get(struct conf *c, const char *key)
 {
     return conf_get(c, conf_root(c), key);
@@ -132,7 +136,7 @@ static void what_cannot_be_expanded_is_told(void **state)
 
 static void an_expanded_value_is_limited(void **state)
 {
-    size_t size = 64 * 1024;
+    size_t size = VALUE_MAX;
     char *text = malloc(size + 2);
     char expected[256];
 

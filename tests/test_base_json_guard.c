@@ -14,6 +14,11 @@
 
 #include <cmocka.h>
 
+enum {
+    KIB = 1024,
+    MIB = 1024 * KIB
+};
+
 static const struct json_limits any = {.any_value = true};
 static const struct json_limits object_only = {0};
 
@@ -23,7 +28,7 @@ static enum rc guard(struct slice text, const struct json_limits *limits,
     struct arena *a;
     enum rc rc;
 
-    assert_int_equal(arena_open(&a, 16 * 1024 * 1024), RC_OK);
+    assert_int_equal(arena_open(&a, (size_t)16 * MIB), RC_OK);
     rc = json_guard(text, limits, NULL, 0, fault, a);
     arena_close(a);
     return rc;
@@ -238,7 +243,7 @@ static void depth_over_the_limit_is_refused(void **state)
 static void containers_over_the_limit_are_refused(void **state)
 {
     const struct json_limits three = {.containers = 3};
-    size_t size = 64 * 1024;
+    size_t size = (size_t)64 * KIB;
     char *room = malloc(size);
 
     (void)state;
@@ -256,7 +261,7 @@ static void keys_over_the_limit_are_refused(void **state)
 {
     const struct json_limits three = {.keys = 3};
     struct json_fault fault;
-    size_t size = 2 * 1024 * 1024;
+    size_t size = (size_t)2 * MIB;
     char *room = malloc(size);
     size_t at = 0;
     size_t last;
@@ -318,7 +323,7 @@ static void duplicate_keys_are_found_at_every_depth(void **state)
 
 static void a_duplicate_is_found_among_many_keys_and_objects(void **state)
 {
-    size_t size = 4 * 1024 * 1024;
+    size_t size = (size_t)4 * MIB;
     char *room = malloc(size);
     size_t at = 0;
     size_t last = 0;
@@ -345,7 +350,7 @@ static void a_duplicate_is_found_among_many_keys_and_objects(void **state)
 /* B12: nothing to choose, the hash is keyed; but long and escaped keys cost memory. */
 static void long_escaped_keys_take_linear_memory(void **state)
 {
-    size_t size = 1024 * 1024;
+    size_t size = MIB;
     char *room = malloc(size);
     struct arena *a;
     size_t at = 0;
@@ -359,7 +364,7 @@ static void long_escaped_keys_take_linear_memory(void **state)
         at += (size_t)snprintf(room + at, size - at, "\":%u", i);
     }
     room[at++] = '}';
-    assert_int_equal(arena_open(&a, 64 * 1024), RC_OK);
+    assert_int_equal(arena_open(&a, (size_t)64 * KIB), RC_OK);
     assert_int_equal(json_guard(slice_from(room, at), &object_only, NULL, 0, NULL, a),
                      RC_OK);
     arena_close(a);

@@ -10,6 +10,10 @@
 
 #include <cmocka.h>
 
+enum {
+    ROOM_SIZE = 64 * 1024
+};
+
 struct fixture {
     struct buf buf;
     struct json_out out;
@@ -17,7 +21,7 @@ struct fixture {
 
 static void start(struct fixture *f)
 {
-    buf_init(&f->buf, 64 * 1024);
+    buf_init(&f->buf, ROOM_SIZE);
     json_out_init(&f->out, &f->buf);
 }
 
@@ -32,7 +36,7 @@ static void finish(struct fixture *f, const char *expected)
     if (!slice_equal_str(text, expected))
         print_message("written: %.*s\n", SLICE_FMT(text));
     assert_true(slice_equal_str(text, expected));
-    assert_int_equal(arena_open(&a, 64 * 1024), RC_OK);
+    assert_int_equal(arena_open(&a, ROOM_SIZE), RC_OK);
     assert_int_equal(json_guard(text, &limits, NULL, 0, NULL, a), RC_OK);
     arena_close(a);
     buf_free(&f->buf);
@@ -154,7 +158,7 @@ static void any_bytes_make_valid_json(void **state)
     struct arena *a;
 
     (void)state;
-    assert_int_equal(arena_open(&a, 64 * 1024), RC_OK);
+    assert_int_equal(arena_open(&a, ROOM_SIZE), RC_OK);
     for (unsigned i = 0; i < 65536; i++) {
         const char bytes[] = {'x', (char)(i >> 8), (char)i, 'y'};
         struct slice back;

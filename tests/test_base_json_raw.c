@@ -11,14 +11,15 @@
 #include <cmocka.h>
 
 enum {
-    FIELDS_MAX = 8
+    FIELDS_MAX = 8,
+    ARENA_SIZE = 64 * 1024
 };
 
 static int open_arena(void **state)
 {
     struct arena *a;
 
-    if (arena_open(&a, 64 * 1024) != RC_OK)
+    if (arena_open(&a, ARENA_SIZE) != RC_OK)
         return -1;
     *state = a;
     return 0;
@@ -90,7 +91,7 @@ static void strings_are_decoded(void **state)
 
 static void a_string_over_the_arena_is_out_of_memory(void **state)
 {
-    static char text[128 * 1024];
+    static char text[2 * ARENA_SIZE];
     struct slice out;
 
     memset(text, 'a', sizeof(text));
