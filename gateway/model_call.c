@@ -391,7 +391,6 @@ enum rc model_call_cost(struct request *r, struct money *cost, struct wallet_cal
 {
     struct model_call *m = r->api_state;
     struct usage u = m->usage;
-    uint64_t used;
 
     if (m->target == NULL)
         return RC_OK;
@@ -404,10 +403,7 @@ enum rc model_call_cost(struct request *r, struct money *cost, struct wallet_cal
     TRY(price_exact(cost, &m->model->price, &u));
     if (u.estimated) /* never more than was agreed on a guess */
         *cost = money_min(*cost, r->quote.worst);
-    used = usage_prompt(&u) + usage_completion(&u);
-    if (used < r->quote.tokens)
-        limiter_give_back(r->worker->limiter, slice_str(r->caller.key_id),
-                          r->quote.tokens - used);
+    r->tokens_used = usage_prompt(&u) + usage_completion(&u);
     return RC_OK;
 }
 

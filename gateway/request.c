@@ -53,6 +53,7 @@ static enum step settle_as(struct request *r, enum request_outcome outcome, enum
         r->fault.rc = rc;
     upstream_cancel(r->upcall);
     r->upcall = NULL;
+    loop_timer_clear(r->worker->loop, &r->timer);
     return go(r, REQUEST_SETTLE);
 }
 
@@ -60,6 +61,14 @@ static enum step step_read(struct request *r)
 {
     (void)r;
     return STEP_WAIT; /* request_head.c moves it on */
+}
+
+static enum rc take_tokens(struct request *r)
+{
+    TRY(limiter_tokens(r->worker->limiter, slice_str(r->caller.key_id), r->quote.tokens,
+                       r->config->limits.tokens_per_minute, &r->fault.retry_after_s));
+    r->tokens_taken = r->quote.tokens;
+    return RC_OK;
 }
 
 static enum step step_plan(struct request *r)
@@ -78,9 +87,7 @@ static enum step step_plan(struct request *r)
     if (rc == RC_OK && r->status != 0) /* it was a repeat, and has been answered */
         return go(r, REQUEST_DONE);
     if (rc == RC_OK)
-        rc = limiter_tokens(r->worker->limiter, slice_str(r->caller.key_id),
-                            r->quote.tokens, r->config->limits.tokens_per_minute,
-                            &r->fault.retry_after_s);
+        rc = take_tokens(r);
     return rc == RC_OK ? go(r, REQUEST_HOLD) : refuse(r, rc);
 }
 

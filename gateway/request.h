@@ -96,7 +96,9 @@ struct request {
     unsigned stale_count;
     struct money cost;
     struct wallet_call call;
-    bool limited; /* counts in the limiter's concurrency */
+    bool limited;          /* counts in the limiter's concurrency */
+    uint64_t tokens_taken; /* from the limiter, of which tokens_used stay taken */
+    uint64_t tokens_used;
 
     /* Idempotency. */
     struct wallet_idem idem;

@@ -89,6 +89,8 @@ void request_reply_fault(struct request *r)
         request_header(r, "x-should-retry", SLICE("false"));
     if (status == 401)
         request_header(r, "WWW-Authenticate", SLICE("Bearer"));
+    if (r->held)
+        request_money_headers(r);
     error_print(&body, d, &r->fault, r->id_text);
     answer_slot_free(r->slot); /* what did not happen is not repeated */
     r->slot = NULL;

@@ -77,6 +77,9 @@ void request__free(struct request *r)
                     r->gone ? 499 : r->status, loop_now_ms(w->loop) - r->started_ms);
     if (r->limited)
         limiter_leave(w->limiter, slice_str(r->caller.key_id));
+    if (r->tokens_taken > r->tokens_used)
+        limiter_give_back(w->limiter, slice_str(r->caller.key_id),
+                          r->tokens_taken - r->tokens_used);
     if (r->slot != NULL && r->outcome == OUTCOME_OK && !buf_spent(&r->slot->body))
         answers_keep(w->answers, r->idem.key, r->slot);
     else
