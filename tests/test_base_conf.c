@@ -132,6 +132,10 @@ static void null_counts_as_absent(void **state)
         struct slice text = SLICE("untouched");
         uint64_t number = 7;
         bool flag = true;
+        struct money money;
+        uint32_t ppm;
+        unsigned choice;
+        char *path;
         size_t at = 0;
         struct slice key;
         struct conf_node *v = get(c, "v");
@@ -141,6 +145,11 @@ static void null_counts_as_absent(void **state)
         assert_false(conf_text(c, v, &text));
         assert_false(conf_u64(c, v, &number, 0, 1));
         assert_false(conf_bool(c, v, &flag));
+        assert_false(conf_money(c, v, &money));
+        assert_false(conf_percent(c, v, &ppm));
+        assert_false(conf_duration(c, v, &number));
+        assert_false(conf_choice(c, v, &choice, (const char *const[]){NULL}));
+        assert_false(conf_path(c, v, &path, NULL));
         assert_false(conf_next_member(c, v, &at, &key, &value));
         assert_false(conf_next_item(c, v, &at, &value));
         assert_null(conf_get(c, v, "w"));

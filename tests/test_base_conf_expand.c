@@ -159,6 +159,32 @@ static void an_expanded_value_is_limited(void **state)
     free(text);
 }
 
+/* A conf has an arena with a limit, whatever its values yield together. */
+static void values_that_yield_too_much_together_are_out_of_memory(void **state)
+{
+    const char item[] = "'${OCTROI_TEST_A}',";
+    const size_t count = 1000;
+    char *value = malloc(VALUE_MAX + 1);
+    char *text = malloc(count * (sizeof(item) - 1) + 2);
+    struct conf *c = NULL;
+
+    (void)state;
+    assert_non_null(value);
+    assert_non_null(text);
+    memset(value, 'a', VALUE_MAX);
+    value[VALUE_MAX] = '\0';
+    assert_int_equal(setenv("OCTROI_TEST_A", value, 1), 0);
+    text[0] = '[';
+    for (size_t i = 0; i < count; i++)
+        memcpy(text + 1 + i * (sizeof(item) - 1), item, sizeof(item));
+    text[count * (sizeof(item) - 1)] = ']';
+    assert_int_equal(conf_parse(&c, slice_str(text), conf_fixture_dir()), RC_NOMEM);
+    assert_null(c);
+    assert_int_equal(setenv("OCTROI_TEST_A", "", 1), 0);
+    free(text);
+    free(value);
+}
+
 static void no_message_shows_an_expanded_value(void **state)
 {
     static const char *const kinds[] = {"sk-canary-0", NULL};
@@ -195,6 +221,7 @@ int main(void)
         cmocka_unit_test(credentials_come_from_the_service_manager),
         cmocka_unit_test(what_cannot_be_expanded_is_told),
         cmocka_unit_test(an_expanded_value_is_limited),
+        cmocka_unit_test(values_that_yield_too_much_together_are_out_of_memory),
         cmocka_unit_test(no_message_shows_an_expanded_value),
     };
 
