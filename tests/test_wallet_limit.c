@@ -587,13 +587,18 @@ static void changes_amid_calls_keep_used_exact(void **state)
     struct traffic t = {.f = f, .wallet = funded(f)};
     struct money paid;
     pthread_t thread;
+    enum rc rc = RC_OK;
 
     limit(f, t.wallet, WALLET_PER_TOTAL, "5");
     assert_int_equal(pthread_create(&thread, NULL, keep_paying, &t), 0);
-    for (unsigned i = 0; i < 300; i++)
-        limit(f, t.wallet, WALLET_PER_TOTAL, amounts[i % 6]);
+    for (unsigned i = 0; rc == RC_OK && i < 300; i++) {
+        struct money amount = usd(amounts[i % 6]);
+
+        rc = wallet_limit_set(f->book, t.wallet, WALLET_PER_TOTAL, &amount);
+    }
     atomic_store(&t.stop, true);
     assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(rc, RC_OK);
     assert_int_equal(t.odd, 0);
     assert_true(money_mul(&paid, usd("0.01"), t.paid));
     assert_int_equal(

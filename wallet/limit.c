@@ -17,6 +17,11 @@ enum {
     NEXT_WINDOW_SOON_US = 60 * 1000000
 };
 
+/* The windows that one change may touch: the current one and the next. */
+enum {
+    WINDOWS_MAX = 2
+};
+
 static const char *const per_names[WALLET_PER__COUNT] = {
     [WALLET_PER_CALL] = "call",   [WALLET_PER_HOUR] = "hour",
     [WALLET_PER_DAY] = "day",     [WALLET_PER_MONTH] = "month",
@@ -221,6 +226,11 @@ struct change {
     struct wallet__limits limits;
     uint64_t limits_version;
     uint64_t epoch;
+
+    /* The most to take back now from the current and from the next window, and whether
+     * that left some which could have been taken. */
+    struct money most_back[WINDOWS_MAX];
+    bool incomplete;
 };
 
 static enum rc check_room(struct ledger_view *v, const struct change *c)
@@ -255,7 +265,8 @@ static void move_limit(struct ledger_cmd *cmd, struct ledger_leg leg)
  * no further than what is free; what was taken back goes to an account of the window's
  * own, so that "used" stays exact. */
 static enum rc adjust_window(struct ledger_cmd *cmd, struct ledger_view *v,
-                             const struct change *c, uint64_t start_us)
+                             struct change *c, uint64_t start_us,
+                             struct money most_back)
 {
     const struct wallet__slot *slot = &c->limits.slots[c->per];
     struct wallet__window_of of = {c->scope, c->per, slot->generation};
@@ -281,6 +292,10 @@ static enum rc adjust_window(struct ledger_cmd *cmd, struct ledger_view *v,
     }
     /* Downwards; or by nothing, which only makes sure that the window is open. */
     down.amount = money_min(money_sub_floor(granted, *c->amount), free_now);
+    if (money_cmp(down.amount, most_back) > 0) {
+        down.amount = most_back;
+        c->incomplete = true;
+    }
     move_limit(cmd, down);
     up.amount = money_sub_floor(*c->amount, granted);
     if (!money_is_zero(up.amount))
@@ -289,13 +304,14 @@ static enum rc adjust_window(struct ledger_cmd *cmd, struct ledger_view *v,
 }
 
 static enum rc adjust_windows(struct ledger_cmd *cmd, struct ledger_view *v,
-                              const struct change *c, uint64_t now_us)
+                              struct change *c, uint64_t now_us)
 {
     uint64_t end_us = wallet__window_end_us(c->per, now_us);
 
-    TRY(adjust_window(cmd, v, c, wallet__window_start_us(c->per, now_us)));
+    TRY(adjust_window(cmd, v, c, wallet__window_start_us(c->per, now_us),
+                      c->most_back[0]));
     if (end_us != 0 && end_us - now_us <= NEXT_WINDOW_SOON_US)
-        TRY(adjust_window(cmd, v, c, end_us));
+        TRY(adjust_window(cmd, v, c, end_us, c->most_back[1]));
     return RC_OK;
 }
 
@@ -340,6 +356,23 @@ static enum rc exists(struct ledger_view *v, const struct change *c)
                      : wallet__read_wallet(&w, NULL, v, c->scope);
 }
 
+static void take_all(struct change *c)
+{
+    for (unsigned i = 0; i < WINDOWS_MAX; i++)
+        c->most_back[i] = money_from_nano(UINT64_MAX);
+}
+
+/* Calls have spent some of what a view showed as free. Under steady calls that would go
+ * on for ever, so the next try takes half of what there was and leaves the rest to
+ * another one: the less is left, the fewer calls get in between. Only the legs
+ * downwards can lack funds, and leg 0 is the current window's. */
+static void take_less(struct change *c, const struct ledger_result *r)
+{
+    uint64_t half = money_to_nano(r->available[r->at]) / 2;
+
+    c->most_back[r->at == 0 ? 0 : 1] = money_from_nano(half);
+}
+
 static enum rc change_once(struct wallet_book *b, struct change *c)
 {
     struct ledger_cmd cmd = {.verb = LEDGER_NOTE};
@@ -362,17 +395,24 @@ static enum rc change_once(struct wallet_book *b, struct change *c)
     wallet__write(&cmd, WALLET__KIND_LIMITS, wallet__id_slice(&c->scope),
                   wallet__limits_encode(value, &c->limits), c->limits_version);
     wallet__write_epoch(&cmd, c->epoch);
-    return ledger_call(b->ledger, &cmd);
+    rc = ledger_call(b->ledger, &cmd);
+    if (rc == RC_NO_FUNDS)
+        take_less(c, &cmd.result);
+    return rc;
 }
 
 static enum rc change_limit(struct wallet_book *b, struct change *c)
 {
     assert((unsigned)c->per < WALLET_PER__COUNT);
+    take_all(c);
     for (unsigned i = 0; i < WALLET__TRIES_MAX; i++) {
-        enum rc rc = change_once(b, c);
+        enum rc rc;
 
-        /* RC_NO_FUNDS: a call took what was free a moment ago. */
-        if (!wallet__lost_race(rc) && rc != RC_NO_FUNDS)
+        c->incomplete = false;
+        rc = change_once(b, c);
+        if (wallet__lost_race(rc) || (rc == RC_OK && c->incomplete))
+            take_all(c);
+        else if (rc != RC_NO_FUNDS)
             return rc;
     }
     return RC_BUSY;
