@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The request guard: what libmicrohttpd 0.9.75 lets through and must not come further,
- * because two parsers that read the same bytes differently are how requests are smuggled
- * (RFC 9112 section 11.2). Pure: a head in, a verdict out. Not a router: paths are only
- * checked for bytes that no path may have.
+ * because two parsers that read the same bytes differently are how requests are
+ * smuggled (RFC 9112 section 11.2). Pure: a head in, a verdict out. Not a router: paths
+ * are only checked for bytes that no path may have.
  *
  * The library forgives in silence: lines that end in a bare LF, continued lines (whose
- * text it glues to the name), a NUL in a value (which then ends there), spaces around the
- * target. None of these is in the strings that it hands out, but all are in the gaps
- * between them, since versions 0.9 cut the head up where they received it. So the strings
- * must follow each other exactly as a strict head has them. Where that is not known to
- * hold (in_place false) these four remain unseen; nothing of a client's header is copied
- * to an upstream but what was checked here, so the limit of the damage is a header that
- * we read shorter than somebody in front of us did.
+ * text it glues to the name), a NUL in a value (which then ends there), spaces around
+ * the target. None of these is in the strings that it hands out, but all are in the
+ * gaps between them, since versions 0.9 cut the head up where they received it. So the
+ * strings must follow each other exactly as a strict head has them. Where that is not
+ * known to hold (in_place false) these four remain unseen; nothing of a client's header
+ * is copied to an upstream but what was checked here, so the limit of the damage is a
+ * header that we read shorter than somebody in front of us did.
  *
- * What stays hidden in any case are bare LFs in the framing of a chunked body: after such
- * a request the connection closes, so that nothing can hide behind it. */
+ * What stays hidden in any case are bare LFs in the framing of a chunked body: after
+ * such a request the connection closes, so that nothing can hide behind it. */
 #include "gateway/server_int.h"
 
 #include <string.h>
@@ -168,8 +168,7 @@ static bool port_is_valid(struct slice port)
     uint64_t number;
 
     return port.len <= PORT_DIGITS_MAX &&
-           (port.len == 0 ||
-            (slice_to_u64(&number, port) == RC_OK && number <= 65535));
+           (port.len == 0 || (slice_to_u64(&number, port) == RC_OK && number <= 65535));
 }
 
 /* uri-host [":" port] of RFC 9110 section 7.2, without the forms that only confuse:
@@ -182,8 +181,7 @@ static bool host_is_valid(struct slice host)
         return false;
     if (host.bytes[0] == '[') {
         end = slice_find(host, ']');
-        if (end == host.len || end < 3 ||
-            !all_in(slice_sub(host, 1, end - 1), ":."))
+        if (end == host.len || end < 3 || !all_in(slice_sub(host, 1, end - 1), ":."))
             return false;
         end++;
     } else {
@@ -223,8 +221,8 @@ static enum rc check_length(struct http_request *q, struct slice text,
     return RC_OK;
 }
 
-/* One length, told in one way (RFC 9112 section 6.3). Two equal lengths would be allowed,
- * but no honest client sends them. */
+/* One length, told in one way (RFC 9112 section 6.3). Two equal lengths would be
+ * allowed, but no honest client sends them. */
 static enum rc check_framing(struct http_request *q, bool http11, const char **detail)
 {
     unsigned lengths, codings;

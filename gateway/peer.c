@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Addresses of the server's side: listening, who a connection comes from, whom a trusted
- * proxy speaks for, and how many connections there are in all and per address. Not for
- * the addresses that we call: those are in address.c. */
+/* Addresses of the server's side: listening, who a connection comes from, whom a
+ * trusted proxy speaks for, and how many connections there are in all and per address.
+ * Not for the addresses that we call: those are in address.c. */
 #include "gateway/server_int.h"
 
 #include <arpa/inet.h>
@@ -20,8 +20,8 @@
 enum {
     BACKLOG = 1024,
     ADDRESS_LEN = 16,
-    MAPPED_BITS = 96,     /* of ::ffff:0:0/96, where the addresses of IPv4 lie */
-    NETWORK6_BITS = 64,   /* what one customer of IPv6 has at least: counts as one */
+    MAPPED_BITS = 96,   /* of ::ffff:0:0/96, where the addresses of IPv4 lie */
+    NETWORK6_BITS = 64, /* what one customer of IPv6 has at least: counts as one */
     FORWARDED_HOPS_MAX = 16
 };
 
@@ -252,7 +252,8 @@ static enum rc parse_hop(uint8_t out[ADDRESS_LEN], struct slice text)
     text = slice_trim(text);
     if (text.len > 0 && text.bytes[0] == '[') {
         end = slice_find(text, ']');
-        return parse_address(out, &is4, slice_sub(text, 1, end - 1));
+        return end == text.len ? RC_BAD_INPUT
+                               : parse_address(out, &is4, slice_sub(text, 1, end - 1));
     }
     if (parse_address(out, &is4, text) == RC_OK)
         return RC_OK;
@@ -313,8 +314,8 @@ struct address_count {
     uint64_t count;
 };
 
-/* A lock, and not a message to one loop, because the verdict is needed before the socket
- * is kept; it is taken twice in a connection's life and held for one look-up. */
+/* A lock, and not a message to one loop, because the verdict is needed before the
+ * socket is kept; it is taken twice in a connection's life and held for one look-up. */
 struct server_shared {
     uint64_t limit, per_address;
     _Atomic uint64_t count;
@@ -325,7 +326,8 @@ struct server_shared {
 
 static void open_metrics(struct server_metrics *m)
 {
-    m->connections = metric_gauge("octroi_connections", NULL, "Open client connections.");
+    m->connections =
+        metric_gauge("octroi_connections", NULL, "Open client connections.");
     m->turned_away = metric_counter("octroi_connections_turned_away_total", NULL,
                                     "Connections closed at once: a limit was reached.");
     m->evicted = metric_counter("octroi_connections_evicted_total", NULL,

@@ -112,6 +112,9 @@ struct arena *exchange_arena(struct exchange *x); /* lives as long as x */
 void exchange_set_user(struct exchange *x, void *user);
 void *exchange_user(const struct exchange *x);
 
+/* The user id behind a Unix socket; false: not one, or the client is gone. */
+bool exchange_peer_uid(const struct exchange *x, uint32_t *uid);
+
 /* From `head` only: read the body, up to max_bytes (more: `failed` with RC_TOO_BIG). The
  * deadline is 30 s plus 1 s per 64 KiB announced, at most timeout_ms when not 0. */
 void exchange_accept(struct exchange *x, uint64_t max_bytes, uint64_t timeout_ms);

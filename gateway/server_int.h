@@ -31,8 +31,8 @@ struct guard_head {
     size_t head_len; /* with in_place: from the method to behind the empty line */
 };
 
-/* Judges the head and completes q, whose headers, path and query (the target, copied and
- * cut) the caller has filled in. *detail is a literal that says what is wrong. */
+/* Judges the head and completes q, whose headers, path and query (the target, copied
+ * and cut) the caller has filled in. *detail is a literal that says what is wrong. */
 MUST_CHECK enum rc server__guard(struct http_request *q, const struct guard_head *h,
                                  const char **detail);
 bool server__token(struct slice s); /* RFC 9110 section 5.6.2; not empty */
@@ -63,15 +63,18 @@ struct peer {
     bool trusted;
     char text[48];
 };
+
 void server__peer(struct peer *p, const struct sockaddr_storage *from,
                   const struct trust *t);
-/* Sets q->address: the peer, or behind trusted proxies who spoke to the first of them. */
+/* Sets q->address: the peer, or behind trusted proxies who spoke to the first of them.
+ */
 void server__client_address(struct http_request *q, const struct peer *p,
                             const struct trust *t);
 
 /* RC_BUSY: no connection more at all; RC_RATE: none more from there. */
 MUST_CHECK enum rc server__count_in(struct server_shared *s, const struct peer *p);
 void server__count_out(struct server_shared *s, const struct peer *p);
+
 struct server_metrics {
     struct metric *connections, *turned_away, *evicted, *refused, *cut;
 };
@@ -97,8 +100,9 @@ struct shard {
     struct MHD_Daemon *daemon;
     struct conn *conns;
     size_t conn_count;
-    bool dirty;         /* to be run before the loop sleeps */
-    unsigned busy_runs; /* in a row that ended with work left */
+    bool dirty;           /* to be run before the loop sleeps */
+    unsigned callbacks;   /* from the library, ever */
+    unsigned barren_runs; /* in a row: work was left, and no callback came */
 };
 
 struct conn {
@@ -110,16 +114,14 @@ struct conn {
     struct exchange *x; /* the request at hand, or NULL */
     struct peer peer;
     enum conn_phase phase;
-    bool counted;       /* in server_shared */
-    bool suspended;     /* in the library; resume only then: it does not check */
-    bool peer_left;     /* closed or half-closed from there */
-    bool linger;        /* what is unread must be read before the socket may close */
-    bool unread_before; /* see server.c: stuck() */
-    unsigned handler_calls, handler_calls_before;
-    uint64_t stalled_since_ms, taken_bytes; /* see server.c: CONN_ANSWER */
+    bool counted;   /* in server_shared */
+    bool suspended; /* in the library; resume only then: it does not check */
+    bool peer_left; /* closed or half-closed from there */
+    bool linger;    /* what is unread must be read before the socket may close */
+    uint64_t stalled_since_ms, taken_bytes; /* while in CONN_ANSWER */
     uint64_t discarded_bytes;
-    struct conn *next, **link;           /* of the shard, or of all that linger */
-    struct conn *idle_next, *idle_before; /* oldest first */
+    struct conn *next, **link;            /* of the shard, or of all that linger */
+    struct conn *idle_next, *idle_before; /* oldest first: who may be evicted */
     bool in_idle;
 };
 
@@ -134,7 +136,8 @@ struct server {
     struct loop_timer accept_again;
     int reserve_fd; /* given up for a moment when no descriptor is left */
     bool draining;
-    bool in_place; /* of guard_head */
+    bool closing;
+    bool in_place; /* see guard_head */
     unsigned shard_count;
     struct shard *shards;
     struct conn *adding; /* while the library takes it over */
@@ -142,7 +145,7 @@ struct server {
     struct conn *lingering;
     size_t lingering_count;
     struct conn *idle_oldest, *idle_newest;
-    struct exchange *events, **events_end; /* what users are to be told */
+    struct exchange *events, *events_last; /* whose users are to be told something */
     struct exchange *spare;
     unsigned spare_count;
     size_t exchange_count; /* that users know and have not finished */
@@ -154,7 +157,13 @@ void server__suspend(struct conn *c);
 void server__resume(struct conn *c); /* not suspended: nothing */
 /* Ends the connection at once, or as soon as the library runs. */
 void server__cut(struct conn *c);
-void server__later(struct server *s, struct exchange *x); /* tell its user */
+/* The connection behind one of the library's. Counts the callback that asks. */
+struct conn *server__conn(struct MHD_Connection *mhd);
+
+/* What may be thrown away of a connection whose answer is out. */
+enum {
+    SERVER_DISCARD_MAX = 4 * 1024 * 1024
+};
 
 /* ---- exchange.c: what server.c calls ---- */
 
@@ -170,7 +179,7 @@ bool exchange__ended(const struct exchange *x); /* the answer is whole, or cut *
 bool exchange__waits(const struct exchange *x); /* bytes wait to be taken */
 void exchange__gone(struct exchange *x);
 void exchange__body_late(struct exchange *x);
-void exchange__tell(struct exchange *x); /* after server__later() */
+void exchange__tell_all(struct server *s); /* what users are to be told */
 void exchange__free_spare(struct server *s);
 /* Refuses a head that never came to its end: straight to the socket. */
 void exchange__refuse_raw(struct conn *c, enum rc rc, const char *detail);
