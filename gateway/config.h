@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The configuration as an immutable snapshot. A reload makes a new one; every request
- * keeps a reference to the one it began with, so that prices and routes never change under
- * a call. Reference counted, any thread; nothing in it is written after config_load(). */
+ * keeps a reference to the one it began with, so that prices and routes never change
+ * under a call. Reference counted, any thread; nothing in it is written after
+ * config_load(). */
 #ifndef GATEWAY_CONFIG_H
 #define GATEWAY_CONFIG_H
 
@@ -25,13 +26,13 @@ struct config_provider {
     char *base_url; /* without trailing slash */
     bool allow_private;
     size_t key_count;
-    struct secret **api_keys; /* used in turn */
+    struct secret **api_keys;                        /* used in turn */
     uint64_t first_byte_timeout_ms, idle_timeout_ms; /* defaults 60 s, 60 s */
 };
 
 struct config_target {
     const struct config_provider *provider;
-    char *model; /* as the provider names it */
+    char *model;     /* as the provider names it */
     unsigned weight; /* 0: none given. Adjacent targets with a weight share the load */
 };
 
@@ -39,7 +40,7 @@ struct config_target {
 struct config_price {
     struct money input, cached_input, cache_write, output;
     uint32_t markup_ppm;
-    char version[24]; /* first hex digits of a digest over this price: names it in the books */
+    char version[24]; /* digits of a digest over this price: names it in the books */
 };
 
 struct config_model {
@@ -67,7 +68,7 @@ struct config_data_api {
     char *name;
     char *base_url; /* without trailing slash; may have a path */
     bool allow_private;
-    char *auth_header;           /* NULL: none */
+    char *auth_header; /* NULL: none */
     struct secret *auth_value;
     size_t endpoint_count;
     struct config_endpoint *endpoints; /* first match wins */
@@ -89,9 +90,9 @@ struct config {
     char hash[65]; /* SHA-256 of the effective configuration without secrets */
     char *path;    /* of the file */
 
-    char *listen;       /* "127.0.0.1:8402" */
-    char *admin_listen; /* NULL: the socket only */
-    char *data_dir;     /* absolute */
+    char *listen;               /* "127.0.0.1:8402" */
+    char *admin_listen;         /* NULL: the socket only */
+    char *data_dir;             /* absolute */
     struct secret *admin_token; /* NULL: none */
     unsigned loops;             /* 0: cores - 1, at least 1 */
     char **trusted_proxies;     /* addresses whose X-Forwarded-For counts */
@@ -104,29 +105,36 @@ struct config {
     size_t data_api_count;
     struct config_data_api *data_apis;
     struct config_limits limits;
+
+    struct config__snapshot *snapshot; /* its memory and its count; config*.c only */
 };
 
-/* Reads and checks the file. On RC_BAD_CONFIG `faults` has one line per fault, all of them
- * ("octroi.yaml:12:3: ..."); warnings (secret in a world-readable file..) are appended in
- * either case as lines that begin with "warning: ". RC_NOT_FOUND: no such file. */
+/* Reads and checks the file. On RC_BAD_CONFIG `faults` has one line per fault, all of
+ * them ("octroi.yaml:12:3: ..."); warnings (secret in a world-readable file..) are
+ * appended in either case as lines that begin with "warning: ". RC_NOT_FOUND: no such
+ * file. */
 MUST_CHECK enum rc config_load(const struct config **out, const char *path,
                                struct buf *faults);
 const struct config *config_ref(const struct config *c);
 void config_unref(const struct config *c); /* NULL is fine */
 
-/* The current snapshot of a process, swapped on reload. Any thread. */
+/* The current snapshot of a process, swapped on reload. Any thread. The cell takes a
+ * reference of its own to `first`. */
 struct config_cell;
-MUST_CHECK enum rc config_cell_open(struct config_cell **out, const struct config *first);
-void config_cell_close(struct config_cell *cell);
+MUST_CHECK enum rc config_cell_open(struct config_cell **out,
+                                    const struct config *first);
+void config_cell_close(struct config_cell *cell);               /* NULL is fine */
 const struct config *config_cell_get(struct config_cell *cell); /* a new reference */
-/* Loads the same file again. Names in `faults` what needs a restart (listen, admin_listen,
- * data_dir, loops differ: RC_BAD_CONFIG, the old one stays). */
+/* Loads the same file again; on any failure the old one stays. Names in `faults` what
+ * needs a restart (listen, admin_listen, data_dir, loops differ: RC_BAD_CONFIG). */
 MUST_CHECK enum rc config_cell_reload(struct config_cell *cell, struct buf *faults);
 
 const struct config_model *config_model(const struct config *c, struct slice name);
-const struct config_data_api *config_data_api(const struct config *c, struct slice name);
+const struct config_data_api *config_data_api(const struct config *c,
+                                              struct slice name);
 
-/* The effective configuration as YAML or JSON, secrets as "***". */
+/* The effective configuration as YAML or JSON, secrets as "***", in the form that
+ * config_load() reads. */
 void config_print(struct buf *out, const struct config *c, bool json);
 
 #endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of catalog.def, and finding in it. */
+#include "gateway/catalog.h"
+
+#include <assert.h>
+
+/* clang-format off */
+static const struct catalog_model models[] = {
+#define MODEL(...) {__VA_ARGS__},
+#include "gateway/catalog.def"
+#undef MODEL
+};
+
+/* clang-format on */
+
+const struct catalog_model *catalog_at(size_t index)
+{
+    return index < sizeof(models) / sizeof(models[0]) ? &models[index] : NULL;
+}
+
+const struct catalog_model *catalog_find(struct slice provider, struct slice model)
+{
+    size_t from = 0;
+    size_t to = sizeof(models) / sizeof(models[0]);
+
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        const struct catalog_model *m = &models[middle];
+        int order = slice_compare(provider, slice_str(m->provider));
+
+        if (order == 0)
+            order = slice_compare(model, slice_str(m->model));
+        if (order == 0)
+            return m;
+        if (order < 0)
+            to = middle;
+        else
+            from = middle + 1;
+    }
+    return NULL;
+}
+
+static struct money amount(const char *text)
+{
+    struct money m = MONEY_ZERO;
+    enum rc rc = money_parse(&m, slice_str(text));
+
+    assert(rc == RC_OK); /* our own table, and a test reads all of it */
+    return m;
+}
+
+void catalog_price(struct config_price *out, const struct catalog_model *m)
+{
+    out->input = amount(m->input);
+    out->cached_input = m->cached_input != NULL ? amount(m->cached_input) : out->input;
+    out->cache_write = m->cache_write != NULL ? amount(m->cache_write) : out->input;
+    out->output = amount(m->output);
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The section `data_apis`: hosts that are called at a flat price per call, and which of
+ * their paths. */
+#include "gateway/config_int.h"
+
+#include "gateway/path.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    TIMEOUT_MS = 60 * 1000,
+    PARAMS_MAX = 16 /* in one path */
+};
+
+static const struct config__name_form api_name = {"data API", "-_.", CONFIG__NAME_MAX};
+static const struct config__name_form param_name = {"path parameter", "-_",
+                                                    CONFIG__NAME_MAX};
+
+/* Paths -------------------------------------------------------------------------------
+ */
+
+/* The names of the parameters met so far in one path. */
+struct params {
+    struct slice names[PARAMS_MAX];
+    size_t count;
+};
+
+static bool read_param(struct config__reader *r, const struct conf_node *n,
+                       struct params *params, struct slice name)
+{
+    if (config__name(r, n, &param_name, name) == NULL)
+        return false;
+    for (size_t i = 0; i < params->count; i++)
+        if (slice_equal(params->names[i], name)) {
+            conf_fault(r->conf, n, "the path has two parameters '%.*s'",
+                       SLICE_FMT(name));
+            return false;
+        }
+    if (params->count == PARAMS_MAX) {
+        conf_fault(r->conf, n, "the path has more than %d parameters", PARAMS_MAX);
+        return false;
+    }
+    params->names[params->count++] = name;
+    return true;
+}
+
+static bool has_brace(struct slice s)
+{
+    return slice_find(s, '{') < s.len || slice_find(s, '}') < s.len;
+}
+
+/* One segment of a template; `last`: nothing follows it. */
+static bool read_segment(struct config__reader *r, const struct conf_node *n,
+                         struct params *params, struct slice segment, bool last)
+{
+    struct slice name = slice_sub(segment, 1, segment.len < 2 ? 0 : segment.len - 2);
+
+    if (!has_brace(segment))
+        return true;
+    if (!slice_starts(segment, SLICE("{")) || !slice_ends(segment, SLICE("}")) ||
+        has_brace(name)) {
+        conf_fault(r->conf, n, "a path parameter is a whole segment: /{name}/");
+        return false;
+    }
+    if (slice_ends(name, SLICE("*"))) {
+        name.len--;
+        if (!last) {
+            conf_fault(r->conf, n,
+                       "{%.*s*} takes the rest of the path: nothing may "
+                       "follow it",
+                       SLICE_FMT(name));
+            return false;
+        }
+    }
+    return read_param(r, n, params, name);
+}
+
+/* Requests are matched byte by byte, after path_check(): what that refuses, or what no
+ * client sends (RFC 3986 section 3.3), could never match. */
+static bool is_sendable(struct slice path)
+{
+    static const char never[] = " \"<>\\^`|?#";
+
+    for (size_t i = 0; i < path.len; i++)
+        if (path.bytes[i] <= 0x20 || path.bytes[i] >= 0x7f ||
+            memchr(never, path.bytes[i], sizeof(never) - 1) != NULL)
+            return false;
+    return path_check(path, true) == RC_OK;
+}
+
+static char *read_path(struct config__reader *r, struct conf_node *n)
+{
+    struct params params = {.count = 0};
+    struct slice path, rest, segment;
+    bool good = true;
+
+    if (!conf_text(r->conf, n, &path))
+        return NULL;
+    if (path.len > CONFIG__TEXT_MAX || !is_sendable(path)) {
+        conf_fault(
+            r->conf, n,
+            "expected a path that begins with '/', without a query, empty or dot "
+            "segments, at most %d bytes",
+            CONFIG__TEXT_MAX);
+        return NULL;
+    }
+    rest = slice_sub(path, 1, path.len);
+    while (good && slice_next(&segment, &rest, '/'))
+        good = read_segment(r, n, &params, segment,
+                            segment.bytes + segment.len == path.bytes + path.len);
+    return good ? arena_copy(r->arena, path.bytes, path.len) : NULL;
+}
+
+/* Whether two templates match the same paths: equal but for the names of parameters. */
+static bool same_shape(const char *a, const char *b)
+{
+    while (*a != '\0' && *b != '\0') {
+        if (*a != *b)
+            return false;
+        if (*a == '{') {
+            a += strcspn(a, "*}");
+            b += strcspn(b, "*}");
+            continue;
+        }
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+/* Endpoints ---------------------------------------------------------------------------
+ */
+
+/* Headers that carry a client's standing with us, or that the message itself needs. */
+static bool may_pass(const char *lower_case)
+{
+    static const char *const names[] = {
+        "authorization", "cookie",         "idempotency-key", "payment-signature",
+        "x-api-key",     "x-goog-api-key", "x-payment"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(lower_case, names[i]) == 0)
+            return false;
+    return !config__is_hop_header(lower_case);
+}
+
+static void read_pass_headers(struct config__reader *r, struct config_endpoint *e,
+                              struct conf_node *n)
+{
+    struct conf_node *list = conf_get(r->conf, n, "pass_headers");
+    struct conf_node *item;
+    size_t at = 0;
+
+    if (conf_count(list) > CONFIG__LIST_MAX) {
+        conf_fault(r->conf, list, "more than %d headers", CONFIG__LIST_MAX);
+        return;
+    }
+    e->pass_headers = arena_new_array(r->arena, char *, conf_count(list));
+    if (e->pass_headers == NULL)
+        return;
+    while (conf_next_item(r->conf, list, &at, &item)) {
+        char *name = config__header_name(r, item);
+
+        if (name == NULL)
+            continue;
+        if (!may_pass(name))
+            conf_fault(r->conf, item, "header '%s' is never passed on", name);
+        else
+            e->pass_headers[e->pass_count++] = name;
+    }
+}
+
+static void read_call_price(struct config__reader *r, struct config_endpoint *e,
+                            struct conf_node *n)
+{
+    struct conf_node *value = conf_get(r->conf, n, "price");
+    char text[MONEY_TEXT_SIZE];
+    char whole[MONEY_TEXT_SIZE + 8];
+    uint32_t markup_ppm = 0;
+    struct money price;
+    int len;
+
+    (void)conf_percent(r->conf, conf_get(r->conf, n, "markup"), &markup_ppm);
+    if (value == NULL)
+        config__warn(r, n, "an endpoint without a price is refused (price_missing)");
+    if (!conf_money(r->conf, value, &price))
+        return;
+    if (!money_markup(&e->price, price, markup_ppm)) {
+        conf_fault(r->conf, value,
+                   "the price with its markup is more than an amount can hold");
+        return;
+    }
+    e->priced = true;
+    money_print(text, e->price);
+    len = snprintf(whole, sizeof(whole), "call %s", text);
+    config__price_version(e->version, slice_from(whole, (size_t)len));
+}
+
+static void read_endpoint(struct config__reader *r, struct config_endpoint *e,
+                          struct conf_node *n)
+{
+    static const char *const methods[] = {"GET",    "HEAD",    "POST", "PUT", "PATCH",
+                                          "DELETE", "OPTIONS", "ANY",  NULL};
+    static const char *const charges[] = {"success", "always", NULL};
+    struct conf_node *method, *path;
+    unsigned choice = 0;
+
+    if (!config__may_be_mapping(r, n))
+        return;
+    method = conf_get(r->conf, n, "method");
+    path = conf_get(r->conf, n, "path");
+    if (method == NULL)
+        conf_fault(r->conf, n, "an endpoint without 'method' (ANY: all)");
+    if (conf_choice(r->conf, method, &choice, methods))
+        e->method = arena_copy(r->arena, methods[choice], strlen(methods[choice]));
+    if (path == NULL)
+        conf_fault(r->conf, n, "an endpoint without 'path'");
+    e->path = read_path(r, path);
+    read_call_price(r, e, n);
+    choice = 0;
+    (void)conf_choice(r->conf, conf_get(r->conf, n, "charge"), &choice, charges);
+    e->charge_always = choice == 1;
+    read_pass_headers(r, e, n);
+}
+
+/* The first match wins, so the same method and paths again would never be reached. */
+static void refuse_twin(struct config__reader *r, const struct config_data_api *api,
+                        const struct config_endpoint *e, const struct conf_node *n)
+{
+    if (e->method == NULL || e->path == NULL)
+        return;
+    for (const struct config_endpoint *other = api->endpoints; other < e; other++)
+        if (other->method != NULL && other->path != NULL &&
+            strcmp(other->method, e->method) == 0 && same_shape(other->path, e->path)) {
+            conf_fault(r->conf, n, "never reached: %s %s comes before it",
+                       other->method, other->path);
+            return;
+        }
+}
+
+static void read_endpoints(struct config__reader *r, struct config_data_api *api,
+                           struct conf_node *n)
+{
+    struct conf_node *list = conf_get(r->conf, n, "endpoints");
+    struct conf_node *item;
+    size_t at = 0;
+
+    if (list == NULL || (conf_is_list(list) && conf_count(list) == 0)) {
+        conf_fault(r->conf, list != NULL ? list : n, "no endpoints: nothing is served");
+        return;
+    }
+    if (conf_count(list) > CONFIG__LIST_MAX) {
+        conf_fault(r->conf, list, "more than %d endpoints", CONFIG__LIST_MAX);
+        return;
+    }
+    api->endpoints =
+        arena_new_array(r->arena, struct config_endpoint, conf_count(list));
+    if (api->endpoints == NULL)
+        return;
+    while (conf_next_item(r->conf, list, &at, &item)) {
+        struct config_endpoint *e = &api->endpoints[api->endpoint_count++];
+
+        read_endpoint(r, e, item);
+        refuse_twin(r, api, e, item);
+    }
+}
+
+/* APIs --------------------------------------------------------------------------------
+ */
+
+static void read_auth(struct config__reader *r, struct config_data_api *api,
+                      struct conf_node *n)
+{
+    struct conf_node *auth = conf_get(r->conf, n, "auth");
+    struct conf_node *header = conf_get(r->conf, auth, "header");
+    struct conf_node *value = conf_get(r->conf, auth, "value");
+    char *name;
+
+    if (auth == NULL)
+        return;
+    if (conf_is_mapping(auth) && (header == NULL || value == NULL))
+        conf_fault(r->conf, auth, "auth needs both 'header' and 'value'");
+    name = config__header_name(r, header);
+    if (name != NULL && config__is_hop_header(name))
+        conf_fault(r->conf, header, "header '%s' belongs to the connection", name);
+    else if (name != NULL)
+        api->auth_header = config__text(r, header); /* in the case that was written */
+    api->auth_value = config__secret(r, value, "the value of auth");
+}
+
+static void read_data_api(struct config__reader *r, struct config_data_api *api,
+                          struct conf_node *n)
+{
+    api->first_byte_timeout_ms = TIMEOUT_MS;
+    api->idle_timeout_ms = TIMEOUT_MS;
+    if (!config__may_be_mapping(r, n))
+        return;
+    (void)conf_bool(r->conf, conf_get(r->conf, n, "allow_private"),
+                    &api->allow_private);
+    if (conf_get(r->conf, n, "base_url") == NULL)
+        conf_fault(r->conf, n, "'base_url' is missing");
+    api->base_url = config__base_url(r, n, api->allow_private);
+    read_auth(r, api, n);
+    config__duration(r, n, "first_byte_timeout", &api->first_byte_timeout_ms);
+    config__duration(r, n, "idle_timeout", &api->idle_timeout_ms);
+    read_endpoints(r, api, n);
+}
+
+void config__read_data_apis(struct config__reader *r, struct conf_node *n)
+{
+    struct config *c = r->config;
+    struct conf_node *value;
+    struct slice name;
+    size_t at = 0;
+
+    c->data_apis = arena_new_array(r->arena, struct config_data_api, conf_count(n));
+    if (c->data_apis == NULL)
+        return;
+    while (conf_next_member(r->conf, n, &at, &name, &value)) {
+        struct config_data_api *api = &c->data_apis[c->data_api_count++];
+
+        api->name = config__name(r, value, &api_name, name);
+        read_data_api(r, api, value);
+    }
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of gateway/config*.c only: the memory of a snapshot, and what the readers of
+ * the file's sections share. config.c holds and swaps snapshots, config_load.c reads a
+ * file with the help of one config_<section>.c for each larger section, config_check.c
+ * knows the forms of values, config_print.c prints. */
+#ifndef GATEWAY_CONFIG_INT_H
+#define GATEWAY_CONFIG_INT_H
+
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/conf.h"
+#include "gateway/config.h"
+
+enum {
+    CONFIG__NAME_MAX = 64, /* of a provider, a data API, a header */
+    CONFIG__TEXT_MAX = 256,
+    CONFIG__LIST_MAX = 256, /* keys, proxies, endpoints: items of one list */
+    CONFIG__SHOWN_SIZE = 160,
+    CONFIG__VERSION_BYTES = 8, /* of a digest, in hex */
+    CONFIG__VERSION_SIZE = sizeof(((struct config_price *)NULL)->version)
+};
+
+struct config__snapshot {
+    struct config config;
+    struct arena *arena; /* everything in config but the secrets */
+    atomic_size_t references;
+};
+
+MUST_CHECK enum rc config__snapshot_new(struct config__snapshot **out);
+void config__snapshot_free(struct config__snapshot *s); /* half-built ones too */
+
+/* What a reader of a section works with. Readers return nothing: faults of the file are
+ * collected in conf, a lack of memory is in rc or marks the arena as spent, and both
+ * are looked at once, when all is read. */
+struct config__reader {
+    struct conf *conf;
+    struct config *config; /* being made */
+    struct arena *arena;
+    struct buf *warnings;
+    const char *path;             /* of the file, for warnings */
+    const struct config *running; /* NULL: a first load */
+    bool exposed;                 /* everyone on this machine may read the file */
+    enum rc rc;
+};
+
+/* Loads path; as the successor of `running` if that is not NULL. */
+MUST_CHECK enum rc config__load(const struct config **out, const char *path,
+                                const struct config *running, struct buf *faults);
+
+/* ---- The sections; n is the section's node, or NULL ---- */
+void config__read_providers(struct config__reader *r, struct conf_node *n);
+void config__read_models(struct config__reader *r, struct conf_node *n);
+void config__read_data_apis(struct config__reader *r, struct conf_node *n);
+/* Checks the form of what a later version will use, and keeps nothing. */
+void config__read_unused(struct config__reader *r, struct conf_node *payments,
+                         struct conf_node *skills);
+
+/* ---- Values ---- */
+/* A line of warning about the value at n. */
+void config__warn(struct config__reader *r, const struct conf_node *n,
+                  const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* A value for a message: quoted, or a phrase in its place if it may be a secret. */
+const char *config__shown(char room[CONFIG__SHOWN_SIZE], const struct conf_node *n,
+                          struct slice text);
+
+/* Whether n can be read as a mapping, maybe an empty one. A scalar or a list gets its
+ * fault here, and no others for what it lacks. */
+bool config__may_be_mapping(struct config__reader *r, struct conf_node *n);
+
+struct config__name_form {
+    const char *what;  /* is named so */
+    const char *marks; /* what a name may have besides letters and digits */
+    size_t max;
+};
+
+/* A copy of a name of that form; a fault at n and NULL otherwise. */
+char *config__name(struct config__reader *r, const struct conf_node *n,
+                   const struct config__name_form *form, struct slice name);
+/* A scalar of visible ASCII, without spaces, up to CONFIG__TEXT_MAX bytes. NULL:
+ * absent, or a fault. */
+char *config__text(struct config__reader *r, struct conf_node *n);
+/* A scalar that must not be seen: not empty and without control bytes, as it goes into
+ * headers. NULL: absent, or a fault. */
+struct secret *config__secret(struct config__reader *r, struct conf_node *n,
+                              const char *what);
+/* A header's name (RFC 9110 section 5.1) in lower case. NULL: absent, or a fault. */
+char *config__header_name(struct config__reader *r, struct conf_node *n);
+/* One of the headers that belong to one connection, or frame a message. */
+bool config__is_hop_header(const char *lower_case);
+/* "127.0.0.1:80", "[::1]:80". NULL: absent, or a fault. */
+char *config__listen_address(struct config__reader *r, struct conf_node *n);
+/* An IP address in its one canonical form. NULL: absent, or a fault. */
+char *config__ip_address(struct config__reader *r, struct conf_node *n);
+/* The member `base_url`: an absolute http or https URL, its trailing slash cut. NULL:
+ * absent, or a fault. */
+char *config__base_url(struct config__reader *r, struct conf_node *n,
+                       bool allow_private);
+/* A member that is a time span of one second to a day; untouched if absent. */
+void config__duration(struct config__reader *r, struct conf_node *n, const char *key,
+                      uint64_t *ms);
+
+/* The name under which a price stands in the books: a digest over its text. */
+void config__price_version(char out[CONFIG__VERSION_SIZE], struct slice price);
+
+#endif

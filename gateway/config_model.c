@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The section `models`: where a model's calls go, what a token costs, and how long
+ * prompts and answers may be. What the file leaves open comes from the catalogue. */
+#include "gateway/config_int.h"
+
+#include "base/nearest.h"
+#include "gateway/catalog.h"
+#include "gateway/price.h"
+#include "gateway/select.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    WEIGHT_MAX = 1000,
+    TOKENS_MAX = 100 * 1000 * 1000,
+    CONTEXT_TOKENS = 131072, /* of a model that nobody knows */
+    OUTPUT_TOKENS = 8192,
+    HOLD_TOKENS = 8192
+};
+
+static const struct config__name_form model_name = {"model", "._:/-", 128};
+
+/* Targets -----------------------------------------------------------------------------
+ */
+
+static const struct config_provider *find_provider(struct config__reader *r,
+                                                   struct conf_node *n,
+                                                   struct slice name)
+{
+    const struct config *c = r->config;
+    char room[CONFIG__SHOWN_SIZE];
+    struct nearest nearest;
+
+    nearest_start(&nearest, name);
+    for (size_t i = 0; i < c->provider_count; i++) {
+        const struct config_provider *p = &c->providers[i];
+
+        if (p->name == NULL)
+            continue;
+        if (slice_equal_str(name, p->name))
+            return p;
+        nearest_offer(&nearest, p->name);
+    }
+    if (nearest.name != NULL && !conf_is_expanded(n))
+        conf_fault(r->conf, n, "there is no provider %s (did you mean '%s'?)",
+                   config__shown(room, n, name), nearest.name);
+    else
+        conf_fault(r->conf, n, "there is no provider %s", config__shown(room, n, name));
+    return NULL;
+}
+
+static void read_target(struct config__reader *r, struct config_target *t,
+                        struct conf_node *n)
+{
+    struct conf_node *provider, *model;
+    uint64_t weight = 0;
+    struct slice name;
+
+    if (!config__may_be_mapping(r, n))
+        return;
+    provider = conf_get(r->conf, n, "provider");
+    model = conf_get(r->conf, n, "model");
+    if (conf_text(r->conf, provider, &name))
+        t->provider = find_provider(r, provider, name);
+    else if (provider == NULL)
+        conf_fault(r->conf, n, "a target without 'provider'");
+    if (model == NULL)
+        conf_fault(r->conf, n, "a target without 'model'");
+    t->model = config__text(r, model);
+    (void)conf_u64(r->conf, conf_get(r->conf, n, "weight"), &weight, 1, WEIGHT_MAX);
+    t->weight = (unsigned)weight;
+}
+
+static void read_targets(struct config__reader *r, struct config_model *m,
+                         struct conf_node *n)
+{
+    struct conf_node *list = conf_get(r->conf, n, "targets");
+    struct conf_node *item;
+    size_t at = 0;
+
+    if (list == NULL || (conf_is_list(list) && conf_count(list) == 0)) {
+        conf_fault(r->conf, list != NULL ? list : n, "no targets: nothing serves it");
+        return;
+    }
+    if (conf_count(list) > SELECT_TARGETS_MAX) {
+        conf_fault(r->conf, list, "more than %d targets", SELECT_TARGETS_MAX);
+        return;
+    }
+    m->targets = arena_new_array(r->arena, struct config_target, conf_count(list));
+    if (m->targets == NULL)
+        return;
+    while (conf_next_item(r->conf, list, &at, &item))
+        read_target(r, &m->targets[m->target_count++], item);
+}
+
+/* The price ---------------------------------------------------------------------------
+ */
+
+static void read_amount(struct config__reader *r, struct conf_node *price,
+                        const char *key, struct money *out, bool *found)
+{
+    struct conf_node *n = conf_get(r->conf, price, key);
+
+    *found = conf_money(r->conf, n, out);
+    if (n == NULL)
+        conf_fault(r->conf, price, "a price without '%s' (\"0\" is free)", key);
+}
+
+/* What is not named is dearer rather than free: cached and written tokens cost what the
+ * others do. */
+static bool read_price(struct config__reader *r, struct config_price *p,
+                       struct conf_node *n)
+{
+    bool has_input, has_output;
+
+    if (!conf_is_mapping(n)) {
+        conf_fault(r->conf, n,
+                   "expected a mapping such as {input: \"1.25\", output: "
+                   "\"10\"}, in USD per million tokens");
+        return false;
+    }
+    read_amount(r, n, "input", &p->input, &has_input);
+    read_amount(r, n, "output", &p->output, &has_output);
+    p->cached_input = p->input;
+    p->cache_write = p->input;
+    (void)conf_money(r->conf, conf_get(r->conf, n, "cached_input"), &p->cached_input);
+    (void)conf_money(r->conf, conf_get(r->conf, n, "cache_write"), &p->cache_write);
+    return has_input && has_output;
+}
+
+static void set_version(struct config_price *p)
+{
+    const struct money lines[] = {p->input, p->cached_input, p->cache_write, p->output};
+    char text[sizeof(lines) / sizeof(lines[0])][MONEY_TEXT_SIZE];
+    char whole[sizeof(text) + 64];
+    int len;
+
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        money_print(text[i], lines[i]);
+    len = snprintf(whole, sizeof(whole), "mtok %s %s %s %s markup %" PRIu32, text[0],
+                   text[1], text[2], text[3], p->markup_ppm);
+    config__price_version(p->version, slice_from(whole, (size_t)len));
+}
+
+/* A price that cannot be paid for the longest call is a slip of the pen. */
+static void check_size(struct config__reader *r, const struct config_model *m,
+                       const struct conf_node *n)
+{
+    struct money worst;
+
+    if (price_worst(&worst, m, m->context_tokens, 1, m->max_output_tokens) != RC_OK)
+        conf_fault(r->conf, n,
+                   "the price times the longest call is more than an amount can hold");
+}
+
+static void take_catalog_price(struct config__reader *r, struct config_model *m,
+                               const struct conf_node *n,
+                               const struct catalog_model *known)
+{
+    if (known == NULL) {
+        config__warn(r, n,
+                     "model '%s' has no price and is not in the catalogue: it is "
+                     "refused (price_missing)",
+                     m->name);
+        return;
+    }
+    catalog_price(&m->price, known);
+    m->priced = true;
+    if (known->dearer_above > 0 && known->dearer_above < m->context_tokens)
+        config__warn(r, n,
+                     "model '%s': the vendor charges more for prompts above %" PRIu32
+                     " tokens, the catalogue's price does not: give a 'price', or a "
+                     "smaller 'context_tokens'",
+                     m->name, known->dearer_above);
+}
+
+/* The whole ---------------------------------------------------------------------------
+ */
+
+/* Whether the first target is free of faults. */
+static bool has_first_target(const struct config_model *m)
+{
+    const struct config_target *t = m->targets;
+
+    return m->target_count > 0 && t->model != NULL && t->provider != NULL &&
+           t->provider->kind != NULL;
+}
+
+/* The first target stands for all: it is the one that the name is meant to be. */
+static const struct catalog_model *find_known(const struct config_model *m)
+{
+    const struct config_target *t = m->targets;
+
+    if (!has_first_target(m))
+        return NULL;
+    return catalog_find(slice_str(t->provider->vendor != NULL ? t->provider->vendor
+                                                              : t->provider->kind),
+                        slice_str(t->model));
+}
+
+static void read_sizes(struct config__reader *r, struct config_model *m,
+                       struct conf_node *n, const struct catalog_model *known)
+{
+    struct conf_node *hold = conf_get(r->conf, n, "hold_output_tokens");
+
+    m->context_tokens = known != NULL && known->context_tokens > 0
+                            ? known->context_tokens
+                            : CONTEXT_TOKENS;
+    m->max_output_tokens = known != NULL && known->max_output_tokens > 0
+                               ? known->max_output_tokens
+                               : OUTPUT_TOKENS;
+    (void)conf_u64(r->conf, conf_get(r->conf, n, "context_tokens"), &m->context_tokens,
+                   1, TOKENS_MAX);
+    (void)conf_u64(r->conf, conf_get(r->conf, n, "max_output_tokens"),
+                   &m->max_output_tokens, 1, TOKENS_MAX);
+    m->hold_output_tokens =
+        m->max_output_tokens < HOLD_TOKENS ? m->max_output_tokens : HOLD_TOKENS;
+    (void)conf_u64(r->conf, hold, &m->hold_output_tokens, 1, m->max_output_tokens);
+}
+
+static void read_model(struct config__reader *r, struct config_model *m,
+                       struct conf_node *n)
+{
+    const struct catalog_model *known;
+    struct conf_node *price;
+
+    if (!config__may_be_mapping(r, n))
+        return;
+    read_targets(r, m, n);
+    known = find_known(m);
+    read_sizes(r, m, n, known);
+    (void)conf_bool(r->conf, conf_get(r->conf, n, "strict_hold"), &m->strict_hold);
+    (void)conf_percent(r->conf, conf_get(r->conf, n, "markup"), &m->price.markup_ppm);
+    price = conf_get(r->conf, n, "price");
+    if (price != NULL)
+        m->priced = read_price(r, &m->price, price);
+    else if (m->name != NULL && has_first_target(m))
+        take_catalog_price(r, m, n, known);
+    if (m->priced) {
+        set_version(&m->price);
+        check_size(r, m, price != NULL ? price : n);
+    }
+}
+
+static int compare_models(const void *a, const void *b)
+{
+    const struct config_model *left = a;
+    const struct config_model *right = b;
+
+    return slice_compare(slice_str(left->name), slice_str(right->name));
+}
+
+void config__read_models(struct config__reader *r, struct conf_node *n)
+{
+    struct config *c = r->config;
+    struct conf_node *value;
+    struct slice name;
+    size_t at = 0;
+
+    c->models = arena_new_array(r->arena, struct config_model, conf_count(n));
+    if (c->models == NULL)
+        return;
+    while (conf_next_member(r->conf, n, &at, &name, &value)) {
+        struct config_model *m = &c->models[c->model_count++];
+
+        m->name = config__name(r, value, &model_name, name);
+        read_model(r, m, value);
+    }
+    qsort(c->models, c->model_count, sizeof(c->models[0]), compare_models);
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration in force as a file: every default filled in, every secret as "***".
+ * It is written in the keys and forms that config_load() reads, so what is printed can
+ * be loaded again (but for the secrets). One walk serves both JSON and YAML. */
+#include "gateway/config_int.h"
+
+#include "base/json.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+enum {
+    NUMBER_SIZE = 32,
+    INDENT = 2
+};
+
+#define HIDDEN "***"
+
+/* Writers -----------------------------------------------------------------------------
+ */
+
+/* YAML is written in block style: `depth` containers are open; `dash` says that "- "
+ * was just written, behind which the first member stands on the same line. */
+struct printer {
+    struct buf *out;
+    bool json;
+    struct json_out j;
+    unsigned depth;
+    bool dash;
+};
+
+static void begin_line(struct printer *p)
+{
+    if (!p->dash)
+        for (unsigned i = 0; i < p->depth * INDENT; i++)
+            buf_append_char(p->out, ' ');
+    p->dash = false;
+}
+
+/* Double quotes in YAML take what JSON's take, and no text in them means anything else
+ * than itself. */
+static void put_quoted(struct printer *p, struct slice text)
+{
+    struct json_out o;
+
+    json_out_init(&o, p->out);
+    json_out_slice(&o, text);
+}
+
+static void put_key(struct printer *p, const char *key)
+{
+    if (p->json) {
+        json_out_key(&p->j, key);
+        return;
+    }
+    begin_line(p);
+    buf_append_str(p->out, key);
+    buf_append_char(p->out, ':');
+}
+
+/* A key that somebody chose; it may look like a number or a word of YAML's. */
+static void put_name(struct printer *p, const char *name)
+{
+    if (p->json) {
+        json_out_key(&p->j, name);
+        return;
+    }
+    begin_line(p);
+    put_quoted(p, slice_str(name));
+    buf_append_char(p->out, ':');
+}
+
+static void open_mapping(struct printer *p)
+{
+    if (p->json)
+        json_out_object(&p->j);
+    else if (!p->dash)
+        buf_append_char(p->out, '\n');
+    p->depth++;
+}
+
+static void close_mapping(struct printer *p)
+{
+    p->depth--;
+    if (p->json)
+        json_out_end_object(&p->j);
+}
+
+static void open_list(struct printer *p)
+{
+    if (p->json)
+        json_out_array(&p->j);
+    else
+        buf_append_char(p->out, '\n');
+    p->depth++;
+}
+
+static void close_list(struct printer *p)
+{
+    p->depth--;
+    if (p->json)
+        json_out_end_array(&p->j);
+}
+
+static void begin_item(struct printer *p)
+{
+    if (p->json)
+        return;
+    begin_line(p);
+    buf_append_str(p->out, "- ");
+    p->dash = true;
+}
+
+static void put_text(struct printer *p, const char *text)
+{
+    if (p->json) {
+        json_out_str(&p->j, text);
+        return;
+    }
+    if (!p->dash)
+        buf_append_char(p->out, ' ');
+    p->dash = false;
+    put_quoted(p, slice_str(text));
+    buf_append_char(p->out, '\n');
+}
+
+static void put_word(struct printer *p, const char *word)
+{
+    if (p->json)
+        json_out_raw(&p->j, slice_str(word));
+    else
+        buf_printf(p->out, " %s\n", word);
+}
+
+/* Members -----------------------------------------------------------------------------
+ */
+
+/* NULL: nothing. */
+static void put_ktext(struct printer *p, const char *key, const char *text)
+{
+    if (text == NULL)
+        return;
+    put_key(p, key);
+    put_text(p, text);
+}
+
+static void put_ku64(struct printer *p, const char *key, uint64_t value)
+{
+    char text[NUMBER_SIZE];
+
+    (void)snprintf(text, sizeof(text), "%" PRIu64, value);
+    put_key(p, key);
+    put_word(p, text);
+}
+
+static void put_kbool(struct printer *p, const char *key, bool value)
+{
+    put_key(p, key);
+    put_word(p, value ? "true" : "false");
+}
+
+static void put_kmoney(struct printer *p, const char *key, struct money m)
+{
+    char text[MONEY_TEXT_SIZE];
+
+    money_print_short(text, m);
+    put_ktext(p, key, text);
+}
+
+static void put_kspan(struct printer *p, const char *key, uint64_t ms)
+{
+    char text[NUMBER_SIZE];
+
+    assert(ms % 1000 == 0); /* the file has no finer spans */
+    (void)snprintf(text, sizeof(text), "%" PRIu64 "s", ms / 1000);
+    put_ktext(p, key, text);
+}
+
+/* Four places, the trailing zeros cut. */
+static void put_kpercent(struct printer *p, const char *key, uint32_t ppm)
+{
+    char text[NUMBER_SIZE];
+    char places[NUMBER_SIZE];
+    size_t len = 4;
+
+    (void)snprintf(places, sizeof(places), "%04" PRIu32, ppm % 10000);
+    while (len > 0 && places[len - 1] == '0')
+        len--;
+    (void)snprintf(text, sizeof(text), "%" PRIu32 "%s%.*s%%", ppm / 10000,
+                   len > 0 ? "." : "", (int)len, places);
+    put_ktext(p, key, text);
+}
+
+static void put_ktexts(struct printer *p, const char *key, char *const *texts,
+                       size_t count)
+{
+    if (count == 0)
+        return;
+    put_key(p, key);
+    open_list(p);
+    for (size_t i = 0; i < count; i++) {
+        begin_item(p);
+        put_text(p, texts[i]);
+    }
+    close_list(p);
+}
+
+/* Sections ----------------------------------------------------------------------------
+ */
+
+static void print_server(struct printer *p, const struct config *c)
+{
+    put_key(p, "server");
+    open_mapping(p);
+    put_ktext(p, "listen", c->listen);
+    put_ktext(p, "admin_listen", c->admin_listen != NULL ? c->admin_listen : "off");
+    put_ktext(p, "data_dir", c->data_dir);
+    put_ktext(p, "admin_token", c->admin_token != NULL ? HIDDEN : NULL);
+    if (c->loops > 0)
+        put_ku64(p, "loops", c->loops);
+    else
+        put_ktext(p, "loops", "auto");
+    put_ktexts(p, "trusted_proxies", c->trusted_proxies, c->trusted_proxy_count);
+    close_mapping(p);
+}
+
+static void print_provider(struct printer *p, const struct config_provider *provider)
+{
+    put_name(p, provider->name);
+    open_mapping(p);
+    put_ktext(p, "kind", provider->kind);
+    put_ktext(p, "vendor", provider->vendor);
+    put_ktext(p, "base_url", provider->base_url);
+    put_kbool(p, "allow_private", provider->allow_private);
+    if (provider->key_count > 0) {
+        put_key(p, "api_keys");
+        open_list(p);
+        for (size_t i = 0; i < provider->key_count; i++) {
+            begin_item(p);
+            put_text(p, HIDDEN);
+        }
+        close_list(p);
+    }
+    put_kspan(p, "first_byte_timeout", provider->first_byte_timeout_ms);
+    put_kspan(p, "idle_timeout", provider->idle_timeout_ms);
+    close_mapping(p);
+}
+
+static void print_price(struct printer *p, const struct config_price *price)
+{
+    put_key(p, "price");
+    open_mapping(p);
+    put_kmoney(p, "input", price->input);
+    put_kmoney(p, "cached_input", price->cached_input);
+    put_kmoney(p, "cache_write", price->cache_write);
+    put_kmoney(p, "output", price->output);
+    close_mapping(p);
+}
+
+static void print_model(struct printer *p, const struct config_model *m)
+{
+    put_name(p, m->name);
+    open_mapping(p);
+    put_key(p, "targets");
+    open_list(p);
+    for (size_t i = 0; i < m->target_count; i++) {
+        begin_item(p);
+        open_mapping(p);
+        put_ktext(p, "provider", m->targets[i].provider->name);
+        put_ktext(p, "model", m->targets[i].model);
+        if (m->targets[i].weight > 0)
+            put_ku64(p, "weight", m->targets[i].weight);
+        close_mapping(p);
+    }
+    close_list(p);
+    if (m->priced)
+        print_price(p, &m->price);
+    put_kpercent(p, "markup", m->price.markup_ppm);
+    put_ku64(p, "context_tokens", m->context_tokens);
+    put_ku64(p, "max_output_tokens", m->max_output_tokens);
+    put_ku64(p, "hold_output_tokens", m->hold_output_tokens);
+    put_kbool(p, "strict_hold", m->strict_hold);
+    close_mapping(p);
+}
+
+static void print_endpoint(struct printer *p, const struct config_endpoint *e)
+{
+    begin_item(p);
+    open_mapping(p);
+    put_ktext(p, "method", e->method);
+    put_ktext(p, "path", e->path);
+    if (e->priced)
+        put_kmoney(p, "price", e->price);
+    put_ktext(p, "charge", e->charge_always ? "always" : "success");
+    put_ktexts(p, "pass_headers", e->pass_headers, e->pass_count);
+    close_mapping(p);
+}
+
+static void print_data_api(struct printer *p, const struct config_data_api *api)
+{
+    put_name(p, api->name);
+    open_mapping(p);
+    put_ktext(p, "base_url", api->base_url);
+    put_kbool(p, "allow_private", api->allow_private);
+    if (api->auth_header != NULL) {
+        put_key(p, "auth");
+        open_mapping(p);
+        put_ktext(p, "header", api->auth_header);
+        put_ktext(p, "value", HIDDEN);
+        close_mapping(p);
+    }
+    put_kspan(p, "first_byte_timeout", api->first_byte_timeout_ms);
+    put_kspan(p, "idle_timeout", api->idle_timeout_ms);
+    put_key(p, "endpoints");
+    open_list(p);
+    for (size_t i = 0; i < api->endpoint_count; i++)
+        print_endpoint(p, &api->endpoints[i]);
+    close_list(p);
+    close_mapping(p);
+}
+
+static void print_limits(struct printer *p, const struct config_limits *l)
+{
+    put_key(p, "limits");
+    open_mapping(p);
+    put_ku64(p, "requests_per_minute", l->requests_per_minute);
+    put_ku64(p, "tokens_per_minute", l->tokens_per_minute);
+    put_ku64(p, "concurrent", l->concurrent);
+    put_ku64(p, "max_body_bytes", l->max_body_bytes);
+    put_ku64(p, "max_response_bytes", l->max_response_bytes);
+    put_ku64(p, "reference_tokens", l->reference_tokens);
+    put_ku64(p, "connections", l->connections);
+    put_ku64(p, "connections_per_address", l->connections_per_address);
+    put_ku64(p, "auth_failures_per_minute", l->auth_failures_per_minute);
+    put_kspan(p, "call_timeout", l->call_timeout_ms);
+    close_mapping(p);
+}
+
+void config_print(struct buf *out, const struct config *c, bool json)
+{
+    struct printer p = {.out = out, .json = json};
+
+    json_out_init(&p.j, out);
+    if (json)
+        json_out_object(&p.j);
+    print_server(&p, c);
+    if (c->provider_count > 0) {
+        put_key(&p, "providers");
+        open_mapping(&p);
+        for (size_t i = 0; i < c->provider_count; i++)
+            print_provider(&p, &c->providers[i]);
+        close_mapping(&p);
+    }
+    if (c->model_count > 0) {
+        put_key(&p, "models");
+        open_mapping(&p);
+        for (size_t i = 0; i < c->model_count; i++)
+            print_model(&p, &c->models[i]);
+        close_mapping(&p);
+    }
+    if (c->data_api_count > 0) {
+        put_key(&p, "data_apis");
+        open_mapping(&p);
+        for (size_t i = 0; i < c->data_api_count; i++)
+            print_data_api(&p, &c->data_apis[i]);
+        close_mapping(&p);
+    }
+    print_limits(&p, &c->limits);
+    if (json)
+        json_out_end_object(&p.j);
+    assert(p.depth == 0);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The section `providers`: who is called, where, and with which keys. */
+#include "gateway/config_int.h"
+
+#include "base/nearest.h"
+#include "gateway/provider.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    TIMEOUT_MS = 60 * 1000,
+    KINDS_SIZE = 256
+};
+
+static const struct config__name_form provider_name = {"provider", "-_.",
+                                                       CONFIG__NAME_MAX};
+static const struct config__name_form vendor_name = {"vendor", "-_.", CONFIG__NAME_MAX};
+
+static void list_kinds(char out[KINDS_SIZE])
+{
+    const struct provider *p;
+    size_t at = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; (p = provider_at(i)) != NULL && at < KINDS_SIZE; i++)
+        at += (size_t)snprintf(out + at, KINDS_SIZE - at, "%s%s", i == 0 ? "" : ", ",
+                               p->kind);
+}
+
+static void refuse_kind(struct config__reader *r, const struct conf_node *n,
+                        struct slice kind)
+{
+    char room[CONFIG__SHOWN_SIZE];
+    char kinds[KINDS_SIZE];
+    struct nearest nearest;
+    const struct provider *p;
+
+    list_kinds(kinds);
+    nearest_start(&nearest, kind);
+    for (size_t i = 0; (p = provider_at(i)) != NULL; i++)
+        nearest_offer(&nearest, p->kind);
+    if (nearest.name != NULL && !conf_is_expanded(n))
+        conf_fault(r->conf, n,
+                   "kind %s is not supported by this version (supported: %s; did you "
+                   "mean '%s'?)",
+                   config__shown(room, n, kind), kinds, nearest.name);
+    else
+        conf_fault(r->conf, n,
+                   "kind %s is not supported by this version (supported: %s)",
+                   config__shown(room, n, kind), kinds);
+}
+
+static bool read_kind(struct config__reader *r, struct config_provider *p,
+                      struct conf_node *n)
+{
+    struct conf_node *value = conf_get(r->conf, n, "kind");
+    char kinds[KINDS_SIZE];
+    struct slice kind;
+
+    if (value == NULL) {
+        list_kinds(kinds);
+        conf_fault(r->conf, n, "'kind' is missing (supported: %s)", kinds);
+        return false;
+    }
+    if (!conf_text(r->conf, value, &kind))
+        return false;
+    p->adapter = provider_find(kind);
+    if (p->adapter == NULL) {
+        refuse_kind(r, value, kind);
+        return false;
+    }
+    p->kind = arena_copy(r->arena, kind.bytes, kind.len);
+    return p->kind != NULL;
+}
+
+/* Only hosts that speak a foreign dialect have one: it says whose prices count. */
+static void read_vendor(struct config__reader *r, struct config_provider *p,
+                        struct conf_node *n)
+{
+    struct conf_node *value = conf_get(r->conf, n, "vendor");
+    struct slice text;
+
+    if (!conf_text(r->conf, value, &text))
+        return;
+    if (strcmp(p->kind, "compatible") != 0) {
+        conf_fault(r->conf, value, "only a provider of kind 'compatible' has a vendor");
+        return;
+    }
+    p->vendor = config__name(r, value, &vendor_name, text);
+}
+
+static void read_url(struct config__reader *r, struct config_provider *p,
+                     struct conf_node *n)
+{
+    const char *fallback = p->adapter->default_url;
+
+    (void)conf_bool(r->conf, conf_get(r->conf, n, "allow_private"), &p->allow_private);
+    if (conf_get(r->conf, n, "base_url") != NULL)
+        p->base_url = config__base_url(r, n, p->allow_private);
+    else if (fallback != NULL)
+        p->base_url = arena_printf(r->arena, "%s", fallback);
+    else
+        conf_fault(r->conf, n, "'base_url' is missing: kind '%s' has none of its own",
+                   p->adapter->kind);
+}
+
+static void read_keys(struct config__reader *r, struct config_provider *p,
+                      struct conf_node *n)
+{
+    struct conf_node *list = conf_get(r->conf, n, "api_keys");
+    struct conf_node *item;
+    size_t at = 0;
+
+    if (conf_count(list) > CONFIG__LIST_MAX) {
+        conf_fault(r->conf, list, "more than %d keys", CONFIG__LIST_MAX);
+        return;
+    }
+    p->api_keys = arena_new_array(r->arena, struct secret *, conf_count(list));
+    if (p->api_keys == NULL)
+        return;
+    while (conf_next_item(r->conf, list, &at, &item)) {
+        struct secret *key = config__secret(r, item, "api key");
+
+        if (key != NULL)
+            p->api_keys[p->key_count++] = key;
+        else if (!conf_is_scalar(item) && !conf_is_mapping(item) && !conf_is_list(item))
+            conf_fault(r->conf, item, "api key is empty");
+    }
+}
+
+/* One fault is enough for a provider that is not known: all it says is taken as read.
+ */
+static void skip(struct config__reader *r, struct conf_node *n)
+{
+    struct conf_node *value;
+    struct slice key;
+    size_t at = 0;
+
+    while (conf_is_mapping(n) && conf_next_member(r->conf, n, &at, &key, &value))
+        skip(r, value);
+    while (conf_is_list(n) && conf_next_item(r->conf, n, &at, &value))
+        skip(r, value);
+}
+
+static void read_provider(struct config__reader *r, struct config_provider *p,
+                          struct conf_node *n)
+{
+    p->first_byte_timeout_ms = TIMEOUT_MS;
+    p->idle_timeout_ms = TIMEOUT_MS;
+    if (!config__may_be_mapping(r, n))
+        return;
+    if (!read_kind(r, p, n)) {
+        skip(r, n);
+        return;
+    }
+    read_vendor(r, p, n);
+    read_url(r, p, n);
+    read_keys(r, p, n);
+    config__duration(r, n, "first_byte_timeout", &p->first_byte_timeout_ms);
+    config__duration(r, n, "idle_timeout", &p->idle_timeout_ms);
+}
+
+void config__read_providers(struct config__reader *r, struct conf_node *n)
+{
+    struct config *c = r->config;
+    struct conf_node *value;
+    struct slice name;
+    size_t at = 0;
+
+    c->providers = arena_new_array(r->arena, struct config_provider, conf_count(n));
+    if (c->providers == NULL)
+        return;
+    while (conf_next_member(r->conf, n, &at, &name, &value)) {
+        /* Faulty ones are kept too: that a model names one is not another fault. */
+        struct config_provider *p = &c->providers[c->provider_count++];
+
+        p->name = config__name(r, value, &provider_name, name);
+        read_provider(r, p, value);
+    }
+}
