@@ -299,21 +299,15 @@ static void drop(void)
     atomic_fetch_add_explicit(&dropped_count, 1, memory_order_relaxed);
 }
 
-void log_write(enum log_level level, const char *msg, const struct log_field *fields,
-               unsigned count)
+static void write_line(enum log_level level, const char *msg,
+                       const struct log_field *fields, unsigned count,
+                       uint64_t cut_count)
 {
     /* Not on the stack: 8 KiB is all that the build allows a function there. */
     static _Thread_local char text[LINE_SIZE];
     struct line line = {.bytes = text, .room = LINE_SIZE - sizeof(line_end_cut)};
-    uint64_t cut_count;
     bool taken;
 
-    if ((int)level < atomic_load_explicit(&level_min, memory_order_relaxed))
-        return;
-    if (!admitted(&cut_count, msg)) {
-        drop();
-        return;
-    }
     put_head(&line, level, msg);
     if (cut_count > 0) {
         put_key(&line, "repeats_cut");
@@ -325,6 +319,26 @@ void log_write(enum log_level level, const char *msg, const struct log_field *fi
     pthread_mutex_unlock(&sink_lock);
     if (!taken)
         drop();
+}
+
+void log_write(enum log_level level, const char *msg, const struct log_field *fields,
+               unsigned count)
+{
+    uint64_t cut_count;
+
+    if ((int)level < atomic_load_explicit(&level_min, memory_order_relaxed))
+        return;
+    if (admitted(&cut_count, msg))
+        write_line(level, msg, fields, count, cut_count);
+    else
+        drop();
+}
+
+void log_write_every(enum log_level level, const char *msg,
+                     const struct log_field *fields, unsigned count)
+{
+    if ((int)level >= atomic_load_explicit(&level_min, memory_order_relaxed))
+        write_line(level, msg, fields, count, 0);
 }
 
 void log_set_level(enum log_level level)

@@ -58,6 +58,11 @@ void log_write(enum log_level level, const char *msg, const struct log_field *fi
                   sizeof(struct log_field))
 #define log_line(level, msg) log_write((level), (msg), NULL, 0)
 
+/* The same, but never cut for repeating: for events that are each wanted and whose
+ * number is bounded elsewhere. A full sink still drops. */
+void log_write_every(enum log_level level, const char *msg,
+                     const struct log_field *fields, unsigned count);
+
 void log_set_level(enum log_level level); /* default LOG_INFO */
 void log_set_fd(int fd);                  /* default 2; tests use a pipe */
 /* Lines that were not written: the sink was full, or they repeated. */

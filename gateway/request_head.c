@@ -51,19 +51,32 @@ static struct request *request_new(struct worker *w, struct exchange *x)
     return r;
 }
 
+/* Every request of a known caller is told: they are bounded by what it may pay and by
+ * its rate. Those of strangers are not, so their lines are cut when they come too fast.
+ */
 static void log_request(const struct request *r)
 {
     const struct api *api = r->match.api;
+    const struct log_field fields[] = {
+        LOG_STR("request_id", r->id_text),
+        LOG_STR("api", api ? api->name : "none"),
+        LOG_SLICE("method", r->http->method),
+        LOG_SLICE("path", r->http->path),
+        LOG_STR("wallet", r->identified ? r->caller.wallet_name : ""),
+        LOG_STR("key", r->caller.key_id),
+        LOG_SLICE("subject", r->quote.subject),
+        LOG_U64("status", r->gone ? 499 : r->status),
+        LOG_STR("code", rc_reason(r->rc)),
+        LOG_MONEY("cost", r->hold.captured),
+        LOG_U64("attempts", r->attempts),
+        LOG_U64("ms", loop_now_ms(r->worker->loop) - r->started_ms),
+    };
+    const unsigned count = sizeof(fields) / sizeof(fields[0]);
 
-    log_event(LOG_INFO, "request", LOG_STR("request_id", r->id_text),
-              LOG_STR("api", api ? api->name : "none"),
-              LOG_SLICE("method", r->http->method), LOG_SLICE("path", r->http->path),
-              LOG_STR("wallet", r->identified ? r->caller.wallet_name : ""),
-              LOG_STR("key", r->caller.key_id), LOG_SLICE("subject", r->quote.subject),
-              LOG_U64("status", r->gone ? 499 : r->status),
-              LOG_STR("code", rc_reason(r->rc)), LOG_MONEY("cost", r->hold.captured),
-              LOG_U64("attempts", r->attempts),
-              LOG_U64("ms", loop_now_ms(r->worker->loop) - r->started_ms));
+    if (r->identified)
+        log_write_every(LOG_INFO, "request", fields, count);
+    else
+        log_write(LOG_INFO, "stranger's request", fields, count);
 }
 
 void request__free(struct request *r)

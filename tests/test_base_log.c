@@ -274,6 +274,14 @@ static void lower_levels_are_left_out(void **state)
     assert_int_equal(log_dropped(), dropped);
 }
 
+static void what_is_wanted_each_time_is_never_cut(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 80; i++)
+        log_write_every(LOG_INFO, "each of them", NULL, 0);
+    assert_int_equal(line_count(written()), 80);
+}
+
 static void repeats_over_50_a_second_are_cut_and_told(void **state)
 {
     static const char msg[] = "again and again";
@@ -457,6 +465,7 @@ int main(void)
         LOG_TEST(more_than_32_fields_are_left_out_and_said),
         LOG_TEST(a_line_over_8_kib_leaves_whole_fields_out),
         LOG_TEST(lower_levels_are_left_out),
+        LOG_TEST(what_is_wanted_each_time_is_never_cut),
         LOG_TEST(repeats_over_50_a_second_are_cut_and_told),
         LOG_TEST(a_full_sink_drops_and_counts),
         LOG_TEST(a_line_that_goes_out_in_parts_stays_whole),
