@@ -152,16 +152,16 @@ static void a_shortfall_never_touches_what_others_have_on_hold(void **state)
 {
     struct fixture *f = *state;
     struct id w = new_wallet(f, "w");
-    struct call other = {.hold = {.held = false}};
-    struct call c = {.hold = {.held = false}};
+    struct call *other = new_call(f);
+    struct call *c = new_call(f);
 
     fund(f, w, "10");
-    assert_int_equal(hold_call(f, &other, w, "6"), RC_OK);
-    assert_int_equal(hold_call(f, &c, w, "1"), RC_OK);
-    assert_int_equal(capture_call(f, &c, "8"), RC_OK);
-    assert_usd(c.hold.captured, "4");
-    assert_usd(c.hold.shortfall, "4");
-    assert_int_equal(capture_call(f, &other, "6"), RC_OK);
+    assert_int_equal(hold_call(f, other, w, "6"), RC_OK);
+    assert_int_equal(hold_call(f, c, w, "1"), RC_OK);
+    assert_int_equal(capture_call(f, c, "8"), RC_OK);
+    assert_usd(c->hold.captured, "4");
+    assert_usd(c->hold.shortfall, "4");
+    assert_int_equal(capture_call(f, other, "6"), RC_OK);
     assert_usd(balance_of(f, w), "0");
 }
 
@@ -247,22 +247,22 @@ static void a_request_id_holds_only_once(void **state)
 {
     struct fixture *f = *state;
     struct id w = new_wallet(f, "w");
-    struct call c = {.hold = {.held = false}};
-    struct call copy = {.hold = {.held = false}};
+    struct call *c = new_call(f);
+    struct call *copy = new_call(f);
 
     fund(f, w, "10");
-    assert_int_equal(hold_call(f, &c, w, "4"), RC_OK);
-    copy.hold.request = c.hold.request;
-    copy.hold.caller = c.hold.caller;
-    copy.hold.amount = c.hold.amount;
-    copy.hold.expires_us = c.hold.expires_us;
-    assert_int_equal(hold_again(f, &copy), RC_CONFLICT);
-    copy.hold.amount = usd("1");
-    assert_int_equal(hold_again(f, &copy), RC_CONFLICT);
+    assert_int_equal(hold_call(f, c, w, "4"), RC_OK);
+    copy->hold.request = c->hold.request;
+    copy->hold.caller = c->hold.caller;
+    copy->hold.amount = c->hold.amount;
+    copy->hold.expires_us = c->hold.expires_us;
+    assert_int_equal(hold_again(f, copy), RC_CONFLICT);
+    copy->hold.amount = usd("1");
+    assert_int_equal(hold_again(f, copy), RC_CONFLICT);
     assert_usd(balance_of(f, w), "6");
-    assert_int_equal(capture_call(f, &c, "4"), RC_OK);
-    copy.hold.amount = c.hold.amount;
-    assert_int_equal(hold_again(f, &copy), RC_CONFLICT);
+    assert_int_equal(capture_call(f, c, "4"), RC_OK);
+    copy->hold.amount = c->hold.amount;
+    assert_int_equal(hold_again(f, copy), RC_CONFLICT);
     assert_usd(balance_of(f, w), "6");
 }
 
@@ -419,11 +419,13 @@ static void *end_call(void *arg)
 
 static void race_once(struct fixture *f, struct id w, unsigned *captured)
 {
-    struct ender enders[ENDERS] = {{.f = f}};
+    static struct ender enders[ENDERS];
     pthread_t threads[ENDERS];
     pthread_barrier_t start;
     bool paid = false, freed = false;
 
+    memset(&enders[0], 0, sizeof(enders[0]));
+    enders[0].f = f;
     assert_int_equal(hold_call(f, &enders[0].call, w, "1"), RC_OK);
     assert_int_equal(pthread_barrier_init(&start, NULL, ENDERS), 0);
     for (unsigned i = 0; i < ENDERS; i++) {

@@ -184,21 +184,21 @@ static void a_revoked_or_rotated_key_makes_its_callers_stale(void **state)
     struct id w = new_wallet(f, "w");
     struct key_text a = new_key(f, w);
     struct key_text b = new_key(f, w);
-    struct call ca = {.hold = {.held = false}};
-    struct call cb = {.hold = {.held = false}};
+    struct call *ca = new_call(f);
+    struct call *cb = new_call(f);
     char text[WALLET_KEY_TEXT_LEN + 1];
     struct wallet_key k;
 
     fund(f, w, "10");
-    assert_int_equal(wallet_authenticate(&ca.hold.caller, f->book, slice_str(a.text)),
+    assert_int_equal(wallet_authenticate(&ca->hold.caller, f->book, slice_str(a.text)),
                      RC_OK);
     assert_int_equal(wallet_key_revoke(f->book, slice_str(a.id)), RC_OK);
-    assert_int_equal(hold_call(f, &ca, w, "1"), RC_STALE);
+    assert_int_equal(hold_call(f, ca, w, "1"), RC_STALE);
 
-    assert_int_equal(wallet_authenticate(&cb.hold.caller, f->book, slice_str(b.text)),
+    assert_int_equal(wallet_authenticate(&cb->hold.caller, f->book, slice_str(b.text)),
                      RC_OK);
     assert_int_equal(wallet_key_rotate(&k, text, f->book, slice_str(b.id)), RC_OK);
-    assert_int_equal(hold_call(f, &cb, w, "1"), RC_STALE);
+    assert_int_equal(hold_call(f, cb, w, "1"), RC_STALE);
     assert_usd(balance_of(f, w), "10");
 }
 

@@ -98,28 +98,28 @@ static void a_window_counts_calls_and_holds(void **state)
 {
     struct fixture *f = *state;
     struct id w = funded(f);
-    struct call first = {.hold = {.held = false}};
-    struct call second = {.hold = {.held = false}};
+    struct call *first = new_call(f);
+    struct call *second = new_call(f);
     struct wallet_limit l;
 
     limit(f, w, WALLET_PER_DAY, "10");
     pay(f, w, "5", "3");
-    assert_int_equal(hold_call(f, &first, w, "6"), RC_OK);
+    assert_int_equal(hold_call(f, first, w, "6"), RC_OK);
     l = limit_of(f, w, w, WALLET_PER_DAY);
     assert_usd(l.limit, "10");
     assert_usd(l.used, "3");
     assert_usd(l.held, "6");
     assert_usd(balance_of(f, w), "1");
 
-    assert_int_equal(hold_call(f, &second, w, "1.5"), RC_LIMIT);
-    assert_int_equal(second.hold.refusal.per, WALLET_PER_DAY);
-    assert_int_equal(second.hold.refusal.scope, WALLET_SCOPE_WALLET);
-    assert_usd(second.hold.refusal.limit, "10");
-    assert_usd(second.hold.refusal.left, "1");
-    assert_int_equal(second.hold.refusal.resets_us, l.resets_us);
+    assert_int_equal(hold_call(f, second, w, "1.5"), RC_LIMIT);
+    assert_int_equal(second->hold.refusal.per, WALLET_PER_DAY);
+    assert_int_equal(second->hold.refusal.scope, WALLET_SCOPE_WALLET);
+    assert_usd(second->hold.refusal.limit, "10");
+    assert_usd(second->hold.refusal.left, "1");
+    assert_int_equal(second->hold.refusal.resets_us, l.resets_us);
 
-    assert_int_equal(capture_call(f, &first, "0.5"), RC_OK);
-    assert_usd(first.hold.balance, "6.5");
+    assert_int_equal(capture_call(f, first, "0.5"), RC_OK);
+    assert_usd(first->hold.balance, "6.5");
     assert_usd(limit_of(f, w, w, WALLET_PER_DAY).used, "3.5");
 }
 
@@ -498,7 +498,7 @@ static void no_path_has_more_limits_than_a_command_has_legs(void **state)
     struct id d = new_child(f, "d", c);
     struct key_text key = new_key(f, d);
     struct wallet_key k;
-    struct call call = {.hold = {.held = false}};
+    struct call *call = new_call(f);
     struct wallet_balance balance;
 
     set_all_windows(f, root);
@@ -520,13 +520,13 @@ static void no_path_has_more_limits_than_a_command_has_legs(void **state)
     assert_int_equal(wallet_key_create(&k, text, f->book, d, &options), RC_TOO_BIG);
 
     assert_int_equal(
-        wallet_authenticate(&call.hold.caller, f->book, slice_str(key.text)), RC_OK);
-    assert_int_equal(call.hold.caller.bound_count, WALLET_PATH_LIMITS_MAX);
-    assert_int_equal(wallet_caller_balance(&balance, f->book, &call.hold.caller),
+        wallet_authenticate(&call->hold.caller, f->book, slice_str(key.text)), RC_OK);
+    assert_int_equal(call->hold.caller.bound_count, WALLET_PATH_LIMITS_MAX);
+    assert_int_equal(wallet_caller_balance(&balance, f->book, &call->hold.caller),
                      RC_OK);
     assert_int_equal(balance.limit_count, 15 + 5);
-    assert_int_equal(hold_call(f, &call, d, "1"), RC_OK);
-    assert_int_equal(capture_call(f, &call, "1"), RC_OK);
+    assert_int_equal(hold_call(f, call, d, "1"), RC_OK);
+    assert_int_equal(capture_call(f, call, "1"), RC_OK);
 
     /* A revoked key counts no more; a free path has room. */
     assert_int_equal(wallet_key_revoke(f->book, slice_str(key.id)), RC_OK);

@@ -143,7 +143,7 @@ static bool list_one(void *arg, const struct wallet *w)
 static void a_list_is_in_order_and_can_be_continued(void **state)
 {
     struct fixture *f = *state;
-    struct listing all = {.count = 0}, part = {.stop_at = 7}, rest = {.count = 0};
+    static struct listing all, part, rest;
 
     for (unsigned i = 0; i < MANY; i++) {
         char name[4] = {(char)('0' + i / 100), (char)('0' + i / 10 % 10),
@@ -152,6 +152,7 @@ static void a_list_is_in_order_and_can_be_continued(void **state)
         clock_set(1000000 * (i + 1), i);
         (void)new_wallet(f, name);
     }
+    part.stop_at = 7;
     assert_int_equal(wallet_list(f->book, ID_NONE, list_one, &all), RC_OK);
     assert_int_equal(all.count, MANY);
     for (unsigned i = 1; i < MANY; i++)

@@ -79,6 +79,12 @@ static int remove_one(const char *path, const struct stat *st, int type,
 void fixture_close(struct fixture *f)
 {
     laws_check_wallets(f->ledger, f->book);
+    while (f->calls != NULL) {
+        struct call *next = f->calls->next;
+
+        free(f->calls);
+        f->calls = next;
+    }
     wallet_book_close(f->book);
     ledger_close(f->ledger);
     clock_real();
@@ -178,6 +184,16 @@ struct wallet_limit limit_of(struct fixture *f, struct id wallet, struct id scop
 }
 
 /* ---- Calls ---- */
+
+struct call *new_call(struct fixture *f)
+{
+    struct call *c = calloc(1, sizeof(*c));
+
+    assert_non_null(c);
+    c->next = f->calls;
+    f->calls = c;
+    return c;
+}
 
 static void call_done(struct wallet_hold *h)
 {

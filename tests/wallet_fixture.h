@@ -9,12 +9,15 @@
 
 #include "wallet/wallet.h"
 
+struct call;
+
 struct fixture {
     struct ledger *ledger;
     struct wallet_book *book;
     enum ledger_kind kind;
     char dir[64];
     char master[96];
+    struct call *calls; /* of new_call() */
 };
 
 /* A new book in memory, or in a folder of its own. */
@@ -48,11 +51,14 @@ struct money balance_of(struct fixture *f, struct id wallet);
 struct wallet_limit limit_of(struct fixture *f, struct id wallet, struct id scope,
                              enum wallet_per per);
 
-/* One call. Zero it. */
+/* One call. Zero it, or take one from new_call(): they are large. */
 struct call {
-    struct wallet_hold hold;
+    struct wallet_hold hold; /* first */
     sem_t done;
+    struct call *next;
 };
+/* Zeroed; good until fixture_close(). Not for threads. */
+struct call *new_call(struct fixture *f);
 /* hold.request, .expires_us, .done and, unless .root is set, .caller are filled in. */
 enum rc hold_call(struct fixture *f, struct call *c, struct id wallet,
                   const char *amount);

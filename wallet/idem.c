@@ -38,6 +38,24 @@ static struct slice key_slice(const struct wallet_idem *idem)
     return slice_from((const char *)idem->key, sizeof(idem->key));
 }
 
+/* The record was written before anybody knew how much of the cost the wallet could
+ * bear; the entry of the capture knows. */
+static enum rc read_cost(struct money *cost, struct ledger_view *v, struct id transfer)
+{
+    struct ledger_entry e;
+    uint64_t seq = 0;
+    enum rc rc = ledger_view_find(&seq, v, transfer);
+
+    if (rc == RC_NOT_FOUND)
+        return RC_OK; /* its id is forgotten after a day, like the record */
+    TRY(rc);
+    TRY(ledger_view_entry(&e, v, seq));
+    if (e.leg_count == 0)
+        return RC_CORRUPT;
+    *cost = e.legs[0].amount;
+    return RC_OK;
+}
+
 static enum rc look(struct wallet_idem_seen *out, struct wallet_book *b,
                     const struct wallet_idem *idem, struct ledger_view *v)
 {
@@ -60,7 +78,7 @@ static enum rc look(struct wallet_idem_seen *out, struct wallet_book *b,
     out->cost = r.cost;
     out->request = r.request;
     out->transfer = r.transfer;
-    return RC_OK;
+    return id_is_none(r.transfer) ? RC_OK : read_cost(&out->cost, v, r.transfer);
 }
 
 enum rc wallet_idem_look(struct wallet_idem_seen *out, struct wallet_book *b,

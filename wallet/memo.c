@@ -32,10 +32,13 @@ static void put_text(struct json_out *o, const char *key, struct slice text, siz
         json_out_kslice(o, key, text);
 }
 
+/* No count is so large; a larger one would not be read alike by all JSON readers. */
+#define COUNT_MAX ((UINT64_C(1) << 53) - 1)
+
 static void put_count(struct json_out *o, const char *key, uint64_t count)
 {
     if (count > 0)
-        json_out_ku64(o, key, count);
+        json_out_ku64(o, key, count < COUNT_MAX ? count : COUNT_MAX);
 }
 
 static void call_members(struct json_out *o, const struct wallet_caller *caller,

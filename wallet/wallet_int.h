@@ -112,7 +112,7 @@ struct slice wallet__refund_encode(uint8_t *value, struct money refunded);
 MUST_CHECK enum rc wallet__refund_decode(struct money *out, struct slice value);
 
 enum {
-    WALLET__IDEM_LEN = 101
+    WALLET__IDEM_LEN = 100
 };
 struct slice wallet__idem_encode(uint8_t *value, const struct wallet__idem *i);
 MUST_CHECK enum rc wallet__idem_decode(struct wallet__idem *out, struct slice value);
