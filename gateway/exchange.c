@@ -7,14 +7,13 @@
  * - While a body comes in nothing can be queued at all: see exchange_answer.c.
  * - Resuming a connection that is not suspended lames its next suspension: only
  *   server__resume() resumes. */
+#include "base/log.h"
+#include "base/metric.h"
 #include "gateway/exchange_int.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/log.h"
-#include "base/metric.h"
 
 enum {
     ARENA_MAX = 4 * 1024 * 1024,
@@ -240,7 +239,7 @@ static enum rc judge(struct exchange *x, const char *method, const char *version
     h.header_count = walk.count;
     h.head_len = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)
                      ->header_size;
-    return server__guard(&x->q, &h, detail);
+    return guard_check(&x->q, &h, detail);
 }
 
 /* The library's memory lasts as long as the request there; ours may last longer. */
@@ -253,7 +252,7 @@ static enum rc keep_head(struct exchange *x)
         q->headers[i].name = arena_slice(x->arena, q->headers[i].name);
         q->headers[i].value = arena_slice(x->arena, q->headers[i].value);
     }
-    server__client_address(q, &x->conn->peer, &x->server->trust);
+    peer_client(q, &x->conn->peer, &x->server->trust);
     return arena_spent(x->arena) ? RC_NOMEM : RC_OK;
 }
 
@@ -382,7 +381,7 @@ static enum MHD_Result begin(struct exchange *x, const char *method,
     if (rc == RC_OK)
         rc = keep_head(x);
     if (rc != RC_OK) {
-        metric_add(server__metrics(s->shared)->refused, 1);
+        metric_add(server_shared_metrics(s->shared)->refused, 1);
         return exchange__refuse(x, rc, detail);
     }
     x->stage = EXCHANGE_HEAD;

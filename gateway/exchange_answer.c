@@ -8,14 +8,13 @@
  * - While a body comes in it takes no answer. Such an error goes straight to the
  * socket; then the rest of the body is read and thrown away for a moment, because a
  * socket that closes over unread bytes can take the answer from the client. */
+#include "base/clock.h"
 #include "gateway/exchange_int.h"
 
 #include <assert.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "base/clock.h"
 
 enum {
     BLOCK_SIZE = 16384, /* that the library asks for at a time */
@@ -35,7 +34,7 @@ enum rc exchange_header(struct exchange *x, const char *name, struct slice value
         return RC_OK;
     assert(!x->answered);
     value = slice_trim(value);
-    if (!server__token(n) || server__framing(n) || value.len == 0)
+    if (!guard_token(n) || guard_framing(n) || value.len == 0)
         return RC_BAD_INPUT;
     for (size_t i = 0; i < value.len; i++) {
         unsigned char c = (unsigned char)value.bytes[i];

@@ -13,10 +13,13 @@
  * is copied to an upstream but what was checked here, so the limit of the damage is a
  * header that we read shorter than somebody in front of us did.
  *
+ * What looks the same from there is a NUL in the place of the CR of a line's end, or
+ * among the four bytes that end the head. Nobody who takes such bytes reads another
+ * head than we do.
+ *
  * What stays hidden in any case are bare LFs in the framing of a chunked body: after
  * such a request the connection closes, so that nothing can hide behind it. */
-#include "gateway/server_int.h"
-
+#include "gateway/guard.h"
 #include <string.h>
 
 enum {
@@ -47,12 +50,12 @@ static bool all_in(struct slice s, const char *besides)
     return true;
 }
 
-bool server__token(struct slice s)
+bool guard_token(struct slice s)
 {
     return s.len > 0 && all_in(s, "!#$%&'*+-.^_`|~");
 }
 
-bool server__framing(struct slice name)
+bool guard_framing(struct slice name)
 {
     static const char *const names[] = {
         "connection", "content-length",    "keep-alive", "proxy-connection",
@@ -82,6 +85,7 @@ static bool value_is_clean(struct slice value)
  * NULs over the separators, so it is the distances that tell.) */
 static bool layout_is_strict(const struct http_request *q, const struct guard_head *h)
 {
+    static const char nuls[4];
     const char *at = h->method + q->method.len + 1;
 
     if (h->target != at)
@@ -97,7 +101,8 @@ static bool layout_is_strict(const struct http_request *q, const struct guard_he
             return false;
         at = f->value.bytes + f->value.len + 2;
     }
-    return h->head_len == (size_t)(at + 2 - h->method);
+    /* `at` is behind the last line, and two bytes are left: the empty one. */
+    return h->head_len == (size_t)(at + 2 - h->method) && memcmp(at - 2, nuls, 4) == 0;
 }
 
 static enum rc check_method(const struct http_request *q, const char **detail)
@@ -154,7 +159,7 @@ static enum rc check_headers(struct http_request *q, const char **detail)
     for (size_t i = 0; i < q->header_count; i++) {
         struct http_header *f = &q->headers[i];
 
-        if (!server__token(f->name))
+        if (!guard_token(f->name))
             return fail(RC_BAD_INPUT, detail, "malformed header name");
         if (!value_is_clean(f->value))
             return fail(RC_BAD_INPUT, detail, "control character in a header");
@@ -262,8 +267,8 @@ static enum rc check_meaning(const struct http_request *q, const char **detail)
     return RC_OK;
 }
 
-enum rc server__guard(struct http_request *q, const struct guard_head *h,
-                      const char **detail)
+enum rc guard_check(struct http_request *q, const struct guard_head *h,
+                    const char **detail)
 {
     const bool http11 = strcmp(h->version, "HTTP/1.1") == 0;
 

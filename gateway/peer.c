@@ -2,7 +2,9 @@
 /* Addresses of the server's side: listening, who a connection comes from, whom a
  * trusted proxy speaks for, and how many connections there are in all and per address.
  * Not for the addresses that we call: those are in address.c. */
-#include "gateway/server_int.h"
+#include "gateway/peer.h"
+#include "base/map.h"
+#include "base/metric.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -13,9 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "base/map.h"
-#include "base/metric.h"
 
 enum {
     BACKLOG = 1024,
@@ -163,7 +162,7 @@ static enum rc parse_range(struct peer_range *r, struct slice text)
     return RC_OK;
 }
 
-enum rc server__trust_open(struct trust *t, const char *const *texts, size_t count)
+enum rc trust_open(struct trust *t, const char *const *texts, size_t count)
 {
     memset(t, 0, sizeof(*t));
     if (count == 0)
@@ -177,7 +176,7 @@ enum rc server__trust_open(struct trust *t, const char *const *texts, size_t cou
             continue;
         }
         if (parse_range(&t->ranges[t->count], slice_str(texts[i])) != RC_OK) {
-            server__trust_close(t);
+            trust_close(t);
             return RC_BAD_INPUT;
         }
         t->count++;
@@ -185,7 +184,7 @@ enum rc server__trust_open(struct trust *t, const char *const *texts, size_t cou
     return RC_OK;
 }
 
-void server__trust_close(struct trust *t)
+void trust_close(struct trust *t)
 {
     free(t->ranges);
     memset(t, 0, sizeof(*t));
@@ -221,8 +220,8 @@ static void print_address(char *out, size_t size, const uint8_t address[ADDRESS_
         out[0] = '\0';
 }
 
-void server__peer(struct peer *p, const struct sockaddr_storage *from,
-                  const struct trust *t)
+void peer_read(struct peer *p, const struct sockaddr_storage *from,
+               const struct trust *t)
 {
     memset(p, 0, sizeof(*p));
     switch (from->ss_family) {
@@ -290,8 +289,7 @@ static bool walk_hops(struct http_request *q, struct slice list, const struct tr
     return true;
 }
 
-void server__client_address(struct http_request *q, const struct peer *p,
-                            const struct trust *t)
+void peer_client(struct http_request *q, const struct peer *p, const struct trust *t)
 {
     unsigned left = FORWARDED_HOPS_MAX;
 
@@ -368,7 +366,7 @@ void server_shared_close(struct server_shared *s)
     free(s);
 }
 
-const struct server_metrics *server__metrics(const struct server_shared *s)
+const struct server_metrics *server_shared_metrics(const struct server_shared *s)
 {
     return &s->metrics;
 }
@@ -440,7 +438,7 @@ static void address_out(struct server_shared *s, const struct peer *p)
     pthread_mutex_unlock(&s->lock);
 }
 
-enum rc server__count_in(struct server_shared *s, const struct peer *p)
+enum rc peer_count_in(struct server_shared *s, const struct peer *p)
 {
     enum rc rc = RC_OK;
 
@@ -458,7 +456,7 @@ enum rc server__count_in(struct server_shared *s, const struct peer *p)
     return RC_OK;
 }
 
-void server__count_out(struct server_shared *s, const struct peer *p)
+void peer_count_out(struct server_shared *s, const struct peer *p)
 {
     if (counts_by_address(s, p))
         address_out(s, p);

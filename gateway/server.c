@@ -14,6 +14,8 @@
  * empty.
  * - A chunk header that fills its buffer makes it ask to be run again and again without
  * a callback. Such a daemon is run at intervals until the body's deadline ends it. */
+#include "base/log.h"
+#include "base/metric.h"
 #include "gateway/server_int.h"
 
 #include <assert.h>
@@ -28,9 +30,6 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-#include "base/log.h"
-#include "base/metric.h"
 
 enum {
     SHARDS_DEFAULT = 16,
@@ -144,7 +143,7 @@ static void conn_free(struct conn *c)
 {
     assert(c->x == NULL && c->watch.events == 0 && !loop_timer_armed(&c->timer));
     if (c->counted)
-        server__count_out(c->server->shared, &c->peer);
+        peer_count_out(c->server->shared, &c->peer);
     c->server->conn_count--;
     free(c);
 }
@@ -303,7 +302,7 @@ static void look_for_stall(struct conn *c)
         loop_timer_set(s->loop, &c->timer, now_ms + s->stall_timeout_ms / STALL_LOOKS);
         return;
     }
-    metric_add(server__metrics(s->shared)->cut, 1);
+    metric_add(server_shared_metrics(s->shared)->cut, 1);
     /* What the kernel still holds goes too. */
     (void)setsockopt(c->watch.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
     server__cut(c);
@@ -316,12 +315,12 @@ static void deadline(struct loop_timer *t)
     assert(c->phase != CONN_WORK); /* the user has deadlines of its own */
     switch (c->phase) {
     case CONN_HEAD:
-        metric_add(server__metrics(c->server->shared)->cut, 1);
+        metric_add(server_shared_metrics(c->server->shared)->cut, 1);
         exchange__refuse_raw(c, RC_CLIENT_TIMEOUT, "request head came too slowly");
         shut(c);
         break;
     case CONN_BODY:
-        metric_add(server__metrics(c->server->shared)->cut, 1);
+        metric_add(server_shared_metrics(c->server->shared)->cut, 1);
         exchange__body_late(c->x);
         break;
     case CONN_ANSWER:
@@ -423,14 +422,14 @@ static bool evict(struct server *s)
 
     if (c == NULL)
         return false;
-    metric_add(server__metrics(s->shared)->evicted, 1);
+    metric_add(server_shared_metrics(s->shared)->evicted, 1);
     if (c->phase == CONN_LINGER) {
         linger_end(c);
         return true;
     }
     idle_remove(c);
     if (c->counted)
-        server__count_out(s->shared, &c->peer);
+        peer_count_out(s->shared, &c->peer);
     c->counted = false; /* its place is free from now on */
     shut(c);
     return true;
@@ -470,18 +469,18 @@ static void admit(struct server *s, int fd, const struct sockaddr_storage *from,
     struct conn *c;
     enum rc rc;
 
-    server__peer(&p, from, &s->trust);
-    rc = server__count_in(s->shared, &p);
+    peer_read(&p, from, &s->trust);
+    rc = peer_count_in(s->shared, &p);
     if (rc == RC_BUSY && evict(s))
-        rc = server__count_in(s->shared, &p);
+        rc = peer_count_in(s->shared, &p);
     if (rc != RC_OK) {
-        metric_add(server__metrics(s->shared)->turned_away, 1);
+        metric_add(server_shared_metrics(s->shared)->turned_away, 1);
         close(fd);
         return;
     }
     c = conn_new(s, fd, &p);
     if (c == NULL) {
-        server__count_out(s->shared, &p);
+        peer_count_out(s->shared, &p);
         close(fd);
         return;
     }
@@ -511,7 +510,7 @@ static void out_of_descriptors(struct server *s)
 
     log_event(LOG_WARN, "no descriptor left for a connection",
               LOG_STR("error", strerrordesc_np(errno)));
-    metric_add(server__metrics(s->shared)->turned_away, 1);
+    metric_add(server_shared_metrics(s->shared)->turned_away, 1);
     evict(s);
     if (s->reserve_fd >= 0) {
         close(s->reserve_fd);
@@ -668,7 +667,7 @@ static void shard_close(struct shard *sh)
 
 static enum rc open_parts(struct server *s, const struct server_options *o)
 {
-    TRY(server__trust_open(&s->trust, o->trusted_proxies, o->trusted_proxy_count));
+    TRY(trust_open(&s->trust, o->trusted_proxies, o->trusted_proxy_count));
     s->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (s->reserve_fd < 0)
         return RC_BUSY;
@@ -751,7 +750,7 @@ void server_close(struct server *s)
     exchange__free_spare(s);
     if (s->reserve_fd >= 0)
         close(s->reserve_fd);
-    server__trust_close(&s->trust);
+    trust_close(&s->trust);
     free(s->shards);
     free(s);
 }

@@ -1,84 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files behind gateway/server.h share: guard.c judges a request's head, peer.c
- * knows addresses and counts connections, server.c owns sockets and daemons, exchange.c
- * one request and its answer. Only server.c and exchange.c know libmicrohttpd. */
+/* What server.c, which owns sockets and daemons, and exchange.c, which knows one
+ * request and its answer, share behind gateway/server.h. Only they know libmicrohttpd.
+ */
 #ifndef GATEWAY_SERVER_INT_H
 #define GATEWAY_SERVER_INT_H
 
-#include <microhttpd.h>
-#include <sys/socket.h>
-
+#include "gateway/guard.h"
+#include "gateway/peer.h"
 #include "gateway/server.h"
 
-struct metric;
+#include <microhttpd.h>
 
 /* The struct that `pointer` is the `member` of. */
 #define SERVER_OF(type, member, pointer) \
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
-
-/* ---- guard.c ---- */
-
-/* A head as the library read it, its strings where the library has them. */
-struct guard_head {
-    const char *method;
-    const char *target;
-    size_t target_len;
-    const char *version;
-    size_t header_count; /* may be more than the request has room for */
-    /* Every string still lies where it was received, so that what the library forgives
-     * in silence shows in the gaps between them. */
-    bool in_place;
-    size_t head_len; /* with in_place: from the method to behind the empty line */
-};
-
-/* Judges the head and completes q, whose headers, path and query (the target, copied
- * and cut) the caller has filled in. *detail is a literal that says what is wrong. */
-MUST_CHECK enum rc server__guard(struct http_request *q, const struct guard_head *h,
-                                 const char **detail);
-bool server__token(struct slice s); /* RFC 9110 section 5.6.2; not empty */
-/* Whether a header of that name would frame the message: such ones are only the
- * server's to give. */
-bool server__framing(struct slice name);
-
-/* ---- peer.c ---- */
-
-/* Addresses are 16 bytes, those of IPv4 as ::ffff:a.b.c.d. */
-struct peer_range {
-    uint8_t first[16];
-    unsigned bits;
-};
-
-struct trust {
-    size_t count;
-    struct peer_range *ranges; /* owned */
-    bool local;                /* "unix": who comes over a Unix socket */
-};
-MUST_CHECK enum rc server__trust_open(struct trust *t, const char *const *texts,
-                                      size_t count);
-void server__trust_close(struct trust *t);
-
-struct peer {
-    uint8_t address[16]; /* zeroes for a Unix socket */
-    bool local;          /* came over a Unix socket */
-    bool trusted;
-    char text[48];
-};
-
-void server__peer(struct peer *p, const struct sockaddr_storage *from,
-                  const struct trust *t);
-/* Sets q->address: the peer, or behind trusted proxies who spoke to the first of them.
- */
-void server__client_address(struct http_request *q, const struct peer *p,
-                            const struct trust *t);
-
-/* RC_BUSY: no connection more at all; RC_RATE: none more from there. */
-MUST_CHECK enum rc server__count_in(struct server_shared *s, const struct peer *p);
-void server__count_out(struct server_shared *s, const struct peer *p);
-
-struct server_metrics {
-    struct metric *connections, *turned_away, *evicted, *refused, *cut;
-};
-const struct server_metrics *server__metrics(const struct server_shared *s);
 
 /* ---- server.c ---- */
 
