@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whatever stands in a record of this folder is refused or has exactly the encoding
  * that was read; memos and key ids that are refused are refused without a fault. */
+#include "wallet/memo.h"
 #include "wallet/wallet_int.h"
 
 #include <stdlib.h>

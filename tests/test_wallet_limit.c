@@ -3,6 +3,7 @@
  */
 #include "wallet/wallet_int.h"
 
+#include "base/clock.h"
 #include "tests/wallet_fixture.h"
 
 #include <pthread.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Memos: what was written is read, and whatever a client sends fits. */
-#include "wallet/wallet_int.h"
+#include "wallet/memo.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

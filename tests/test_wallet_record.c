@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Records: one value, one encoding, and nothing else is read. */
+#include "wallet/record.h"
 #include "wallet/wallet_int.h"
 
 #include <setjmp.h>

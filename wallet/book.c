@@ -2,9 +2,11 @@
 /* The wallet book itself: opening it with its master key, ids as text, the house's
  * accounts, and how records are read, paged and written. What a record means is the
  * other files' business. */
-#include "wallet/wallet_int.h"
+#include "wallet/book.h"
 
 #include "base/codec.h"
+#include "base/secret.h"
+#include "wallet/wallet_int.h"
 
 #include <assert.h>
 #include <errno.h>

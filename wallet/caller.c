@@ -2,6 +2,8 @@
 /* Who calls, and what binds the call: the wallet, those above it, and all their limits,
  * read in one view; and what can be spent under all of that. The hold itself is
  * hold.c's business. Runs on loops: no allocation, a dozen look-ups. */
+#include "wallet/caller.h"
+
 #include "wallet/wallet_int.h"
 
 #include <assert.h>

@@ -2,9 +2,11 @@
 /* One call's money: hold, then capture or void. Each is one command with a leg for the
  * root's balance and one for every windowed limit that binds, so that all of it happens
  * or nothing. Results come on the writer's thread; nothing here blocks. */
-#include "wallet/wallet_int.h"
+#include "wallet/hold.h"
 
 #include "base/log.h"
+#include "wallet/memo.h"
+#include "wallet/wallet_int.h"
 
 #include <assert.h>
 #include <string.h>

@@ -3,9 +3,10 @@
  * capture, and deleted with the void, each in the same command as the money. So a key
  * can never say something else than the books. The answer to be replayed is the
  * gateway's business and not durable. */
-#include "wallet/wallet_int.h"
+#include "wallet/idem.h"
 
 #include "base/codec.h"
+#include "wallet/wallet_int.h"
 
 #include <assert.h>
 #include <semaphore.h>

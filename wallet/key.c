@@ -2,9 +2,11 @@
 /* API keys: "sk-oct-" id "-" secret, where the secret is an HMAC of id and generation
  * under the master key. So nothing of a secret is stored, and rotating is counting one
  * up. Who may spend what with a key is caller.c's and limit.c's business. */
-#include "wallet/wallet_int.h"
+#include "wallet/key.h"
 
 #include "base/codec.h"
+#include "base/secret.h"
+#include "wallet/wallet_int.h"
 
 #include <assert.h>
 #include <stdlib.h>

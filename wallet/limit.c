@@ -4,9 +4,11 @@
  * first hold that touches it (product rule: limits are not refilled). A changed limit
  * is a transfer on the current account. Who is bound by which limit is caller.c's
  * business. */
-#include "wallet/wallet_int.h"
+#include "wallet/limit.h"
 
+#include "base/clock.h"
 #include "base/codec.h"
+#include "wallet/wallet_int.h"
 
 #include <assert.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /* Memos: what the journal says about a movement of money, as compact JSON with short
  * keys that never change their meaning (docs/wallet.md lists them). The amounts are not
  * in it: those are the entry's own. */
-#include "wallet/wallet_int.h"
+#include "wallet/memo.h"
 
 #include <assert.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * little-endian order, then texts. One value has one encoding, and decoders refuse
  * every other: a record that does not decode is a damaged store (RC_CORRUPT), never a
  * guess. Nothing here reads or writes the store. */
-#include "wallet/wallet_int.h"
+#include "wallet/record.h"
 
 #include "base/utf8.h"
 

@@ -2,6 +2,9 @@
 /* Reports: journal entries as rows that people and programs read. Nothing is kept for
  * them: the journal is the report. Long ones are read in short views, a page at a time.
  */
+#include "wallet/statement.h"
+
+#include "wallet/memo.h"
 #include "wallet/wallet_int.h"
 
 #include <assert.h>

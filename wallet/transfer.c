@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Money in and back: top-ups and refunds. Each is one transfer between a root wallet
  * and a house account. Calls are hold.c's business. */
-#include "wallet/wallet_int.h"
+#include "wallet/transfer.h"
 
 #include "base/codec.h"
+#include "wallet/memo.h"
+#include "wallet/wallet_int.h"
 
 #include <assert.h>
 #include <string.h>

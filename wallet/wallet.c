@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Wallets as records: creating, finding, listing, freezing. Their money is in
  * transfer.c and hold.c, their limits in limit.c. A wallet is never deleted. */
+#include "wallet/wallet.h"
+
 #include "wallet/wallet_int.h"
 
 #include <assert.h>

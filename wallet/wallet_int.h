@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of this folder share: the book, the house's accounts, and the ledger
- * records with their encodings. docs/wallet.md describes the same for readers of a
- * store. */
+/* What the files of this folder share: the book, the house's accounts, and how records
+ * are read and written. What is in the records: record.h. */
 #ifndef WALLET_WALLET_INT_H
 #define WALLET_WALLET_INT_H
 
@@ -9,9 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/clock.h"
-#include "base/json.h"
 #include "base/metric.h"
+#include "wallet/record.h"
 #include "wallet/wallet.h"
 
 struct wallet_book {
@@ -24,18 +22,6 @@ struct wallet_book {
 enum {
     WALLET__USD = 1,
     WALLET__LIMIT = 2
-};
-
-/* Kinds of ledger records; 1 to 31 are this folder's. Never renumbered. */
-enum {
-    WALLET__KIND_WALLET = 1,  /* wallet id -> struct wallet */
-    WALLET__KIND_NAME = 2,    /* name -> wallet id */
-    WALLET__KIND_KEY = 3,     /* key id -> struct wallet_key */
-    WALLET__KIND_LIMITS = 4,  /* scope id -> struct wallet__limits */
-    WALLET__KIND_EPOCH = 5,   /* "epoch": only its version counts */
-    WALLET__KIND_REFUND = 6,  /* transfer id -> sum of its refunds */
-    WALLET__KIND_IDEM = 7,    /* hash of an Idempotency-Key -> struct wallet__idem */
-    WALLET__KIND_IDEM_DUE = 8 /* time and the same hash: the order of sweeping */
 };
 
 /* The last byte of an operation id derived from a request's. 0xED and 0xEE are the
@@ -54,9 +40,7 @@ enum {
      */
     WALLET__TRIES_MAX = 64,
     WALLET__PATH_MAX = WALLET_DEPTH_MAX + 1,
-    WALLET__PAGE_ROWS = 128,  /* records or entries read in one view */
-    WALLET__VALUE_MAX = 1024, /* bytes of any record of ours */
-    WALLET__DUE_KEY_LEN = 40
+    WALLET__PAGE_ROWS = 128 /* records or entries read in one view */
 };
 
 /* House accounts. */
@@ -69,64 +53,6 @@ extern const struct id wallet__used;    /* .. and go there */
 #define WALLET__EPOCH_KEY SLICE("epoch")
 /* No record ever has this version: a hold that expects it never commits. */
 #define WALLET__EPOCH_NEVER (LEDGER_ANY - 1)
-
-/* ---- Records ---- */
-
-/* All limits of one scope (a wallet or a key) in one record. */
-struct wallet__slot {
-    bool set;
-    uint32_t generation; /* raised when a cleared limit is set again */
-    struct money amount;
-};
-
-struct wallet__limits {
-    struct wallet__slot slots[WALLET_PER__COUNT];
-};
-
-struct wallet__idem {
-    enum wallet_idem_state state; /* IN_FLIGHT or DONE */
-    unsigned status;
-    struct id boot;
-    uint8_t fingerprint[32];
-    struct id request;
-    struct id transfer;
-    struct money cost;
-    uint64_t created_us;
-};
-
-/* Encoders write to value (WALLET__VALUE_MAX bytes of room) and return what they wrote;
- * they assert what the callers have checked. Decoders accept exactly what the encoders
- * write and nothing else: RC_CORRUPT. */
-struct slice wallet__wallet_encode(uint8_t *value, const struct wallet *w);
-MUST_CHECK enum rc wallet__wallet_decode(struct wallet *out, struct slice key,
-                                         struct slice value);
-struct slice wallet__name_encode(uint8_t *value, struct id wallet);
-MUST_CHECK enum rc wallet__name_decode(struct id *out, struct slice value);
-struct slice wallet__key_encode(uint8_t *value, const struct wallet_key *k);
-MUST_CHECK enum rc wallet__key_decode(struct wallet_key *out, struct slice key,
-                                      struct slice value);
-struct slice wallet__limits_encode(uint8_t *value, const struct wallet__limits *l);
-MUST_CHECK enum rc wallet__limits_decode(struct wallet__limits *out,
-                                         struct slice value);
-struct slice wallet__refund_encode(uint8_t *value, struct money refunded);
-MUST_CHECK enum rc wallet__refund_decode(struct money *out, struct slice value);
-
-enum {
-    WALLET__IDEM_LEN = 100
-};
-struct slice wallet__idem_encode(uint8_t *value, const struct wallet__idem *i);
-MUST_CHECK enum rc wallet__idem_decode(struct wallet__idem *out, struct slice value);
-struct slice wallet__due_encode(uint8_t key[WALLET__DUE_KEY_LEN], uint64_t created_us,
-                                const uint8_t idem_key[32]);
-MUST_CHECK enum rc wallet__due_decode(uint64_t *created_us, struct slice *idem_key,
-                                      struct slice key);
-/* The value of records that consist of their key and version. */
-#define WALLET__MARK SLICE("\1")
-
-/* UTF-8 without control characters (C0, DEL, C1), min to max bytes. */
-bool wallet__text_ok(struct slice text, size_t min, size_t max);
-bool wallet__key_id_ok(struct slice key_id); /* ten of [0-9a-z] */
-bool wallet__models_ok(struct slice models); /* comma-separated, none empty */
 
 /* ---- Reading ---- */
 
@@ -215,22 +141,6 @@ void wallet__delete(struct ledger_cmd *cmd, uint16_t kind, struct slice key,
 void wallet__write_epoch(struct ledger_cmd *cmd, uint64_t version);
 /* Whether a command lost against another one that changed the same records. */
 bool wallet__lost_race(enum rc rc);
-
-/* ---- Memos: what the journal says about a movement of money (memo.c) ---- */
-
-/* Writes at most LEDGER_MEMO_MAX bytes to memo. The texts of the call are cut to fit.
- */
-struct slice wallet__memo_call(char memo[LEDGER_MEMO_MAX],
-                               const struct wallet_caller *caller,
-                               const struct wallet_call *call);
-struct slice wallet__memo_topup(char memo[LEDGER_MEMO_MAX], struct id wallet,
-                                struct slice ref);
-struct slice wallet__memo_refund(char memo[LEDGER_MEMO_MAX], struct id wallet,
-                                 struct id original, struct id request);
-/* Fills what a row has from a memo; slices live as long as *tree, which the caller
- * frees with json_put(). RC_BAD_INPUT: not a memo of ours. */
-MUST_CHECK enum rc wallet__memo_read(struct wallet_row *row, struct json_object **tree,
-                                     struct slice memo);
 
 /* ---- Idempotency: the writes that go with the commands of a hold ---- */
 

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Memos: what the journal says about a movement of money, as compact JSON with short
+ * keys that never change their meaning (docs/wallet.md lists them). Private to wallet/.
+ */
+#ifndef WALLET_MEMO_H
+#define WALLET_MEMO_H
+
+#include "base/json.h"
+#include "wallet/wallet.h"
+
+/* Writes at most LEDGER_MEMO_MAX bytes to memo. The texts of the call are cut to fit.
+ */
+struct slice wallet__memo_call(char memo[LEDGER_MEMO_MAX],
+                               const struct wallet_caller *caller,
+                               const struct wallet_call *call);
+struct slice wallet__memo_topup(char memo[LEDGER_MEMO_MAX], struct id wallet,
+                                struct slice ref);
+struct slice wallet__memo_refund(char memo[LEDGER_MEMO_MAX], struct id wallet,
+                                 struct id original, struct id request);
+/* Fills what a row has from a memo; slices live as long as *tree, which the caller
+ * frees with json_put(). RC_BAD_INPUT: not a memo of ours. */
+MUST_CHECK enum rc wallet__memo_read(struct wallet_row *row, struct json_object **tree,
+                                     struct slice memo);
+
+#endif

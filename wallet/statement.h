@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reports: what moved, as rows. Reached through wallet/wallet.h. */
+#ifndef WALLET_STATEMENT_H
+#define WALLET_STATEMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/money.h"
+#include "wallet/book.h"
+
+struct wallet_row {
+    struct id request; /* a refund's: of the call it refunds; none for top-ups */
+    struct id transfer;
+    uint64_t time_us;
+    char kind[24]; /* "topup", "refund", "chat", .. */
+    struct id wallet;
+    char wallet_name[WALLET_NAME_MAX + 1];
+    char key_id[WALLET_KEY_ID_LEN + 1];
+    struct slice model; /* or api; valid during the call */
+    struct slice target;
+    struct slice price_version;
+    struct slice ref; /* a top-up's */
+    bool credit;      /* money came in */
+    struct money amount;
+    struct money balance; /* of the root, after */
+    struct money shortfall;
+    uint64_t prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens;
+    unsigned status;
+    bool estimated;
+    uint64_t seq; /* the journal entry's: go on from seq + 1 */
+};
+
+typedef bool wallet_row_fn(void *arg, const struct wallet_row *row);
+/* What moved on a wallet (a root: by everything below it too), oldest first, from seq
+ * on. Reads in short views: the picture may grow while it runs. */
+MUST_CHECK enum rc wallet_statement(struct wallet_book *b, struct id wallet,
+                                    uint64_t from_seq, wallet_row_fn *each, void *arg);
+/* The row of one request, if it is this wallet's (or below). RC_NOT_FOUND. */
+MUST_CHECK enum rc wallet_statement_request(struct wallet_book *b, struct id wallet,
+                                            struct id request, wallet_row_fn *each,
+                                            void *arg);
+/* Every call of every wallet, oldest first. */
+MUST_CHECK enum rc wallet_usage(struct wallet_book *b, uint64_t from_seq,
+                                wallet_row_fn *each, void *arg);
+
+/* House accounts, for reports and tests: what was earned, topped up, and lost. The
+ * first two are what is left after refunds. All wallets together have, holds included,
+ * topups - revenue + shortfall. */
+struct wallet_house {
+    struct money revenue, topups, shortfall, refunds;
+};
+MUST_CHECK enum rc wallet_house(struct wallet_house *out, struct wallet_book *b);
+
+#endif
