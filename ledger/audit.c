@@ -270,7 +270,7 @@ static bool legs_say(const struct audit *a, const struct audit_entry *e)
             return false;
         count++;
     }
-    return count == e->leg_count;
+    return count == e->leg_count && a->fields[F_LEGS].type == JSON_ARRAY;
 }
 
 static bool words_say(const struct audit *a, const struct audit_entry *e)
@@ -359,7 +359,7 @@ static bool parts_say(const struct audit *a, const struct audit_hold *h)
             return false;
         count++;
     }
-    return count == h->leg_count;
+    return count == h->leg_count && a->fields[F_ON].type == JSON_ARRAY;
 }
 
 static void read_hold(struct audit *a)

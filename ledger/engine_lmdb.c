@@ -39,10 +39,11 @@ static_assert((FLAGS_USED & FLAGS_FORBIDDEN) == 0, "durable, always");
 
 enum {
     FILE_MODE = 0600,
-    GROW_PERCENT = 50,   /* of the map is used: time to grow, with much left */
-    FULL_PERCENT = 85,   /* it could not grow: no new holds, the rest is for captures */
-    GROW_WAIT_MS = 20,   /* readers are held up for so long, at most once a second */
-    GROW_MUST_MS = 1000, /* when a commit cannot be without it */
+    GROW_PERCENT = 50, /* of the map is used: time to grow, with much left */
+    FULL_PERCENT = 85, /* it could not grow: no new holds, the rest is for captures */
+    GROW_WAIT_MS = 20, /* readers are held up for so long.. */
+    GROW_EVERY_MS = 1000, /* ..and so often, if there is one that stays */
+    GROW_MUST_MS = 1000,  /* when a commit cannot be without it */
     DISK_EVERY_MS = 1000,
     READERS_EVERY_MS = 60000
 };
@@ -80,7 +81,6 @@ struct lmdb {
     uint64_t grow_next_ms;
     uint64_t disk_next_ms;
     uint64_t readers_next_ms;
-    bool cannot_grow;
     atomic_uint_fast64_t disk_free;
 };
 
@@ -295,11 +295,7 @@ static bool grow(struct lmdb *m, unsigned wait_ms)
     size_t size = (size_t)map_bytes(m);
     int code;
 
-    if (size > SIZE_MAX / 4 || !can_map(size * 2)) {
-        m->cannot_grow = true;
-        return false;
-    }
-    if (!lock_gate(m, wait_ms))
+    if (size > SIZE_MAX / 4 || !can_map(size * 2) || !lock_gate(m, wait_ms))
         return false;
     code = mdb_env_set_mapsize(m->env, size * 2);
     if (code != 0) {
@@ -308,7 +304,6 @@ static bool grow(struct lmdb *m, unsigned wait_ms)
         close_env(m);
     }
     pthread_rwlock_unlock(&m->gate);
-    m->cannot_grow = code != 0;
     return code == 0;
 }
 
@@ -327,12 +322,16 @@ static void lmdb_tend(struct engine *e)
 {
     struct lmdb *m = lmdb_of(e);
     uint64_t now_ms = clock_mono_ms();
-    uint64_t used = used_bytes(m);
+    uint64_t used;
 
-    if (used > map_bytes(m) / 100 * GROW_PERCENT && now_ms >= m->grow_next_ms) {
-        m->grow_next_ms = now_ms + DISK_EVERY_MS;
-        if (!grow(m, GROW_WAIT_MS) && m->env == NULL)
+    if (m->env == NULL)
+        return;
+    used = used_bytes(m);
+    if (used > map_bytes(m) / 100 * GROW_PERCENT && now_ms >= m->grow_next_ms &&
+        !grow(m, GROW_WAIT_MS)) {
+        if (m->env == NULL)
             return;
+        m->grow_next_ms = now_ms + GROW_EVERY_MS;
     }
     if (now_ms >= m->disk_next_ms) {
         m->disk_next_ms = now_ms + DISK_EVERY_MS;

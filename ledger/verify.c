@@ -402,8 +402,12 @@ static void check_end(struct replay *r)
     struct head head = {0};
     uint64_t run = 0;
     struct slice row;
+    struct id store;
     enum rc rc;
 
+    if (ops->get(&row, r->store, TABLE_META, META_IDENTITY) != RC_OK ||
+        ledger__identity_decode(&store, row) != RC_OK)
+        fault(r->report, "the store does not say what it is");
     rc = ops->get(&row, r->store, TABLE_META, META_HEAD);
     if (rc == RC_OK)
         rc = ledger__head_decode(&head, row);
