@@ -4,6 +4,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import assert from 'node:assert/strict';
@@ -111,30 +112,42 @@ export function sse(res, bytes) {
 
 /** JSON is YAML: the configuration is written as a plain object. */
 export class Gateway {
-  constructor(config) {
+  constructor(config, { init = true } = {}) {
     this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'octroi-e2e-'));
     this.file = path.join(this.dir, 'octroi.yaml');
+    this.logs = ''; // of all runs
     this.config = {
-      server: { listen: '127.0.0.1:0', admin_listen: '127.0.0.1:0', data_dir: './var', loops: 2, admin_token: 'admin-token-for-tests' },
       ...config,
+      server: { listen: '127.0.0.1:0', admin_listen: '127.0.0.1:0', data_dir: './var', loops: 2, admin_token: 'admin-token-for-tests', ...config.server },
     };
     this.writeConfig();
-    const init = this.cli('init');
-    assert.equal(init.status, 0, init.stderr);
+    if (!init) return;
+    const made = this.cli('init');
+    assert.equal(made.status, 0, made.stderr);
   }
 
   writeConfig() {
     fs.writeFileSync(this.file, JSON.stringify(this.config, null, 1), { mode: 0o600 });
   }
 
-  async start(env = {}) {
+  /** Only the process; `files`: its limit of open files. */
+  launch({ env = {}, files } = {}) {
+    const words = [octroi, 'serve', '--config', this.file];
+    if (files) words.unshift('sh', '-c', `ulimit -n ${files}; exec "$@"`, 'sh');
     this.log = '';
-    this.child = spawn(octroi, ['serve', '--config', this.file], {
+    this.child = spawn(words[0], words.slice(1), {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, ...env },
     });
     this.exited = new Promise((done) => this.child.on('exit', (code, signal) => done({ code, signal })));
-    this.child.stderr.on('data', (d) => (this.log += d));
+    this.child.stderr.on('data', (d) => {
+      this.log += d;
+      this.logs += d;
+    });
+  }
+
+  async start(options) {
+    this.launch(options);
     const deadline = Date.now() + 30000;
     for (;;) {
       const m = /"msg":"serving".*"port":(\d+),"admin_port":(\d+)/.exec(this.log);
@@ -154,6 +167,15 @@ export class Gateway {
     if (!this.child || this.child.exitCode !== null || this.child.signalCode !== null) return null;
     this.child.kill(signal);
     return this.exited;
+  }
+
+  /** What /proc says of the process: descriptors, resident kilobytes. */
+  usage() {
+    const proc = `/proc/${this.child.pid}`;
+    return {
+      files: fs.readdirSync(`${proc}/fd`).length,
+      rssKb: Number(/VmRSS:\s+(\d+) kB/.exec(fs.readFileSync(`${proc}/status`, 'utf8'))[1]),
+    };
   }
 
   async close() {
@@ -216,9 +238,28 @@ export class Gateway {
   }
 }
 
-export async function request(url, { method = 'GET', headers = {}, body } = {}) {
+/** Sends bytes on a connection of its own; gives all that came back until the other side
+ * closed it or `ms` have passed, and the statuses in it. */
+export function wire(port, bytes, { ms = 8000 } = {}) {
+  return new Promise((resolve) => {
+    const pieces = [];
+    const finish = (closed) => {
+      clearTimeout(timer);
+      socket.destroy();
+      const text = Buffer.concat(pieces).toString('latin1');
+      resolve({ text, closed, statuses: [...text.matchAll(/^HTTP\/1\.[01] (\d{3}) /gm)].map((m) => Number(m[1])) });
+    };
+    const socket = net.connect(port, '127.0.0.1', () => socket.write(bytes));
+    const timer = setTimeout(() => finish(false), ms);
+    socket.on('data', (d) => pieces.push(d));
+    socket.on('error', () => {});
+    socket.on('close', () => finish(true));
+  });
+}
+
+export async function request(url, { method = 'GET', headers = {}, body, agent = false } = {}) {
   return new Promise((resolve, reject) => {
-    const req = http.request(url, { method, headers, agent: false }, (res) => {
+    const req = http.request(url, { method, headers, agent }, (res) => {
       const pieces = [];
       res.on('data', (d) => pieces.push(d));
       res.on('end', () => resolve({ status: res.statusCode, headers: res.headers, rawHeaders: res.rawHeaders, body: Buffer.concat(pieces), complete: res.complete }));
