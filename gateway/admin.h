@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The admin API under /admin/v1/, as functions: the daemon serves them on its socket and
- * its admin listener (admin_server.h), the command line calls them directly while no
- * daemon runs. May wait for the book: never on a loop. Any thread. */
+/* The admin API under /admin/v1/, as functions: the daemon serves them on its socket
+ * and its admin listener (admin_server.h), the command line calls them directly while
+ * no daemon runs. May wait for the book: never on a loop. Any thread. */
 #ifndef GATEWAY_ADMIN_H
 #define GATEWAY_ADMIN_H
 
@@ -17,8 +17,9 @@
 struct admin {
     struct ledger *ledger;
     struct wallet_book *book;
-    struct config_cell *config; /* NULL: the command line without a daemon */
-    uint64_t started_us;
+    struct config_cell
+        *config;         /* NULL: prices, models and configuration are not known */
+    uint64_t started_us; /* 0: no daemon; there is nothing to reload */
 };
 
 struct admin_request {
@@ -31,7 +32,9 @@ struct admin_request {
 struct admin_reply {
     unsigned status;
     const char *content_type;
-    struct buf body;
+    struct buf body; /* may hold a new key: the caller frees it with buf_wipe() */
+    int file_fd; /* not -1: the body is this file, from its start; the caller closes it
+                  */
 };
 
 /* Fills reply (reply->body is initialised here; the caller frees it). Errors are
@@ -41,9 +44,9 @@ void admin_handle(struct admin_reply *reply, struct admin *a,
 
 /* ---- Serving it ---- */
 struct admin_server;
-/* Serves on the socket fd (peers of our uid or root only) and, if address is not NULL, on
- * that TCP address with the bearer token (its Host must be loopback or the address itself;
- * /metrics too is there). *port: what was bound. Own threads. */
+/* Serves on the socket fd (peers of our uid or root only) and, if address is not NULL,
+ * on that TCP address with the bearer token (its Host must be loopback or the address
+ * itself; /metrics too is there). *port: what was bound. Own threads. */
 MUST_CHECK enum rc admin_server_open(struct admin_server **out, struct admin *a,
                                      int socket_fd, const char *address,
                                      const struct secret *token, uint16_t *port,

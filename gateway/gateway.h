@@ -8,6 +8,9 @@
 
 #include "base/buf.h"
 #include "base/rc.h"
+#include "gateway/admin.h"
+#include "gateway/config.h"
+#include "gateway/datadir.h"
 
 struct gateway_options {
     const char *config_path;

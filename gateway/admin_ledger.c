@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The admin API's book: proof, statistics, backup, export. */
+#include "gateway/admin_int.h"
+
+#include "base/codec.h"
+#include "gateway/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static enum rc serve_verify(struct admin_call *c)
+{
+    struct ledger_report *report = calloc(1, sizeof(*report));
+    char head[2 * sizeof(report->head) + 1];
+    struct json_out *o = &c->out;
+    enum rc rc;
+
+    if (report == NULL)
+        return RC_NOMEM;
+    rc = ledger_verify(c->admin->ledger, report);
+    if (rc == RC_OK) {
+        hex_encode(head, report->head, sizeof(report->head));
+        json_out_object(o);
+        json_out_kbool(o, "ok", report->ok);
+        json_out_ku64(o, "records", report->entries);
+        json_out_kstr(o, "head", head);
+        json_out_ku64(o, "accounts", report->accounts);
+        json_out_ku64(o, "holds", report->holds);
+        json_out_key(o, "faults");
+        json_out_array(o);
+        for (unsigned i = 0; i < report->fault_count && i < 16; i++)
+            json_out_str(o, report->faults[i]);
+        json_out_end_array(o);
+        json_out_end_object(o);
+    }
+    free(report);
+    return rc;
+}
+
+static void put_house(struct json_out *o, const struct wallet_house *h)
+{
+    json_out_object(o);
+    json_out_kmoney(o, "topups", h->topups);
+    json_out_kmoney(o, "revenue", h->revenue);
+    json_out_kmoney(o, "shortfall", h->shortfall);
+    json_out_kmoney(o, "refunds", h->refunds);
+    json_out_end_object(o);
+}
+
+static enum rc serve_stats(struct admin_call *c)
+{
+    struct json_out *o = &c->out;
+    struct wallet_house house;
+    struct ledger_stats s;
+
+    TRY(wallet_house(&house, c->admin->book));
+    ledger_stats(c->admin->ledger, &s);
+    json_out_object(o);
+    json_out_ku64(o, "entries", s.entries);
+    json_out_ku64(o, "accounts", s.accounts);
+    json_out_ku64(o, "holds", s.holds);
+    json_out_ku64(o, "commits", s.commits);
+    json_out_ku64(o, "batch_max", s.batch_max);
+    json_out_ku64(o, "queue_depth", s.queue_depth);
+    json_out_ku64(o, "map_size_bytes", s.map_size_bytes);
+    json_out_ku64(o, "map_used_bytes", s.map_used_bytes);
+    json_out_ku64(o, "disk_free_bytes", s.disk_free_bytes);
+    json_out_ku64(o, "readers", s.readers);
+    json_out_ku64(o, "oldest_reader_lag", s.oldest_reader_lag);
+    json_out_kbool(o, "refusing_holds", s.refusing_holds);
+    json_out_kbool(o, "failing", s.failing);
+    json_out_key(o, "house");
+    put_house(o, &house);
+    json_out_end_object(o);
+    return RC_OK;
+}
+
+static enum rc serve_backup(struct admin_call *c)
+{
+    struct slice dest = SLICE_NONE;
+    char *path;
+    enum rc rc;
+
+    TRY(admin__body_text(&dest, c, "dest", true));
+    if (dest.len == 0 || dest.bytes[0] != '/' || memchr(dest.bytes, '\0', dest.len))
+        return admin__refuse(c, RC_BAD_INPUT, "dest",
+                             "'dest' must be the absolute path of a new folder");
+    path = arena_copy(c->arena, dest.bytes, dest.len);
+    if (path == NULL)
+        return RC_NOMEM;
+    rc = ledger_backup(c->admin->ledger, path);
+    if (rc == RC_EXISTS)
+        return admin__refuse(c, rc, "dest", "%s is there already", path);
+    if (rc == RC_IO)
+        return admin__refuse(c, rc, "dest", "cannot write %s: %s", path,
+                             strerror(errno));
+    TRY(rc);
+    json_out_object(&c->out);
+    json_out_kstr(&c->out, "path", path);
+    json_out_end_object(&c->out);
+    return RC_OK;
+}
+
+/* ---- Export ---- */
+
+/* Beside the book: there is the room, and nobody else can read it. */
+static enum rc open_scratch(int *fd, struct admin_call *c)
+{
+    const struct config *config;
+    int scratch;
+
+    if (c->admin->config == NULL) {
+        scratch = open(P_tmpdir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    } else {
+        config = config_cell_get(c->admin->config);
+        scratch = open(config->data_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        config_unref(config);
+    }
+    if (scratch < 0)
+        return admin__refuse(c, RC_IO, NULL, "no room to write the export: %s",
+                             strerror(errno));
+    *fd = scratch;
+    return RC_OK;
+}
+
+/* Into a file first: a slow reader must not keep a view of the book open, and whoever
+ * gets the answer's head gets all of it. */
+static enum rc export_to(int fd, struct admin_call *c)
+{
+    int copy = dup(fd);
+    FILE *file = copy >= 0 ? fdopen(copy, "w") : NULL;
+    enum rc rc;
+
+    if (file == NULL) {
+        if (copy >= 0)
+            (void)close(copy);
+        return RC_NOMEM;
+    }
+    rc = ledger_export(c->admin->ledger, file);
+    if (fclose(file) != 0 && rc == RC_OK)
+        rc = RC_IO;
+    if (rc == RC_OK && lseek(fd, 0, SEEK_SET) != 0)
+        rc = RC_IO;
+    return rc;
+}
+
+static enum rc serve_export(struct admin_call *c)
+{
+    int fd = -1;
+    enum rc rc;
+
+    TRY(open_scratch(&fd, c));
+    rc = export_to(fd, c);
+    if (rc != RC_OK) {
+        (void)close(fd);
+        return rc;
+    }
+    c->reply->file_fd = fd;
+    c->reply->content_type = "application/jsonl";
+    return RC_OK;
+}
+
+/* clang-format off */
+const struct admin_route admin__ledger_routes[] = {
+    {"POST", "/admin/v1/ledger/verify", serve_verify, ""},
+    {"GET", "/admin/v1/ledger/stats", serve_stats, NULL},
+    {"POST", "/admin/v1/ledger/backup", serve_backup, "dest"},
+    {"GET", "/admin/v1/ledger/export", serve_export, NULL},
+    {NULL, NULL, NULL, NULL},
+};
+/* clang-format on */
