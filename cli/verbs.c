@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of verbs: what help, completion and the reader of the line are made from.
+ */
+#include "cli/verbs.h"
+
+/* clang-format off */
+#define END {NULL, NULL, NULL}
+
+static const struct cli_option serve_options[] = {
+    {"--check-config", NULL, "only say whether the configuration is valid"},
+    END,
+};
+static const struct cli_option wallet_create_options[] = {
+    {"--parent", "W", "a scope below W: it spends W's money, within limits of its own"},
+    END,
+};
+static const struct cli_option list_options[] = {
+    {"--limit", "N", "one page of at most so many"},
+    {"--after", "NEXT", "the page behind an earlier one"},
+    END,
+};
+static const struct cli_option topup_options[] = {
+    {"--ref", "TEXT", "names the payment: repeated, it is booked once"},
+    END,
+};
+static const struct cli_option limit_options[] = {
+    {"--per", "WINDOW", "call, hour, day, month or total"},
+    {"--amount", "A", "the most that may be spent in one"},
+    {"--clear", NULL, "no limit"},
+    END,
+};
+static const struct cli_option statement_options[] = {
+    {"--csv", NULL, "print CSV"},
+    {"--since", "TIME", "not before this time"},
+    {"--until", "TIME", "before this time"},
+    {"--limit", "N", "one page of at most so many"},
+    {"--after", "NEXT", "the page behind an earlier one"},
+    END,
+};
+static const struct cli_option key_create_options[] = {
+    {"--name", "N", "what it is for"},
+    {"--limit-per-call", "A", "the most that one call may cost"},
+    {"--limit-per-hour", "A", "the most in one hour (UTC)"},
+    {"--limit-per-day", "A", "the most in one day (UTC)"},
+    {"--limit-per-month", "A", "the most in one month (UTC)"},
+    {"--limit-total", "A", "the most in all"},
+    {"--models", "GLOB,..", "only these models and APIs"},
+    {"--expires", "T", "a time, or a duration like 30d"},
+    END,
+};
+static const struct cli_option key_list_options[] = {
+    {"--wallet", "W", "only of this wallet"},
+    {"--limit", "N", "one page of at most so many"},
+    {"--after", "NEXT", "the page behind an earlier one"},
+    END,
+};
+static const struct cli_option usage_options[] = {
+    {"--by", "WHAT", "sums by key, model, day, wallet or skill"},
+    {"--since", "TIME", "not before this time"},
+    {"--until", "TIME", "before this time"},
+    {"--limit", "N", "one page of at most so many"},
+    {"--after", "NEXT", "the page behind an earlier one"},
+    END,
+};
+static const struct cli_option backup_options[] = {
+    {"--with-keys", NULL, "copy master.key too: whoever has it can make every key"},
+    END,
+};
+static const struct cli_option config_show_options[] = {
+    {"--effective", NULL, "with every default, secrets hidden"},
+    END,
+};
+
+const struct cli_verb cli_verbs[] = {
+    {"init", NULL, "DIR | --config FILE",
+     "make a folder to begin with, or the data folder a configuration names",
+     "DIR gets octroi.yaml, admin.token and the data folder var/. With --config only the\n"
+     "data folder that FILE names is made. Nothing that exists is replaced.\n\n"
+     "example:\n"
+     "  octroi init shop && octroi serve --config shop/octroi.yaml",
+     NULL, 0, 1, verb_init},
+    {"serve", NULL, "--config FILE [--check-config]",
+     "run the gateway",
+     "Serves until SIGTERM or SIGINT, then drains. SIGHUP reloads the configuration.\n"
+     "--check-config prints every fault and exits 0 or 8.\n\n"
+     "example:\n"
+     "  octroi serve --config shop/octroi.yaml",
+     serve_options, 0, 0, verb_serve},
+    {"wallet", "create", "NAME [--parent W]",
+     "make a wallet",
+     "Prints its id. A wallet with a parent holds no money of its own: its calls are paid\n"
+     "by the root above it, within the limits of every wallet between.\n\n"
+     "examples:\n"
+     "  octroi wallet create agents\n"
+     "  octroi wallet create crawler --parent agents",
+     wallet_create_options, 1, 1, verb_wallet_create},
+    {"wallet", "list", "",
+     "list all wallets", NULL,
+     list_options, 0, 0, verb_wallet_list},
+    {"wallet", "show", "W",
+     "show a wallet's balance and limits",
+     "W is a wallet's id or its name, here and everywhere.",
+     NULL, 1, 1, verb_wallet_show},
+    {"wallet", "topup", "W AMOUNT [--ref TEXT]",
+     "put money into a wallet",
+     "With --ref, a repeat with the same amount changes nothing and answers the same; with\n"
+     "another amount it is refused (exit 5). A wallet with a parent is refused (exit 1).\n\n"
+     "example:\n"
+     "  octroi wallet topup agents 25 --ref invoice-2041",
+     topup_options, 2, 2, verb_wallet_topup},
+    {"wallet", "refund", "TRANSFER [AMOUNT]",
+     "give back what a call cost, or take back a top-up",
+     "TRANSFER is a transfer's id (t_..) or a call's request id (req_..). Without AMOUNT all\n"
+     "that is left of it.\n\n"
+     "example:\n"
+     "  octroi wallet refund req_0198c6b1d2f47c3a8e5b9d0c1f2a3b00 0.05",
+     NULL, 1, 2, verb_wallet_refund},
+    {"wallet", "freeze", "W",
+     "stop every call of a wallet and those below it", NULL,
+     NULL, 1, 1, verb_wallet_freeze},
+    {"wallet", "unfreeze", "W",
+     "let a frozen wallet spend again", NULL,
+     NULL, 1, 1, verb_wallet_unfreeze},
+    {"wallet", "limit", "W --per call|hour|day|month|total --amount A|--clear",
+     "set or clear a spending limit of a wallet",
+     "example:\n"
+     "  octroi wallet limit crawler --per day --amount 5",
+     limit_options, 1, 1, verb_wallet_limit},
+    {"wallet", "statement", "W [--csv]",
+     "list what moved on a wallet", NULL,
+     statement_options, 1, 1, verb_wallet_statement},
+    {"key", "create",
+     "W [--name N] [--limit-per-call A] [--limit-per-day A] [--limit-per-month A] "
+     "[--limit-total A] [--models GLOB,..] [--expires T]",
+     "make an API key of a wallet",
+     "The key is printed once, alone on stdout; it is stored nowhere.\n\n"
+     "example:\n"
+     "  octroi key create crawler --limit-per-day 2 --models 'gpt-*' --expires 30d",
+     key_create_options, 1, 1, verb_key_create},
+    {"key", "list", "[--wallet W]",
+     "list all keys, without their secrets", NULL,
+     key_list_options, 0, 0, verb_key_list},
+    {"key", "revoke", "ID",
+     "end a key for ever", NULL,
+     NULL, 1, 1, verb_key_revoke},
+    {"key", "rotate", "ID",
+     "give a key a new secret; the old one ends at once", NULL,
+     NULL, 1, 1, verb_key_rotate},
+    {"key", "limit", "ID --per call|hour|day|month|total --amount A|--clear",
+     "set or clear a spending limit of a key", NULL,
+     limit_options, 1, 1, verb_key_limit},
+    {"price", "list", "",
+     "list what calls cost", NULL,
+     NULL, 0, 0, verb_price_list},
+    {"model", "list", "",
+     "list the models that are served, and by whom", NULL,
+     NULL, 0, 0, verb_model_list},
+    {"usage", NULL, "[--by key|model|day|wallet|skill]",
+     "list every call, or what calls came to",
+     "examples:\n"
+     "  octroi usage --by model --since 2030-01-01T00:00:00Z\n"
+     "  octroi usage --json",
+     usage_options, 0, 0, verb_usage},
+    {"ledger", "verify", "",
+     "replay the whole journal and compare every account with it",
+     "Works while the gateway serves. Exit 0: the books are in order; 1: they are not.",
+     NULL, 0, 0, verb_ledger_verify},
+    {"ledger", "audit", "[FILE|-]",
+     "check an export with a second implementation of the rules",
+     "Reads an export from FILE or stdin; without one, makes one from the live book. Needs\n"
+     "neither the book nor a daemon when it gets an export.\n\n"
+     "example:\n"
+     "  octroi ledger export >book.jsonl && octroi ledger audit book.jsonl",
+     NULL, 0, 1, verb_ledger_audit},
+    {"ledger", "backup", "DEST",
+     "copy the book into the new folder DEST",
+     "Works while the gateway serves. The master key, without which API keys do not work,\n"
+     "is copied only with --with-keys.",
+     backup_options, 1, 1, verb_ledger_backup},
+    {"ledger", "export", "",
+     "print the journal and the accounts as JSON lines", NULL,
+     NULL, 0, 0, verb_ledger_export},
+    {"ledger", "stats", "",
+     "print sizes, counts and the house's accounts", NULL,
+     NULL, 0, 0, verb_ledger_stats},
+    {"config", "show", "--effective",
+     "print what the configuration comes to, secrets hidden", NULL,
+     config_show_options, 0, 0, verb_config_show},
+    {"config", "reload", "",
+     "make the running gateway read its configuration again",
+     "All or nothing: with any fault the old configuration stays (exit 8).",
+     NULL, 0, 0, verb_config_reload},
+    {"version", NULL, "",
+     "print the version", NULL,
+     NULL, 0, 0, verb_version},
+    {"help", NULL, "[VERB]",
+     "print this, or what a verb does", NULL,
+     NULL, 0, 2, verb_help},
+    {NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL},
+};
+/* clang-format on */

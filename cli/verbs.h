@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The functions behind the table of verbs. Each returns an exit code. */
+#ifndef CLI_VERBS_H
+#define CLI_VERBS_H
+
+#include "cli/cli.h"
+
+int verb_serve(const struct cli *c);
+int verb_demo(const struct cli *c);
+int verb_init(const struct cli *c);
+int verb_doctor(const struct cli *c);
+
+int verb_wallet_create(const struct cli *c);
+int verb_wallet_list(const struct cli *c);
+int verb_wallet_show(const struct cli *c);
+int verb_wallet_topup(const struct cli *c);
+int verb_wallet_refund(const struct cli *c);
+int verb_wallet_freeze(const struct cli *c);
+int verb_wallet_unfreeze(const struct cli *c);
+int verb_wallet_limit(const struct cli *c);
+int verb_wallet_statement(const struct cli *c);
+
+int verb_key_create(const struct cli *c);
+int verb_key_list(const struct cli *c);
+int verb_key_revoke(const struct cli *c);
+int verb_key_rotate(const struct cli *c);
+int verb_key_limit(const struct cli *c);
+
+int verb_price_list(const struct cli *c);
+int verb_model_list(const struct cli *c);
+int verb_usage(const struct cli *c);
+
+int verb_ledger_verify(const struct cli *c);
+int verb_ledger_audit(const struct cli *c);
+int verb_ledger_backup(const struct cli *c);
+int verb_ledger_export(const struct cli *c);
+int verb_ledger_stats(const struct cli *c);
+
+int verb_config_show(const struct cli *c);
+int verb_config_reload(const struct cli *c);
+
+int verb_completion(const struct cli *c);
+int verb_help(const struct cli *c);
+int verb_version(const struct cli *c);
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is sold, and what was: prices, models, usage, statements. */
+#include "cli/verbs.h"
+
+#include "cli/client.h"
+#include "cli/format.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Prices and models ---- */
+
+static const struct table_column price_columns[] = {
+    {"KIND", false},        {"NAME", false},       {"ENDPOINT", false}, {"INPUT", true},
+    {"CACHED INPUT", true}, {"CACHE WRITE", true}, {"OUTPUT", true},    {"CALL", true},
+    {"UNIT", false},        {NULL, false},
+};
+
+static void price_row(struct table *t, struct json_object *item)
+{
+    char method[FORMAT_SIZE], path[FORMAT_SIZE];
+    char endpoint[2 * FORMAT_SIZE + 2];
+    struct slice unused;
+
+    cell_text(t, item, "kind");
+    cell_text(t, item, "name");
+    if (json_get_string(&unused, item, "path") == RC_OK)
+        (void)snprintf(endpoint, sizeof(endpoint), "%s %s",
+                       format_text(method, item, "method"),
+                       format_text(path, item, "path"));
+    else
+        (void)snprintf(endpoint, sizeof(endpoint), "-");
+    table_cell(t, slice_str(endpoint));
+    cell_money(t, item, "input");
+    cell_money(t, item, "cached_input");
+    cell_money(t, item, "cache_write");
+    cell_money(t, item, "output");
+    cell_money(t, item, "price");
+    cell_text(t, item, "unit");
+}
+
+int verb_price_list(const struct cli *c)
+{
+    struct client_request q;
+
+    client_request_start(&q, "GET", "/admin/v1/prices");
+    q.whole = true;
+    return client_list(c, &q, price_columns, price_row);
+}
+
+static const struct table_column model_columns[] = {
+    {"MODEL", false},     {"TARGETS", false},    {"PRICED", false}, {"CONTEXT", true},
+    {"MAX OUTPUT", true}, {"HOLD OUTPUT", true}, {NULL, false},
+};
+
+/* "openai/gpt-5.4, azure/gpt-54-prod" */
+static void targets_cell(struct table *t, struct json_object *item)
+{
+    struct json_object *targets = NULL;
+    struct buf text;
+
+    buf_init(&text, 4096);
+    if (json_get_array(&targets, item, "targets") != RC_OK)
+        targets = NULL;
+    for (size_t i = 0; i < json_array_count(targets); i++) {
+        struct json_object *target = json_array_at(targets, i);
+        char provider[FORMAT_SIZE], model[FORMAT_SIZE];
+
+        buf_printf(&text, "%s%s/%s", i > 0 ? ", " : "",
+                   format_text(provider, target, "provider"),
+                   format_text(model, target, "model"));
+    }
+    table_cell(t, buf_slice(&text));
+    buf_free(&text);
+}
+
+static void model_row(struct table *t, struct json_object *item)
+{
+    struct json_object *price;
+    bool priced = json_get_object(&price, item, "price") == RC_OK;
+
+    cell_text(t, item, "name");
+    targets_cell(t, item);
+    table_cell(t, priced ? SLICE("yes") : SLICE("no: refused"));
+    cell_u64(t, item, "context_tokens");
+    cell_u64(t, item, "max_output_tokens");
+    cell_u64(t, item, "hold_output_tokens");
+}
+
+int verb_model_list(const struct cli *c)
+{
+    struct client_request q;
+
+    client_request_start(&q, "GET", "/admin/v1/models");
+    q.whole = true;
+    return client_list(c, &q, model_columns, model_row);
+}
+
+/* ---- Rows ---- */
+
+static void add_range(struct client_request *q, const struct cli *c)
+{
+    if (cli_value(c, "--since") != NULL)
+        client_request_query(q, "since", cli_value(c, "--since"));
+    if (cli_value(c, "--until") != NULL)
+        client_request_query(q, "until", cli_value(c, "--until"));
+}
+
+static const struct table_column row_columns[] = {
+    {"TIME", false},   {"KIND", false},    {"WALLET", false},
+    {"KEY", false},    {"MODEL", false},   {"AMOUNT", true},
+    {"BALANCE", true}, {"REQUEST", false}, {NULL, false},
+};
+
+/* A model or an API, whichever the row has; for a top-up its reference. */
+static const char *subject_of(struct json_object *item)
+{
+    struct slice unused;
+
+    if (json_get_string(&unused, item, "model") == RC_OK)
+        return "model";
+    return json_get_string(&unused, item, "api") == RC_OK ? "api" : "ref";
+}
+
+/* What the wallet got has a plus. */
+static void signed_cell(struct table *t, struct json_object *item)
+{
+    char amount[FORMAT_SIZE];
+    char text[FORMAT_SIZE + 1];
+    struct slice direction;
+    bool in = json_get_string(&direction, item, "direction") == RC_OK &&
+              slice_equal(direction, SLICE("in"));
+
+    (void)snprintf(text, sizeof(text), "%s%s", in ? "+" : "",
+                   format_money(amount, item, "amount"));
+    table_cell(t, slice_str(text));
+}
+
+static void row_row(struct table *t, struct json_object *item)
+{
+    cell_time(t, item, "time");
+    cell_text(t, item, "kind");
+    cell_text(t, item, "wallet");
+    cell_text(t, item, "key");
+    cell_text(t, item, subject_of(item));
+    signed_cell(t, item);
+    cell_money(t, item, "balance");
+    cell_text(t, item, "request_id");
+}
+
+/* ---- Statement ---- */
+
+static const char *const csv_members[] = {
+    "request_id", "transfer", "time",      "kind",   "wallet",  "key",
+    "model",      "api",      "direction", "amount", "balance", "ref",
+};
+
+/* RFC 4180. */
+static void print_csv_field(struct slice text)
+{
+    bool quote = false;
+
+    for (size_t i = 0; i < text.len; i++)
+        quote = quote || text.bytes[i] == ',' || text.bytes[i] == '"';
+    if (quote)
+        (void)putchar('"');
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.bytes[i] == '"')
+            (void)putchar('"');
+        (void)putchar(text.bytes[i]);
+    }
+    if (quote)
+        (void)putchar('"');
+}
+
+static void print_csv_titles(void)
+{
+    for (size_t i = 0; i < sizeof(csv_members) / sizeof(csv_members[0]); i++)
+        (void)printf("%s%s", i > 0 ? "," : "", csv_members[i]);
+    (void)fputs("\r\n", stdout);
+}
+
+static void csv_row(struct table *t, struct json_object *item)
+{
+    (void)t; /* stays empty */
+    for (size_t i = 0; i < sizeof(csv_members) / sizeof(csv_members[0]); i++) {
+        struct slice text;
+
+        if (i > 0)
+            (void)putchar(',');
+        if (json_get_string(&text, item, csv_members[i]) == RC_OK)
+            print_csv_field(text);
+    }
+    (void)fputs("\r\n", stdout);
+}
+
+int verb_wallet_statement(const struct cli *c)
+{
+    bool csv = cli_value(c, "--csv") != NULL;
+    struct client_request q;
+
+    if (csv && c->json)
+        return cli_usage(c, "give either --csv or --json");
+    client_request_start(&q, "GET", "/admin/v1/wallets");
+    client_request_segment(&q, c->words[0]);
+    client_request_segment(&q, "statement");
+    add_range(&q, c);
+    if (csv)
+        print_csv_titles();
+    return client_list(c, &q, row_columns, csv ? csv_row : row_row);
+}
+
+/* ---- Usage ---- */
+
+static const struct table_column group_columns[] = {
+    {"NAME", false},     {"CALLS", true},  {"PROMPT", true}, {"COMPLETION", true},
+    {"SHORTFALL", true}, {"AMOUNT", true}, {NULL, false},
+};
+
+static void group_row(struct table *t, struct json_object *item)
+{
+    static const char *const names[] = {"key", "model",  "api",
+                                        "day", "wallet", "skill"};
+    struct slice name = SLICE("-");
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct slice found;
+
+        if (json_get_string(&found, item, names[i]) == RC_OK)
+            name = found;
+    }
+    table_cell(t, name);
+    cell_u64(t, item, "calls");
+    cell_u64(t, item, "prompt_tokens");
+    cell_u64(t, item, "completion_tokens");
+    cell_money(t, item, "shortfall");
+    cell_money(t, item, "amount");
+}
+
+int verb_usage(const struct cli *c)
+{
+    const char *by = cli_value(c, "--by");
+    struct client_request q;
+
+    client_request_start(&q, "GET", "/admin/v1/usage");
+    add_range(&q, c);
+    if (by != NULL) {
+        client_request_query(&q, "by", by);
+        q.whole = true;
+        q.slow = true; /* reads every call of the time */
+    }
+    return client_list(c, &q, by != NULL ? group_columns : row_columns,
+                       by != NULL ? group_row : row_row);
+}
