@@ -135,22 +135,36 @@ enum rc loop_watch(struct loop *l, struct loop_watch *w, uint32_t events)
     return RC_OK;
 }
 
-void loop_unwatch(struct loop *l, struct loop_watch *w)
+/* Whether the kernel still knew the descriptor. */
+static bool drop_watch(struct loop *l, struct loop_watch *w)
 {
-    int failed;
+    const bool known = epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL) == 0;
 
-    if (w->events == 0)
-        return;
-    /* It fails if the descriptor was closed before: by then another thread may have
-     * opened something else under the same number. */
-    failed = epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
-    assert(failed == 0);
     for (unsigned i = l->batch_next; i < l->batch_count; i++) {
         if (l->batch[i].data.ptr == w)
             l->batch[i].data.ptr = NULL;
     }
     w->events = 0;
     l->watch_count--;
+    return known;
+}
+
+void loop_unwatch(struct loop *l, struct loop_watch *w)
+{
+    bool known;
+
+    if (w->events == 0)
+        return;
+    known = drop_watch(l, w);
+    /* It was not if the descriptor was closed before: by then another thread may have
+     * opened something else under the same number. */
+    assert(known);
+}
+
+void loop_forget(struct loop *l, struct loop_watch *w)
+{
+    if (w->events != 0)
+        (void)drop_watch(l, w);
 }
 
 /* Timers */

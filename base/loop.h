@@ -39,6 +39,9 @@ MUST_CHECK enum rc loop_watch(struct loop *l, struct loop_watch *w, uint32_t eve
 /* Before the descriptor is closed. Safe in any callback: no event comes after it. Not
  * watched: fine. */
 void loop_unwatch(struct loop *l, struct loop_watch *w);
+/* The same for a descriptor that a library may have closed already, provided that this
+ * loop has not watched another one under its number since. */
+void loop_forget(struct loop *l, struct loop_watch *w);
 
 /* A timer: fires once. Embed it, zeroed. */
 struct loop_timer {

@@ -9,16 +9,21 @@
  * call that may not go there, although no address is checked when it is used again. */
 #include "gateway/upstream_int.h"
 
+#include "base/map.h"
+
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-#include "base/map.h"
-
-STAILQ_HEAD(call_list, upstream_call);
-SLIST_HEAD(socket_list, upstream_socket);
+/* First in, first out. */
+struct call_list {
+    struct upstream_call *first;
+    struct upstream_call *last; /* valid while there is a first */
+};
 
 struct upstream {
     struct loop *loop;
@@ -28,8 +33,9 @@ struct upstream {
     struct call_list pending;
     struct loop_timer work; /* armed while `pending` has something */
     unsigned spare_count;
-    struct call_list spare_calls;
-    struct socket_list spare_sockets;
+    struct upstream_call *spare_calls;
+    struct upstream_socket **sockets; /* by descriptor; NULL: never seen */
+    size_t socket_room;
 };
 
 /* Calls of one kind may share connections. */
@@ -46,6 +52,26 @@ static void global_init(void)
     global_code = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+static void list_add(struct call_list *list, struct upstream_call *c)
+{
+    c->next = NULL;
+    if (list->first == NULL)
+        list->first = c;
+    else
+        list->last->next = c;
+    list->last = c;
+}
+
+/* NULL: it is empty. */
+static struct upstream_call *list_take(struct call_list *list)
+{
+    struct upstream_call *c = list->first;
+
+    if (c != NULL)
+        list->first = c->next;
+    return c;
+}
+
 uint64_t upstream__now_ms(const struct upstream_call *c)
 {
     return loop_now_ms(c->owner->loop);
@@ -58,9 +84,14 @@ void upstream__later(struct upstream_call *c)
     if (c->is_pending)
         return;
     c->is_pending = true;
-    STAILQ_INSERT_TAIL(&u->pending, c, pending);
+    list_add(&u->pending, c);
     if (!loop_timer_armed(&u->work))
         loop_timer_set(u->loop, &u->work, loop_now_ms(u->loop));
+}
+
+void upstream__set_timer(struct upstream_call *c)
+{
+    loop_timer_set(c->owner->loop, &c->timer, upstream__call_due_ms(c));
 }
 
 /* ---- A multi on the loop ---- */
@@ -99,12 +130,17 @@ static void on_ready(struct loop_watch *w, uint32_t events)
                                            offsetof(struct upstream_socket, watch));
     int what = 0;
 
+    if (s->events == 0) { /* a connection that nobody uses */
+        loop_forget(s->pool->owner->loop, w);
+        shutdown(w->fd, SHUT_RDWR); /* whereby libcurl sees that it is dead */
+        return;
+    }
     /* An error is found by reading: CURL_CSELECT_ERR would hide what came before it. */
     if ((events & ~(uint32_t)EPOLLOUT) != 0)
         what |= CURL_CSELECT_IN;
     if ((events & EPOLLOUT) != 0)
         what |= CURL_CSELECT_OUT;
-    act(s->pool, w->fd, what); /* may give s back */
+    act(s->pool, w->fd, what);
 }
 
 static void on_multi_timer(struct loop_timer *t)
@@ -114,60 +150,111 @@ static void on_multi_timer(struct loop_timer *t)
         CURL_SOCKET_TIMEOUT, 0);
 }
 
-static struct upstream_socket *take_socket(struct upstream_pool *p, int fd)
+static struct upstream_socket *find_socket(const struct upstream *u, int fd)
 {
-    struct upstream_socket *s = SLIST_FIRST(&p->owner->spare_sockets);
+    return (size_t)fd < u->socket_room ? u->sockets[fd] : NULL;
+}
+
+/* NULL: out of memory. */
+static struct upstream_socket *make_socket(struct upstream *u, int fd)
+{
+    struct upstream_socket *s = find_socket(u, fd);
+    struct upstream_socket **sockets;
 
     if (s != NULL)
-        SLIST_REMOVE_HEAD(&p->owner->spare_sockets, spare);
-    else
-        s = malloc(sizeof(*s));
-    if (s != NULL)
-        *s =
-            (struct upstream_socket){.watch = {.fd = fd, .ready = on_ready}, .pool = p};
+        return s;
+    if ((size_t)fd >= u->socket_room) {
+        const size_t room = 2 * (size_t)fd + 16;
+
+        sockets = reallocarray(u->sockets, room, sizeof(struct upstream_socket *));
+        if (sockets == NULL)
+            return NULL;
+        memset(sockets + u->socket_room, 0,
+               (room - u->socket_room) * sizeof(struct upstream_socket *));
+        u->sockets = sockets;
+        u->socket_room = room;
+    }
+    s = calloc(1, sizeof(*s));
+    if (s == NULL)
+        return NULL;
+    s->watch.fd = fd;
+    s->watch.ready = on_ready;
+    u->sockets[fd] = s;
     return s;
 }
 
-static void give_socket(struct upstream_socket *s)
+static bool is_internet(int fd)
 {
-    struct upstream *u = s->pool->owner;
+    int domain = 0;
+    socklen_t len = sizeof(domain);
 
-    loop_unwatch(u->loop, &s->watch);
-    SLIST_INSERT_HEAD(&u->spare_sockets, s, spare);
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+           (domain == AF_INET || domain == AF_INET6);
 }
 
-static bool watch(struct upstream_pool *p, struct upstream_socket *s, curl_socket_t fd,
-                  int what)
+static bool watch(struct upstream_pool *p, int fd, int what)
 {
-    const uint32_t events = ((what & CURL_POLL_IN) != 0 ? (uint32_t)EPOLLIN : 0) |
-                            ((what & CURL_POLL_OUT) != 0 ? (uint32_t)EPOLLOUT : 0);
+    struct upstream_socket *s = make_socket(p->owner, fd);
 
-    if (s == NULL) {
-        s = take_socket(p, fd);
-        if (s == NULL)
-            return false;
-        if (curl_multi_assign(p->multi, fd, s) != CURLM_OK) {
-            give_socket(s);
-            return false;
-        }
+    if (s == NULL)
+        return false;
+    if (s->watch.events == 0)
+        s->is_connection = is_internet(fd);
+    s->pool = p;
+    s->events = ((what & CURL_POLL_IN) != 0 ? (uint32_t)EPOLLIN : 0) |
+                ((what & CURL_POLL_OUT) != 0 ? (uint32_t)EPOLLOUT : 0);
+    return loop_watch(p->owner->loop, &s->watch, s->events) == RC_OK;
+}
+
+/* libcurl does not ask for fd any more. Either its call is over, and the connection
+ * waits for another; or the call is paused; or it could not connect. Of the last
+ * libcurl 7.88 makes two mistakes: the socket is already closed, and if there is
+ * another address to try, nothing makes libcurl try it before its next timer, which may
+ * be the last one. */
+static void unwatch(struct upstream_pool *p, int fd, struct upstream_call *c)
+{
+    struct upstream_socket *s = find_socket(p->owner, fd);
+
+    if (s == NULL || s->watch.events == 0)
+        return;
+    s->events = 0;
+    if (!s->is_connection || (c != NULL && c->curl_paused) ||
+        loop_watch(p->owner->loop, &s->watch, EPOLLIN | EPOLLRDHUP) != RC_OK)
+        loop_forget(p->owner->loop, &s->watch);
+    if (s->is_connection && c != NULL && !upstream__call_was_sent(c)) {
+        c->nudged = true;
+        upstream__later(c);
     }
-    return loop_watch(p->owner->loop, &s->watch, events) == RC_OK;
+}
+
+static void end_unwatched(struct upstream_call *c)
+{
+    c->unwatched = true;
+    upstream__later(c);
+}
+
+void upstream__socket_close(struct upstream *u, int fd)
+{
+    struct upstream_socket *s = find_socket(u, fd);
+
+    if (s != NULL)
+        loop_forget(u->loop, &s->watch);
+    close(fd);
 }
 
 /* CURLMOPT_SOCKETFUNCTION. Never fails, for that would end every call of the multi:
  * only the call whose socket cannot be watched ends. */
-static int on_interest(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
+static int on_interest(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 {
     struct upstream_call *c = NULL;
 
-    if (what == CURL_POLL_REMOVE) {
-        if (known != NULL)
-            give_socket(known);
-    } else if (!watch(arg, known, fd, what)) {
-        (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &c);
-        c->unwatched = true;
-        upstream__later(c);
-    }
+    (void)unused;
+    /* NULL for a handle of libcurl's own, which closes connections. */
+    (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &c);
+    if (what == CURL_POLL_REMOVE)
+        unwatch(arg, fd, c);
+    else if (!watch(arg, fd, what))
+        end_unwatched(c);
     return 0;
 }
 
@@ -196,7 +283,8 @@ static void close_pool(struct upstream_pool *p)
     while (u->pools[i] != p)
         i++;
     u->pool_count--;
-    memmove(&u->pools[i], &u->pools[i + 1], (u->pool_count - i) * sizeof(u->pools[0]));
+    memmove(&u->pools[i], &u->pools[i + 1],
+            (u->pool_count - i) * sizeof(struct upstream_pool *));
     curl_multi_cleanup(p->multi);
     loop_timer_clear(u->loop, &p->timer);
     loop_timer_clear(u->loop, &p->idle);
@@ -301,12 +389,11 @@ static void on_call_timer(struct loop_timer *t)
     struct upstream_call *c =
         (struct upstream_call *)(void *)((char *)t -
                                          offsetof(struct upstream_call, timer));
-    const uint64_t due_ms = upstream__call_due_ms(c);
     const uint64_t now_ms = upstream__now_ms(c);
     const char *which = "the connection was silent for too long";
 
-    if (now_ms < due_ms) { /* bytes have come since it was set */
-        loop_timer_set(c->owner->loop, t, due_ms);
+    if (now_ms < upstream__call_due_ms(c)) { /* bytes have come since it was set */
+        upstream__set_timer(c);
         return;
     }
     if (now_ms >= c->spec.deadline_ms)
@@ -319,15 +406,11 @@ static void on_call_timer(struct loop_timer *t)
 
 static enum rc take_call(struct upstream_call **out, struct upstream *u)
 {
-    struct upstream_call *c = STAILQ_FIRST(&u->spare_calls);
-
-    if (c == NULL) {
-        TRY(upstream__call_new(&c, u));
-    } else {
-        STAILQ_REMOVE_HEAD(&u->spare_calls, pending);
-        u->spare_count--;
-    }
-    *out = c;
+    if (u->spare_calls == NULL)
+        return upstream__call_new(out, u);
+    *out = u->spare_calls;
+    u->spare_calls = (*out)->next;
+    u->spare_count--;
     return RC_OK;
 }
 
@@ -354,7 +437,8 @@ static void give_call(struct upstream_call *c)
         return;
     }
     u->spare_count++;
-    STAILQ_INSERT_HEAD(&u->spare_calls, c, pending);
+    c->next = u->spare_calls;
+    u->spare_calls = c;
 }
 
 /* The end of c, whether `end` was called or not. */
@@ -390,7 +474,7 @@ enum rc upstream_start(struct upstream_call **out, struct upstream *u,
     u->call_count++;
     if (!upstream__call_prepare(c, spec))
         c->state = CALL_ENDED;
-    loop_timer_set(u->loop, &c->timer, upstream__call_due_ms(c));
+    upstream__set_timer(c);
     upstream__later(c);
     *out = c;
     return RC_OK;
@@ -442,26 +526,41 @@ static void go_on(struct upstream_call *c)
     if (c->failed && c->state == CALL_RUNNING)
         upstream__end(c, c->fail, c->detail);
     else
-        loop_timer_set(c->owner->loop, &c->timer, upstream__call_due_ms(c));
+        upstream__set_timer(c);
+}
+
+/* The one call that makes libcurl look at one transfer soon is the one that lets it go
+ * on, which does so only if it was paused. */
+static void nudge(struct upstream_call *c)
+{
+    c->nudged = false;
+    (void)curl_easy_pause(c->easy, CURLPAUSE_SEND);
+    (void)curl_easy_pause(c->easy, CURLPAUSE_CONT);
+}
+
+static void drive(struct upstream_call *c)
+{
+    if (c->state == CALL_NEW)
+        enter_multi(c);
+    if (c->nudged && c->state == CALL_RUNNING)
+        nudge(c);
+    if (c->resumed)
+        go_on(c);
+    if (c->unwatched && c->state == CALL_RUNNING) {
+        upstream__call_classify(c, CURLE_FAILED_INIT);
+        upstream__end(c, c->fail, c->detail);
+    }
 }
 
 static void work_on(struct upstream_call *c)
 {
-    if (!c->cancelled && c->state == CALL_NEW)
-        enter_multi(c);
-    if (!c->cancelled && c->resumed)
-        go_on(c);
-    if (!c->cancelled && c->unwatched && c->state == CALL_RUNNING) {
-        upstream__call_classify(c, CURLE_FAILED_INIT);
-        upstream__end(c, c->fail, c->detail);
-    }
+    if (!c->cancelled)
+        drive(c);
     if (c->cancelled) {
         /* It may have been put on the list again meanwhile: then its turn comes. */
         if (!c->is_pending)
             drop_call(c);
-        return;
-    }
-    if (c->state == CALL_ENDED && c->head != HEAD_WAITING) {
+    } else if (c->state == CALL_ENDED && c->head != HEAD_WAITING) {
         c->state = CALL_OVER;
         c->spec.end(c->spec.arg, c->fail, c->detail);
         drop_call(c);
@@ -472,13 +571,12 @@ static void on_work(struct loop_timer *t)
 {
     struct upstream *u =
         (struct upstream *)(void *)((char *)t - offsetof(struct upstream, work));
-    struct call_list now = STAILQ_HEAD_INITIALIZER(now);
+    /* Only what waits now: what its callbacks add comes later. */
+    struct call_list now = u->pending;
     struct upstream_call *c;
 
-    /* Only what waits now: what its callbacks add comes in the next turn. */
-    STAILQ_CONCAT(&now, &u->pending);
-    while ((c = STAILQ_FIRST(&now)) != NULL) {
-        STAILQ_REMOVE_HEAD(&now, pending);
+    u->pending.first = NULL;
+    while ((c = list_take(&now)) != NULL) {
         c->is_pending = false;
         work_on(c);
     }
@@ -498,9 +596,6 @@ enum rc upstream_open(struct upstream **out, struct loop *l)
         return RC_NOMEM;
     u->loop = l;
     u->work.fire = on_work;
-    STAILQ_INIT(&u->pending);
-    STAILQ_INIT(&u->spare_calls);
-    SLIST_INIT(&u->spare_sockets);
     *out = u;
     return RC_OK;
 }
@@ -508,12 +603,10 @@ enum rc upstream_open(struct upstream **out, struct loop *l)
 void upstream_close(struct upstream *u)
 {
     struct upstream_call *c;
-    struct upstream_socket *s;
 
     if (u == NULL)
         return;
-    while ((c = STAILQ_FIRST(&u->pending)) != NULL) {
-        STAILQ_REMOVE_HEAD(&u->pending, pending);
+    while ((c = list_take(&u->pending)) != NULL) {
         assert(c->cancelled);
         drop_call(c);
     }
@@ -521,13 +614,12 @@ void upstream_close(struct upstream *u)
     loop_timer_clear(u->loop, &u->work);
     while (u->pool_count > 0)
         close_pool(u->pools[u->pool_count - 1]);
-    while ((c = STAILQ_FIRST(&u->spare_calls)) != NULL) {
-        STAILQ_REMOVE_HEAD(&u->spare_calls, pending);
+    while ((c = u->spare_calls) != NULL) {
+        u->spare_calls = c->next;
         upstream__call_free(c);
     }
-    while ((s = SLIST_FIRST(&u->spare_sockets)) != NULL) {
-        SLIST_REMOVE_HEAD(&u->spare_sockets, spare);
-        free(s);
-    }
+    for (size_t fd = 0; fd < u->socket_room; fd++)
+        free(u->sockets[fd]);
+    free(u->sockets);
     free(u);
 }

@@ -16,9 +16,11 @@
  * calls of one account only. For `allow_private` it is a need: no address is checked
  * when a connection is used again.
  *
- * A kept connection may die in the very moment when it is used again. If then not one
- * byte of an answer has come, the request is sent once more on a new connection (RFC
- * 9112 section 9.3.1 leaves that to us); in no other case is anything sent twice.
+ * A connection that sends or closes while nobody uses it is dropped: whatever came was
+ * not asked for. A kept connection may also die in the very moment when it is used
+ * again. If then not one byte of an answer has come, the request is sent once more on a
+ * new connection (RFC 9112 section 9.3.1 leaves that to us); in no other case is
+ * anything sent twice.
  *
  * The process must ignore SIGPIPE. One thread only: the loop's. */
 #ifndef GATEWAY_UPSTREAM_H

@@ -6,13 +6,13 @@
  * multis. */
 #include "gateway/upstream_int.h"
 
+#include "base/secret.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#include "base/secret.h"
 
 enum {
     HEAD_MAX = 65536, /* of a request, and of all that an answer has but its body */
@@ -61,6 +61,12 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
     }
     c->tried = true;
     return socket(a->family, a->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->protocol);
+}
+
+static int on_close(void *arg, curl_socket_t fd)
+{
+    upstream__socket_close(arg, fd);
+    return 0;
 }
 
 static size_t on_read(char *out, size_t size, size_t count, void *arg)
@@ -151,34 +157,39 @@ static bool is_named(const struct http_header *h, const char *name)
     return slice_equal_nocase(h->name, slice_str(name));
 }
 
+/* Adds a header to what is known of the body's length. */
+static bool note_framing(struct upstream_call *c, const struct http_header *h)
+{
+    uint64_t length;
+
+    if (is_named(h, "Transfer-Encoding")) {
+        if (c->is_chunked || !slice_equal_nocase(h->value, SLICE("chunked")))
+            return refuse(c, UPSTREAM_CUT, "a transfer coding we do not speak");
+        c->is_chunked = true;
+    } else if (is_named(h, "Content-Length")) {
+        if (slice_to_u64(&length, h->value) != RC_OK ||
+            (c->has_length && length != c->length))
+            return refuse(c, UPSTREAM_CUT, "a wrong Content-Length");
+        c->has_length = true;
+        c->length = length;
+    }
+    return true;
+}
+
 /* Whether the answer's body has one length that everybody would read the same way (RFC
  * 9112 section 6.3); libcurl would take the last of several. */
 static bool check_framing(struct upstream_call *c)
 {
-    uint64_t length = 0;
-    unsigned length_count = 0;
-    unsigned coding_count = 0;
+    const bool bodiless =
+        c->status == 204 || c->status == 304 || strcmp(c->spec.method, "HEAD") == 0;
 
     for (size_t i = 0; i < c->header_count; i++) {
-        const struct http_header *h = &c->headers[i];
-        uint64_t value = 0;
-
-        if (is_named(h, "Transfer-Encoding")) {
-            coding_count++;
-            if (!slice_equal_nocase(h->value, SLICE("chunked")))
-                return refuse(c, UPSTREAM_CUT, "a transfer coding we do not speak");
-        } else if (is_named(h, "Content-Length")) {
-            if (slice_to_u64(&value, h->value) != RC_OK ||
-                (length_count > 0 && value != length))
-                return refuse(c, UPSTREAM_CUT, "a wrong Content-Length");
-            length_count++;
-            length = value;
-        }
+        if (!note_framing(c, &c->headers[i]))
+            return false;
     }
-    if (coding_count > 1 || (coding_count > 0 && length_count > 0))
+    if (c->is_chunked && c->has_length)
         return refuse(c, UPSTREAM_CUT, "two lengths for one body");
-    if (length > c->spec.max_response_bytes && c->status != 304 &&
-        strcmp(c->spec.method, "HEAD") != 0)
+    if (!bodiless && c->has_length && c->length > c->spec.max_response_bytes)
         return refuse(c, UPSTREAM_TOO_BIG, "the answer announces too many bytes");
     return true;
 }
@@ -238,6 +249,7 @@ static bool end_head(struct upstream_call *c)
     if (c->spec.decode)
         hide_encoding(c);
     upstream__call_head(c);
+    upstream__set_timer(c);
     return !c->failed;
 }
 
@@ -528,6 +540,9 @@ static unsigned set_callbacks(struct upstream_call *c)
     bad |= curl_easy_setopt(c->easy, CURLOPT_ERRORBUFFER, c->error);
     bad |= curl_easy_setopt(c->easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
     bad |= curl_easy_setopt(c->easy, CURLOPT_OPENSOCKETDATA, c);
+    /* Connections outlive the calls that opened them. */
+    bad |= curl_easy_setopt(c->easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+    bad |= curl_easy_setopt(c->easy, CURLOPT_CLOSESOCKETDATA, c->owner);
     bad |= curl_easy_setopt(c->easy, CURLOPT_HEADERFUNCTION, on_header);
     bad |= curl_easy_setopt(c->easy, CURLOPT_HEADERDATA, c);
     bad |= curl_easy_setopt(c->easy, CURLOPT_WRITEFUNCTION, on_write);
@@ -549,18 +564,18 @@ enum rc upstream__call_new(struct upstream_call **out, struct upstream *u)
     c->owner = u;
     c->easy = curl_easy_init();
     if (c->easy == NULL)
-        goto fail;
+        goto out;
     rc = arena_open(&c->arena, ARENA_MAX);
     if (rc != RC_OK)
-        goto fail;
+        goto out;
     if ((set_limits(c->easy) | set_behaviour(c->easy) | set_callbacks(c)) != 0) {
         rc = RC_NOMEM;
-        goto fail;
+        goto out;
     }
     *out = c;
     return RC_OK;
 
-fail:
+out:
     upstream__call_free(c);
     return rc;
 }
@@ -576,11 +591,9 @@ void upstream__call_free(struct upstream_call *c)
 
 /* ---- Its end ---- */
 
-/* Whether the other side can have seen any of the request. libcurl counts the bytes of
- * all tries together. */
-static bool was_sent(const struct upstream_call *c)
+bool upstream__call_was_sent(const struct upstream_call *c)
 {
-    long sent = 0;
+    long sent = 0; /* of all tries together */
 
     return curl_easy_getinfo(c->easy, CURLINFO_REQUEST_SIZE, &sent) != CURLE_OK ||
            sent > 0;
@@ -606,7 +619,7 @@ void upstream__call_classify(struct upstream_call *c, CURLcode code)
 
     if (c->failed)
         return;
-    if (!was_sent(c))
+    if (!upstream__call_was_sent(c))
         note(c, unsent_fail(c, code), words);
     else if (code == CURLE_OPERATION_TIMEDOUT)
         note(c, UPSTREAM_SLOW, words);

@@ -14,7 +14,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
 #include "base/arena.h"
 #include "base/loop.h"
@@ -30,6 +29,18 @@ enum {
 };
 
 struct upstream;
+struct upstream_pool;
+
+/* A socket of libcurl's on the loop; there is one for each number that a socket ever
+ * had. A connection that waits to be used again is watched as well: what comes in then
+ * was asked for by nobody (a late answer, a "408" of a server that is about to close),
+ * and libcurl would take it for the answer to the next request. */
+struct upstream_socket {
+    struct loop_watch watch;
+    struct upstream_pool *pool;
+    bool is_connection; /* not the pipe of a resolver's thread */
+    uint32_t events;    /* what libcurl asked for; 0: nothing */
+};
 
 /* A multi with the connections that its calls share. */
 struct upstream_pool {
@@ -40,13 +51,6 @@ struct upstream_pool {
     unsigned call_count;
     struct loop_timer timer; /* libcurl's one timer */
     struct loop_timer idle;
-};
-
-/* A socket of libcurl's that the loop watches. */
-struct upstream_socket {
-    struct loop_watch watch;
-    struct upstream_pool *pool;
-    SLIST_ENTRY(upstream_socket) spare;
 };
 
 enum call_state {
@@ -70,11 +74,12 @@ struct upstream_call {
     enum call_state state;
 
     /* What the list `pending` is to do with it. */
-    STAILQ_ENTRY(upstream_call) pending;
+    struct upstream_call *next; /* in that list, or in that of spare ones */
     bool is_pending;
     bool cancelled;
     bool resumed;
     bool unwatched; /* the loop could not take its socket */
+    bool nudged;    /* libcurl must look at it without being asked */
 
     /* The request. */
     struct arena *arena; /* header lines of both directions */
@@ -88,6 +93,8 @@ struct upstream_call {
     unsigned status;
     size_t header_count;
     struct http_header headers[HTTP_HEADERS_MAX];
+    bool is_chunked, has_length;
+    uint64_t length; /* as announced */
     uint64_t received_bytes;
     bool paused;      /* by the user */
     bool curl_paused; /* libcurl holds bytes back */
@@ -111,6 +118,10 @@ struct upstream_call {
 /* Works on c later in this turn, or at the beginning of the next. */
 void upstream__later(struct upstream_call *c);
 uint64_t upstream__now_ms(const struct upstream_call *c);
+/* Sets c's timer to when c must have moved on. Bytes that come later need not do so. */
+void upstream__set_timer(struct upstream_call *c);
+/* Closes a socket that was opened by any call. */
+void upstream__socket_close(struct upstream *u, int fd);
 /* Ends c with `fail`; not from within a callback of libcurl's. */
 void upstream__end(struct upstream_call *c, enum upstream_fail fail,
                    const char *detail);
@@ -129,6 +140,8 @@ void upstream__call_forget(struct upstream_call *c);
 void upstream__call_head(struct upstream_call *c);
 /* Decides how c ended, by what libcurl says and by what was noted before. */
 void upstream__call_classify(struct upstream_call *c, CURLcode code);
+/* Whether the other side can have seen any of the request. */
+bool upstream__call_was_sent(const struct upstream_call *c);
 /* When c must have moved on. */
 uint64_t upstream__call_due_ms(const struct upstream_call *c);
 

@@ -177,6 +177,33 @@ static void unwatch_takes_back_events_already_fetched(void **state)
     source_close(&b);
 }
 
+static void forget_other(struct loop_watch *w, uint32_t events)
+{
+    struct source *other = source_of(w)->other;
+
+    tell_source(w, events);
+    assert_int_equal(close(other->watch.fd), 0);
+    loop_forget(loop, &other->watch);
+    loop_forget(loop, &other->watch); /* not watched: fine */
+}
+
+static void a_closed_descriptor_can_be_forgotten(void **state)
+{
+    struct source a;
+    struct source b;
+
+    (void)state;
+    source_open(&a, 'x', EPOLLIN);
+    source_open(&b, 'x', EPOLLIN);
+    a.other = &b;
+    b.other = &a;
+    a.watch.ready = forget_other;
+    b.watch.ready = forget_other;
+    loop_turn(loop, 0);
+    assert_string_equal(story, "x"); /* whichever came first */
+    source_close(a.watch.events != 0 ? &a : &b);
+}
+
 static void free_other(struct loop_watch *w, uint32_t events)
 {
     struct source *s = source_of(w);
@@ -526,6 +553,7 @@ int main(void)
         LOOP_TEST(a_turn_runs_inbox_descriptors_timers_hooks),
         LOOP_TEST(a_hook_can_ask_for_no_sleep),
         LOOP_TEST(unwatch_takes_back_events_already_fetched),
+        LOOP_TEST(a_closed_descriptor_can_be_forgotten),
         LOOP_TEST(a_watch_may_be_freed_in_any_callback),
         LOOP_TEST(a_message_can_unwatch_before_descriptors_run),
         LOOP_TEST(asking_for_less_takes_back_events_already_fetched),
