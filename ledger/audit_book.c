@@ -535,6 +535,9 @@ static struct audit_hold *enter_end(struct entering *n)
         release(n, h);
     if (going(n) && given_back(n->e, h) != n->e->released)
         complain(n, "what was released is not what was left");
+    /* The operation of a hold counts from its end. */
+    ((struct operation *)map_get(n->book->operations.map, key_of(&h->op)))->time_us =
+        n->e->time_us;
     (void)map_remove(n->book->holds.map, key_of(&h->op));
     return h;
 }

@@ -206,6 +206,26 @@ static bool held_on(struct money *sum, const struct hold *hold, struct id accoun
     return found;
 }
 
+/* A hold's op counts from the hold's end, so that it is never forgotten before the op
+ * of the command that ended it: the same ids can come again only both. */
+static enum rc remember_hold(struct act *a)
+{
+    struct cell *c;
+
+    if (!a->hold->forgettable)
+        return RC_OK;
+    TRY(fetch(&c, a, TABLE_SEEN, ledger__id_slice(&a->cmd->hold)));
+    ledger__batch_touch(a->batch, c);
+    c->present = true;
+    c->now.seen = (struct seen){
+        .seq = a->hold->seq,
+        .time_us = a->batch->time_us,
+        .verb = LEDGER_HOLD,
+        .forgettable = true,
+    };
+    return RC_OK;
+}
+
 /* Ends the hold: what it set aside is free again. */
 static enum rc release_all(struct act *a)
 {
@@ -221,6 +241,7 @@ static enum rc release_all(struct act *a)
     }
     ledger__batch_touch(a->batch, a->hold_cell);
     a->hold_cell->present = false;
+    TRY(remember_hold(a));
     return held_on(&a->entry.released, a->hold, a->hold->accounts[0]) ? RC_OK
                                                                       : RC_CORRUPT;
 }

@@ -533,7 +533,33 @@ static void a_living_hold_keeps_its_operation(void **state)
     assert_true(h.result.replayed);
     assert_int_equal(can_spend(b, account_id(1)), 90);
     assert_int_equal(go(b, void_of(3, 2)), RC_OK);
-    assert_int_equal(go(b, void_of(4, 2)), RC_NOT_FOUND); /* now it is */
+    assert_int_equal(can_spend(b, account_id(1)), 100);
+}
+
+/* Otherwise the same ids, used again, could meet the end of the first hold. */
+static void the_operation_of_a_hold_counts_from_its_end(void **state)
+{
+    struct bench *b = *state;
+    struct ledger_cmd h = hold(2, account_id(1), 10);
+    struct ledger_cmd v = void_of(3, 2);
+
+    fund(b, 1, account_id(1), 100);
+    h.forgettable = true;
+    v.forgettable = true;
+    assert_int_equal(run(b, &h), RC_OK);
+    b->time_us += FORGET_AFTER_US - 1;
+    assert_int_equal(run(b, &v), RC_OK);
+    b->time_us += FORGET_AFTER_US - 1;
+    assert_int_equal(run(b, &h), RC_OK);
+    assert_true(h.result.replayed);
+    assert_int_equal(go(b, void_of(4, 2)), RC_ENDED);
+    b->time_us++;
+    assert_int_equal(go(b, void_of(4, 2)), RC_NOT_FOUND);
+    assert_int_equal(run(b, &h), RC_OK);
+    assert_false(h.result.replayed);
+    assert_int_equal(run(b, &v), RC_OK);
+    assert_false(v.result.replayed);
+    assert_int_equal(can_spend(b, account_id(1)), 100);
 }
 
 /* ---- Records ---- */
@@ -701,6 +727,7 @@ int main(void)
         TEST(a_forgettable_operation_is_forgotten_after_a_day),
         TEST(others_are_never_forgotten),
         TEST(a_living_hold_keeps_its_operation),
+        TEST(the_operation_of_a_hold_counts_from_its_end),
         TEST(records_have_versions),
         TEST(writes_see_those_before_them),
         TEST(writes_are_checked_before_legs),
