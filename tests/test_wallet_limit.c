@@ -460,6 +460,27 @@ static void a_change_just_before_midnight_counts_after_it(void **state)
     assert_int_equal(try_hold(f, w, "0.1"), RC_LIMIT);
 }
 
+/* "As good as none" must not add up to a sum that does not fit. */
+static void the_largest_limits_of_many_wallets_bind_nobody_else(void **state)
+{
+    struct fixture *f = *state;
+    struct id root = funded(f);
+
+    for (unsigned i = 0; i < 5; i++) {
+        char name[2] = {(char)('a' + i), '\0'};
+        struct id w = new_child(f, name, root);
+
+        limit(f, w, WALLET_PER_HOUR, "18446744073.709551615");
+        limit(f, w, WALLET_PER_TOTAL, "18446744073.709551615");
+        pay(f, w, "1", "1");
+        limit(f, w, WALLET_PER_TOTAL, "5");
+        pay(f, w, "1", "1");
+        assert_usd(limit_of(f, w, w, WALLET_PER_TOTAL).used, "2");
+    }
+    clock_at("2026-11-21T13:00:00Z");
+    assert_usd(balance_of(f, root), "990");
+}
+
 static void limits_of_what_is_not_there_are_refused(void **state)
 {
     struct fixture *f = *state;
@@ -633,6 +654,7 @@ int main(void)
         TEST(a_call_on_a_cleared_limit_ends_where_it_began),
         TEST(a_changed_limit_makes_older_callers_stale),
         TEST(a_change_just_before_midnight_counts_after_it),
+        TEST(the_largest_limits_of_many_wallets_bind_nobody_else),
         TEST(limits_of_what_is_not_there_are_refused),
         TEST(no_path_has_more_limits_than_a_command_has_legs),
         TEST(other_wallets_limits_do_not_count),

@@ -26,7 +26,6 @@ enum {
 const struct id wallet__revenue = {"house/revenue"};
 const struct id wallet__topups = {"house/topup"};
 const struct id wallet__shortfall = {"house/shortfall"};
-const struct id wallet__granted = {"limit/granted"};
 const struct id wallet__used = {"limit/used"};
 
 /* ---- The master key ---- */

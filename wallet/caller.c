@@ -186,9 +186,9 @@ static enum rc add_limit(struct wallet_balance *out, struct ledger_view *v,
 {
     const struct wallet__slot *slot = &s->limits.slots[per];
     struct wallet_limit *limit = &out->limits[out->limit_count];
-    struct wallet__window_of of = {s->id, per, slot->generation};
-    uint64_t start_us = wallet__window_start_us(per, now_us);
-    struct ledger_account spend, back;
+    struct wallet__limit_of of = {s->id, per, slot->generation};
+    struct ledger_account window, source;
+    struct id id;
 
     assert(out->limit_count < sizeof(out->limits) / sizeof(out->limits[0]));
     *limit = (struct wallet_limit){.scope = s->kind, .per = per, .limit = slot->amount};
@@ -197,17 +197,16 @@ static enum rc add_limit(struct wallet_balance *out, struct ledger_view *v,
     if (per == WALLET_PER_CALL)
         return RC_OK; /* bounds one call, not what can be spent in all */
     limit->resets_us = wallet__window_end_us(per, now_us);
-    TRY(wallet__read_account(
-        &spend, v, wallet__window_account(&of, start_us, WALLET__WINDOW_SPEND)));
-    if (spend.number == 0) { /* no call in this window yet */
+    id = wallet__window_account(&of, wallet__window_start_us(per, now_us));
+    TRY(wallet__read_account(&window, v, id));
+    if (window.number == 0) { /* no call in this window yet */
         out->balance = money_min(out->balance, slot->amount);
         return RC_OK;
     }
-    TRY(wallet__read_account(
-        &back, v, wallet__window_account(&of, start_us, WALLET__WINDOW_BACK)));
-    limit->used = money_sub_floor(spend.debits, back.credits);
-    limit->held = spend.held;
-    out->balance = money_min(out->balance, ledger_available(&spend));
+    TRY(wallet__read_account(&source, v, wallet__window_source(id)));
+    limit->used = money_sub_floor(window.debits, source.credits);
+    limit->held = window.held;
+    out->balance = money_min(out->balance, ledger_available(&window));
     return RC_OK;
 }
 

@@ -138,17 +138,17 @@ static void add_hold_legs(struct wallet_hold *h, struct ledger_cmd *cmd)
     };
     for (unsigned i = 0; i < h->caller.bound_count; i++) {
         const struct wallet_bound *bound = &h->caller.bounds[i];
-        struct wallet__window_of of = {bound->scope_id, bound->per, bound->generation};
+        struct wallet__limit_of of = {bound->scope_id, bound->per, bound->generation};
 
         h->window_ids[i] = wallet__window_account(
-            &of, wallet__window_start_us(bound->per, h->hold_us), WALLET__WINDOW_SPEND);
+            &of, wallet__window_start_us(bound->per, h->hold_us));
         cmd->legs[i + 1] = (struct ledger_leg){
             .debit = h->window_ids[i],
             .amount = h->amount,
             .number = WALLET__LIMIT,
             .debit_flags = LEDGER_NO_OVERDRAFT,
             .grant = bound->limit,
-            .grant_from = wallet__granted,
+            .grant_from = wallet__window_source(h->window_ids[i]),
         };
     }
     cmd->leg_count = h->caller.bound_count + 1;

@@ -180,9 +180,11 @@ static enum rc is_running(bool *out, struct sweep *s, struct slice idem_key)
     struct wallet__idem r;
     struct slice value;
     uint64_t version;
+    enum rc rc =
+        ledger_view_record(&value, &version, s->v, WALLET__KIND_IDEM, idem_key);
 
-    *out = false;
-    TRY(ledger_view_record(&value, &version, s->v, WALLET__KIND_IDEM, idem_key));
+    if (rc != RC_OK) /* the two come and go together */
+        return rc == RC_NOT_FOUND ? RC_CORRUPT : rc;
     TRY(wallet__idem_decode(&r, value));
     *out = r.state == WALLET_IDEM_IN_FLIGHT && id_cmp(r.boot, s->b->boot) == 0;
     return RC_OK;
@@ -215,7 +217,7 @@ static bool choose(void *arg, struct slice key, struct slice value, uint64_t ver
     key = slice_from((const char *)s->victims[s->count].due, WALLET__DUE_KEY_LEN);
     cmd = &s->victims[s->count].cmd;
     *cmd = (struct ledger_cmd){.verb = LEDGER_NOTE, .forgettable = true};
-    cmd->op = id_new(created_us + KEEP_US);
+    cmd->op = id_new(s->before_us + KEEP_US);
     /* The second one guards the first: if the key was freed and used again meanwhile,
      * its row in the order of time is another one. */
     wallet__delete(cmd, WALLET__KIND_IDEM, slice_sub(key, 8, 32), LEDGER_ANY);

@@ -92,24 +92,29 @@ struct id wallet__key_scope(const char *key_id)
     return scope;
 }
 
-struct id wallet__window_account(const struct wallet__window_of *of, uint64_t start_us,
-                                 enum wallet__window which)
+struct id wallet__window_account(const struct wallet__limit_of *of, uint64_t start_us)
 {
-    uint8_t source[ID_LEN + 1 + 4 + 1];
+    uint8_t origin[ID_LEN + 1 + 4];
     uint8_t digest[SHA256_LEN];
     uint64_t start_ms = start_us / 1000;
     struct id id;
 
-    memcpy(source, of->scope.bytes, ID_LEN);
-    source[ID_LEN] = (uint8_t)of->per;
+    memcpy(origin, of->scope.bytes, ID_LEN);
+    origin[ID_LEN] = (uint8_t)of->per;
     for (size_t i = 0; i < 4; i++)
-        source[ID_LEN + 1 + i] = (uint8_t)(of->generation >> (8 * i));
-    source[ID_LEN + 5] = (uint8_t)which;
-    sha256(digest, slice_from((const char *)source, sizeof(source)));
+        origin[ID_LEN + 1 + i] = (uint8_t)(of->generation >> (8 * i));
+    sha256(digest, slice_from((const char *)origin, sizeof(origin)));
     for (size_t i = 0; i < 6; i++)
         id.bytes[i] = (uint8_t)(start_ms >> (40 - 8 * i));
     memcpy(id.bytes + 6, digest, ID_LEN - 6);
+    id.bytes[ID_LEN - 1] &= 0xFE;
     return id;
+}
+
+struct id wallet__window_source(struct id window)
+{
+    window.bytes[ID_LEN - 1] |= 1;
+    return window;
 }
 
 /* ---- How many limits bind a call ---- */
@@ -264,33 +269,32 @@ static void move_limit(struct ledger_cmd *cmd, struct ledger_leg leg)
 }
 
 /* The legs that bring one window from what it was granted to the new amount. Downwards
- * no further than what is free; what was taken back goes to an account of the window's
- * own, so that "used" stays exact. */
+ * no further than what is free; that goes back to the window's source, so that "used"
+ * stays exact. */
 static enum rc adjust_window(struct ledger_cmd *cmd, struct ledger_view *v,
                              struct change *c, uint64_t start_us,
                              struct money most_back)
 {
     const struct wallet__slot *slot = &c->limits.slots[c->per];
-    struct wallet__window_of of = {c->scope, c->per, slot->generation};
-    struct id spend_id = wallet__window_account(&of, start_us, WALLET__WINDOW_SPEND);
-    struct id back_id = wallet__window_account(&of, start_us, WALLET__WINDOW_BACK);
-    struct ledger_account spend, back;
+    struct wallet__limit_of of = {c->scope, c->per, slot->generation};
+    struct id window_id = wallet__window_account(&of, start_us);
+    struct id source_id = wallet__window_source(window_id);
+    struct ledger_account window, source;
     struct money granted = slot->amount;
     struct money free_now = slot->amount;
-    struct ledger_leg down = {.debit = spend_id,
-                              .credit = back_id,
+    struct ledger_leg down = {.debit = window_id,
+                              .credit = source_id,
                               .debit_flags = LEDGER_NO_OVERDRAFT,
                               .grant = slot->amount, /* if no call has opened it yet */
-                              .grant_from = wallet__granted};
-    struct ledger_leg up = {.debit = wallet__granted,
-                            .credit = spend_id,
-                            .credit_flags = LEDGER_NO_OVERDRAFT};
+                              .grant_from = source_id};
+    struct ledger_leg up = {
+        .debit = source_id, .credit = window_id, .credit_flags = LEDGER_NO_OVERDRAFT};
 
-    TRY(wallet__read_account(&spend, v, spend_id));
-    TRY(wallet__read_account(&back, v, back_id));
-    if (spend.number != 0) {
-        granted = money_sub_floor(spend.credits, back.credits);
-        free_now = ledger_available(&spend);
+    TRY(wallet__read_account(&window, v, window_id));
+    TRY(wallet__read_account(&source, v, source_id));
+    if (window.number != 0) {
+        granted = money_sub_floor(source.debits, source.credits);
+        free_now = ledger_available(&window);
     }
     /* Downwards; or by nothing, which only makes sure that the window is open. */
     down.amount = money_min(money_sub_floor(granted, *c->amount), free_now);

@@ -47,8 +47,7 @@ enum {
 extern const struct id wallet__revenue;
 extern const struct id wallet__topups;
 extern const struct id wallet__shortfall;
-extern const struct id wallet__granted; /* limits come from here .. */
-extern const struct id wallet__used;    /* .. and go there */
+extern const struct id wallet__used; /* where limits go when they are spent */
 
 #define WALLET__EPOCH_KEY SLICE("epoch")
 /* No record ever has this version: a hold that expects it never commits. */
@@ -113,18 +112,18 @@ struct id wallet__key_scope(const char *key_id);
 uint64_t wallet__window_start_us(enum wallet_per per, uint64_t now_us);
 uint64_t wallet__window_end_us(enum wallet_per per, uint64_t now_us); /* 0: never */
 
-enum wallet__window {
-    WALLET__WINDOW_SPEND = 0, /* credited with the limit, debited by calls */
-    WALLET__WINDOW_BACK = 1   /* what a lowered limit took back from it */
-};
-
-struct wallet__window_of { /* all that a window's account is made from */
+struct wallet__limit_of { /* with the start of a window, what its account is made from
+                           */
     struct id scope;
     enum wallet_per per;
     uint32_t generation;
 };
-struct id wallet__window_account(const struct wallet__window_of *of, uint64_t start_us,
-                                 enum wallet__window which);
+/* The account of a window: credited with the limit, debited by calls. */
+struct id wallet__window_account(const struct wallet__limit_of *of, uint64_t start_us);
+/* Where its limit comes from, and goes back to when it is lowered. Each window has one
+ * of its own: the sums of one for all would overflow one day, and then no call could
+ * hold. */
+struct id wallet__window_source(struct id window);
 unsigned wallet__windowed_count(const struct wallet__limits *l);
 /* How many windowed limits bind the wallets of a path. */
 MUST_CHECK enum rc wallet__path_windowed(unsigned *out, struct ledger_view *v,
