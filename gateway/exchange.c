@@ -385,6 +385,7 @@ static enum MHD_Result begin(struct exchange *x, const char *method,
         return exchange__refuse(x, rc, detail);
     }
     x->stage = EXCHANGE_HEAD;
+    x->http11 = strcmp(version, "HTTP/1.1") == 0;
     x->known = true;
     s->exchange_count++;
     server__phase(x->conn, CONN_WORK, 0);

@@ -3,6 +3,9 @@
  * client. What the library makes us do:
  *
  * - Its reader of a streamed body must suspend before it says "nothing yet".
+ * - A connection that its reader ends, by an error or without a framing that tells the
+ *   end, is taken off its list of those to be looked at and may stay open for ever. One
+ *   whose socket fails is not. So we shut the socket, and offer a byte that cannot go.
  * - It would end a chunked answer to HEAD with a last chunk, and give a 304 a length of
  *   0: both are answered without a length instead, and the connection closes.
  * - While a body comes in it takes no answer. Such an error goes straight to the
@@ -281,6 +284,13 @@ bool exchange__waits(const struct exchange *x)
     return ready_bytes(x) > 0;
 }
 
+static ssize_t hang_up(struct exchange *x, char *out)
+{
+    shutdown(x->conn->watch.fd, SHUT_WR);
+    out[0] = '\0';
+    return 1;
+}
+
 /* The library's reader. It holds the answer's lock meanwhile: nothing of the library
  * may be called but what suspends. */
 static ssize_t read_out(void *arg, uint64_t at, char *out, size_t room)
@@ -292,7 +302,7 @@ static ssize_t read_out(void *arg, uint64_t at, char *out, size_t room)
     (void)at;
     x->conn->shard->callbacks++;
     if (x->cut)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
+        return hang_up(x, out);
     if (bytes.len > 0) {
         memcpy(out, bytes.bytes, bytes.len);
         buf_consume(&x->out, bytes.len);
@@ -304,11 +314,11 @@ static ssize_t read_out(void *arg, uint64_t at, char *out, size_t room)
         return (ssize_t)bytes.len;
     }
     if (x->ended)
-        return x->complete ? MHD_CONTENT_READER_END_OF_STREAM
-                           : MHD_CONTENT_READER_END_WITH_ERROR;
+        return x->complete && x->http11 ? MHD_CONTENT_READER_END_OF_STREAM
+                                        : hang_up(x, out);
     if (x->conn->peer_left) {
         exchange__gone(x);
-        return MHD_CONTENT_READER_END_WITH_ERROR;
+        return hang_up(x, out);
     }
     server__suspend(x->conn);
     return 0;

@@ -30,6 +30,7 @@ struct exchange {
     struct exchange *next; /* among those that are spare, or to be told */
     enum exchange_stage stage;
 
+    bool http11;
     bool known;    /* the user has been told of it, and has not finished it */
     bool accepted; /* the user wants the body */
     bool answered; /* the answer's head is given */

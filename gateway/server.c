@@ -48,7 +48,8 @@ enum {
     /* More than any head that the guard lets pass, with the library's records of it. */
     CONNECTION_BYTES = 65536,
     UNSENT_MAX = 131072, /* in the kernel, per connection */
-    READ_SIZE = 4096
+    READ_SIZE = 4096,
+    READS_A_TURN = 16
 };
 
 /* ---- Small things about sockets ---- */
@@ -241,17 +242,20 @@ static void linger_read(struct loop_watch *w, uint32_t events)
 {
     struct conn *c = SERVER_OF(struct conn, watch, w);
     char bytes[READ_SIZE];
-    ssize_t len = recv(w->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 
     (void)events;
-    if (len < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (len > 0) {
-        c->discarded_bytes += (uint64_t)len;
-        if (c->discarded_bytes <= SERVER_DISCARD_MAX)
+    for (unsigned i = 0; i < READS_A_TURN; i++) {
+        ssize_t len = recv(w->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+        if (len < 0 && (errno == EAGAIN || errno == EINTR))
             return;
+        if (len > 0)
+            c->discarded_bytes += (uint64_t)len;
+        if (len <= 0 || c->discarded_bytes > SERVER_DISCARD_MAX) {
+            linger_end(c);
+            return;
+        }
     }
-    linger_end(c);
 }
 
 /* c is out of its shard and unwatched; fd is still open. */

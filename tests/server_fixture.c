@@ -373,3 +373,93 @@ unsigned ask(const char *request)
     client_say(c, request);
     return client_answer(c, strncmp(request, "HEAD ", 5) != 0)->status;
 }
+
+/* ---- What several tests do ---- */
+
+struct client *client_hold(void)
+{
+    struct client *c = client_open();
+
+    client_say(c, HOLD);
+    turns(3);
+    assert_non_null(served.x);
+    return c;
+}
+
+void served_finish(void)
+{
+    exchange_finish(served.x);
+    served.x = NULL;
+}
+
+void expect_body(const struct answer *a, const char *body)
+{
+    assert_true(a->complete);
+    if (!slice_equal_str(buf_slice(&a->body), body))
+        fail_msg("\"%.*s\"", SLICE_FMT(buf_slice(&a->body)));
+}
+
+void expect_second_works(struct client *c)
+{
+    client_say(c, SECOND);
+    assert_int_equal(client_answer(c, true)->status, 200);
+}
+
+char *letters(size_t len)
+{
+    char *text = malloc(len + 1);
+
+    assert_non_null(text);
+    for (size_t i = 0; i < len; i++)
+        text[i] = (char)('a' + i % 23);
+    text[len] = '\0';
+    return text;
+}
+
+void served_answer(unsigned status, bool stream, uint64_t length, struct slice body)
+{
+    if (stream) {
+        exchange_stream(served.x, status, length);
+        exchange_write(served.x, body);
+        exchange_end(served.x, true);
+    } else {
+        exchange_reply(served.x, status, body);
+    }
+    served_finish();
+}
+
+void client_ask_hold(struct client *c, const char *method)
+{
+    char request[256];
+
+    (void)snprintf(request, sizeof(request), "%s /hold HTTP/1.1\r\n" HOST "\r\n",
+                   method);
+    client_say(c, request);
+    turns(3);
+    assert_non_null(served.x);
+}
+
+char pattern_at(size_t at)
+{
+    return (char)('a' + at % 23);
+}
+
+/* Writes as much of the pattern as there is room for. */
+size_t served_write_pattern(size_t at, size_t end)
+{
+    size_t room = exchange_room(served.x);
+    char bytes[1000];
+
+    while (room > 0 && at < end) {
+        size_t len = room < sizeof(bytes) ? room : sizeof(bytes);
+
+        if (len > end - at)
+            len = end - at;
+        for (size_t i = 0; i < len; i++)
+            bytes[i] = pattern_at(at + i);
+        exchange_write(served.x, slice_from(bytes, len));
+        at += len;
+        room = exchange_room(served.x);
+    }
+    return at;
+}

@@ -61,7 +61,27 @@ struct answer {
 const struct answer *client_answer(struct client *c, bool body_expected);
 bool answer_has(const struct answer *a, const char *line_start);
 
-/* One request and its answer on a new connection, and what closed it. */
+/* The status of the answer to a request on a connection of its own. */
 unsigned ask(const char *request);
+
+#define HOST   "Host: a.example\r\n"
+#define SECOND "GET /echo HTTP/1.1\r\n" HOST "\r\n"
+#define HOLD   "GET /hold HTTP/1.1\r\n" HOST "\r\n"
+
+/* Until served.x is there to be answered. */
+struct client *client_hold(void);
+void client_ask_hold(struct client *c, const char *method);
+/* Answers served.x and finishes it. */
+void served_answer(unsigned status, bool stream, uint64_t length, struct slice body);
+void served_finish(void);
+
+void expect_body(const struct answer *a, const char *body); /* and that it is whole */
+void expect_second_works(struct client *c);                 /* on this connection */
+
+char *letters(size_t len); /* to be freed */
+char pattern_at(size_t at);
+/* Writes the pattern from `at` as far as there is room, to `end` at most; where it is.
+ */
+size_t served_write_pattern(size_t at, size_t end);
 
 #endif
