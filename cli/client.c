@@ -22,7 +22,7 @@ enum {
     ANSWER_MAX = 16 << 20,
     TARGET_MAX = 32768,
     BODY_MAX = 65536,
-    CALL_TIMEOUT_MS = 15000,
+    CALL_TIMEOUT_MS = 10000,
     /* The folder may be another command's for a moment, or a daemon's that is just
      * starting and does not listen yet. */
     REACH_MS = 5000,
@@ -119,8 +119,10 @@ static enum rc try_to_reach(struct client *c, struct buf *faults)
     int fd = -1;
     enum rc rc = datadir_admin_connect(&fd, c->config->data_dir);
 
-    if (rc == RC_OK)
-        return client_http_open(&c->http, c->config->data_dir, fd);
+    if (rc == RC_OK) {
+        (void)close(fd); /* it was only to see whether somebody is there */
+        return client_http_open(&c->http, c->config->data_dir);
+    }
     if (rc == RC_FORBIDDEN) {
         buf_printf(faults, "%s belongs to somebody else: run as its owner or as root",
                    c->config->data_dir);

@@ -12,37 +12,15 @@
 
 struct client_http {
     CURL *curl;
-    const char *data_dir;
-    int fd; /* the next connection; -1: to be made */
+    int folder_fd; /* what socket_path leads through */
+    char socket_path[DATADIR_SOCKET_PATH_SIZE];
 };
 
-/* What the callbacks of one exchange need. */
+/* What the callback of one exchange needs. */
 struct receiver {
     struct client_http *http;
     struct client_exchange *exchange;
 };
-
-static curl_socket_t open_socket(void *arg, curlsocktype purpose,
-                                 struct curl_sockaddr *address)
-{
-    struct client_http *h = arg;
-    int fd = h->fd;
-
-    (void)purpose;
-    (void)address; /* of the URL, which is for show */
-    h->fd = -1;
-    if (fd < 0 && datadir_admin_connect(&fd, h->data_dir) != RC_OK)
-        return CURL_SOCKET_BAD;
-    return fd;
-}
-
-static int already_connected(void *arg, curl_socket_t fd, curlsocktype purpose)
-{
-    (void)arg;
-    (void)fd;
-    (void)purpose;
-    return CURL_SOCKOPT_ALREADY_CONNECTED;
-}
 
 static size_t receive(char *bytes, size_t size, size_t count, void *arg)
 {
@@ -58,21 +36,22 @@ static size_t receive(char *bytes, size_t size, size_t count, void *arg)
     return buf_spent(x->answer) ? 0 : len;
 }
 
-enum rc client_http_open(struct client_http **out, const char *data_dir, int fd)
+enum rc client_http_open(struct client_http **out, const char *data_dir)
 {
     struct client_http *h = calloc(1, sizeof(*h));
+    enum rc rc;
 
-    if (h == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        (void)close(fd);
-        free(h);
+    if (h == NULL)
         return RC_NOMEM;
-    }
-    h->fd = fd;
-    h->data_dir = data_dir;
-    h->curl = curl_easy_init();
-    if (h->curl == NULL) {
+    h->folder_fd = -1;
+    rc = datadir_admin_path(h->socket_path, &h->folder_fd, data_dir);
+    if (rc == RC_OK && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
+        h->curl = curl_easy_init();
+    if (rc == RC_OK && h->curl == NULL)
+        rc = RC_NOMEM;
+    if (rc != RC_OK) {
         client_http_close(h);
-        return RC_NOMEM;
+        return rc;
     }
     *out = h;
     return RC_OK;
@@ -82,10 +61,12 @@ void client_http_close(struct client_http *h)
 {
     if (h == NULL)
         return;
-    curl_easy_cleanup(h->curl);
-    curl_global_cleanup();
-    if (h->fd >= 0)
-        (void)close(h->fd);
+    if (h->curl != NULL) {
+        curl_easy_cleanup(h->curl);
+        curl_global_cleanup();
+    }
+    if (h->folder_fd >= 0)
+        (void)close(h->folder_fd);
     free(h);
 }
 
@@ -109,9 +90,7 @@ static bool set_up(CURL *curl, struct receiver *r, struct curl_slist *headers,
                                (curl_off_t)x->body.len);
         rc |= curl_easy_setopt(curl, CURLOPT_POSTFIELDS, x->body.bytes);
     }
-    rc |= curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    rc |= curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, r->http);
-    rc |= curl_easy_setopt(curl, CURLOPT_SOCKOPTFUNCTION, already_connected);
+    rc |= curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, r->http->socket_path);
     rc |= curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
     rc |= curl_easy_setopt(curl, CURLOPT_WRITEDATA, r);
     return rc == CURLE_OK;

@@ -23,10 +23,8 @@ struct client_exchange {
     unsigned status; /* out */
 };
 
-/* Takes fd, a connection to the socket in data_dir; others are made as needed. data_dir
- * is borrowed until close. RC_NOMEM. */
-MUST_CHECK enum rc client_http_open(struct client_http **out, const char *data_dir,
-                                    int fd);
+/* Speaks to the socket in data_dir. RC_NOMEM, and what datadir_admin_path() returns. */
+MUST_CHECK enum rc client_http_open(struct client_http **out, const char *data_dir);
 void client_http_close(struct client_http *h); /* NULL is fine */
 
 /* RC_OK: there is an answer, whatever its status. RC_UNREACHABLE, RC_TOO_BIG, RC_IO (of

@@ -216,17 +216,24 @@ void datadir_close(struct datadir *d)
 
 /* ---- The admin socket ---- */
 
-/* A socket's address holds 107 bytes; a folder's path may be longer. So the folder is
- * opened and the socket named through /proc, which is always short. */
+enum rc datadir_admin_path(char out[DATADIR_SOCKET_PATH_SIZE], int *folder_fd,
+                           const char *path)
+{
+    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return errno == EACCES ? RC_FORBIDDEN : RC_UNREACHABLE;
+    (void)snprintf(out, DATADIR_SOCKET_PATH_SIZE, "/proc/self/fd/%d/%s", fd,
+                   SOCKET_NAME);
+    *folder_fd = fd;
+    return RC_OK;
+}
+
 static enum rc socket_address(struct sockaddr_un *out, int *folder_fd, const char *dir)
 {
     *out = (struct sockaddr_un){.sun_family = AF_UNIX};
-    *folder_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (*folder_fd < 0)
-        return errno == EACCES ? RC_FORBIDDEN : RC_UNREACHABLE;
-    (void)snprintf(out->sun_path, sizeof(out->sun_path), "/proc/self/fd/%d/%s",
-                   *folder_fd, SOCKET_NAME);
-    return RC_OK;
+    _Static_assert(sizeof(out->sun_path) >= DATADIR_SOCKET_PATH_SIZE, "always short");
+    return datadir_admin_path(out->sun_path, folder_fd, dir);
 }
 
 /* The socket's file gets its mode from the socket itself (unix(7) on Linux), so that it

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The data folder: one lock, one book, one master key, one admin socket. Who holds the lock
- * owns the folder: the daemon, or the command line while no daemon runs. */
+/* The data folder: one lock, one book, one master key, one admin socket. Who holds the
+ * lock owns the folder: the daemon, or the command line while no daemon runs. */
 #ifndef GATEWAY_DATADIR_H
 #define GATEWAY_DATADIR_H
 
@@ -18,19 +18,32 @@ struct datadir {
     struct wallet_book *book;
 };
 
-/* Makes the folder (mode 0700) with an empty book and a new master key. RC_EXISTS: it has
- * a book already. RC_IO, with words in faults. */
+/* Makes the folder (mode 0700) with an empty book and a new master key. RC_EXISTS: it
+ * has a book already. RC_IO, with words in faults. */
 MUST_CHECK enum rc datadir_create(const char *path, struct buf *faults);
 /* Locks and opens all of it, and voids what another run left on hold. RC_NO_STORE: not
  * made by init. RC_LOCKED: a daemon (or another command) has it. */
-MUST_CHECK enum rc datadir_open(struct datadir **out, const char *path, struct buf *faults);
+MUST_CHECK enum rc datadir_open(struct datadir **out, const char *path,
+                                struct buf *faults);
 void datadir_close(struct datadir *d); /* NULL is fine */
 
-/* A listening admin socket at PATH/admin.sock, mode 0600; a longer path than the kernel's
- * limit works too (through /proc/self/fd). */
+/* ---- The admin socket, PATH/admin.sock. A socket's address holds 107 bytes, and a
+ * folder's path may be longer: so it is always named through /proc/self/fd. ---- */
+
+/* A listening one, mode 0600. */
 MUST_CHECK enum rc datadir_admin_listen(int *fd, const struct datadir *d,
                                         struct buf *faults);
-/* Connects to a running daemon's socket. RC_UNREACHABLE. */
+/* Connects to a running daemon's. RC_UNREACHABLE: nobody listens. RC_FORBIDDEN: the
+ * folder is somebody else's. */
 MUST_CHECK enum rc datadir_admin_connect(int *fd, const char *path);
+
+enum {
+    DATADIR_SOCKET_PATH_SIZE = 64
+};
+
+/* A short name for it, which holds as long as the caller keeps *folder_fd open. The
+ * same failures. */
+MUST_CHECK enum rc datadir_admin_path(char out[DATADIR_SOCKET_PATH_SIZE],
+                                      int *folder_fd, const char *path);
 
 #endif
