@@ -104,11 +104,12 @@ static enum rc read_caller(struct wallet_caller *out, struct ledger_view *v,
                            struct id wallet, const char *key_id)
 {
     struct scopes scopes;
-    const struct wallet *own = &scopes.path.wallets[0];
+    const struct wallet *own;
     bool frozen = false;
 
     TRY(wallet__read_epoch(&out->epoch, v));
     TRY(read_scopes(&scopes, v, wallet, key_id));
+    own = &scopes.path.wallets[0];
     out->wallet = own->id;
     out->root = own->root;
     memcpy(out->wallet_name, own->name, sizeof(out->wallet_name));

@@ -27,6 +27,12 @@ struct out {
     size_t len;
 };
 
+static void put_start(struct out *o, uint8_t *bytes)
+{
+    o->bytes = bytes;
+    o->len = 0;
+}
+
 static void put_bytes(struct out *o, const void *bytes, size_t len)
 {
     assert(len <= WALLET__VALUE_MAX - o->len);
@@ -173,11 +179,12 @@ bool wallet__models_ok(struct slice models)
 
 struct slice wallet__wallet_encode(uint8_t *value, const struct wallet *w)
 {
-    struct out o = {value, 0};
+    struct out o;
     size_t name_len = strlen(w->name);
 
     assert(name_len >= 1 && name_len <= WALLET_NAME_MAX);
     assert(w->depth <= WALLET_DEPTH_MAX && (w->depth == 0) == id_is_none(w->parent));
+    put_start(&o, value);
     put_uint(&o, RECORD_VERSION, 1);
     put_uint(&o, w->frozen ? FLAG_FROZEN : 0, 1);
     put_uint(&o, w->depth, 1);
@@ -218,8 +225,9 @@ enum rc wallet__wallet_decode(struct wallet *out, struct slice key, struct slice
 
 struct slice wallet__name_encode(uint8_t *value, struct id wallet)
 {
-    struct out o = {value, 0};
+    struct out o;
 
+    put_start(&o, value);
     put_uint(&o, RECORD_VERSION, 1);
     put_bytes(&o, wallet.bytes, ID_LEN);
     return put_end(&o);
@@ -228,7 +236,7 @@ struct slice wallet__name_encode(uint8_t *value, struct id wallet)
 enum rc wallet__name_decode(struct id *out, struct slice value)
 {
     struct in i = take_start(value);
-    struct id id;
+    struct id id = ID_NONE;
 
     take_version(&i);
     take_bytes(&i, id.bytes, ID_LEN);
@@ -241,12 +249,13 @@ enum rc wallet__name_decode(struct id *out, struct slice value)
 
 struct slice wallet__key_encode(uint8_t *value, const struct wallet_key *k)
 {
-    struct out o = {value, 0};
+    struct out o;
     size_t name_len = strlen(k->name);
     size_t models_len = strlen(k->models);
 
     assert(name_len <= WALLET_NAME_MAX && models_len <= WALLET_GLOBS_MAX);
     assert(k->generation > 0);
+    put_start(&o, value);
     put_uint(&o, RECORD_VERSION, 1);
     put_uint(&o, k->revoked ? FLAG_REVOKED : 0, 1);
     put_uint(&o, name_len, 1);
@@ -292,8 +301,9 @@ enum rc wallet__key_decode(struct wallet_key *out, struct slice key, struct slic
 
 struct slice wallet__limits_encode(uint8_t *value, const struct wallet__limits *l)
 {
-    struct out o = {value, 0};
+    struct out o;
 
+    put_start(&o, value);
     put_uint(&o, RECORD_VERSION, 1);
     for (unsigned per = 0; per < WALLET_PER__COUNT; per++) {
         const struct wallet__slot *s = &l->slots[per];
@@ -328,8 +338,9 @@ enum rc wallet__limits_decode(struct wallet__limits *out, struct slice value)
 
 struct slice wallet__refund_encode(uint8_t *value, struct money refunded)
 {
-    struct out o = {value, 0};
+    struct out o;
 
+    put_start(&o, value);
     put_uint(&o, RECORD_VERSION, 1);
     put_uint(&o, money_to_nano(refunded), 8);
     return put_end(&o);
@@ -357,9 +368,10 @@ enum {
 
 struct slice wallet__idem_encode(uint8_t *value, const struct wallet__idem *r)
 {
-    struct out o = {value, 0};
+    struct out o;
 
     assert(r->state == WALLET_IDEM_IN_FLIGHT || r->state == WALLET_IDEM_DONE);
+    put_start(&o, value);
     put_uint(&o, RECORD_VERSION, 1);
     put_uint(&o, r->state == WALLET_IDEM_DONE ? STORED_DONE : STORED_IN_FLIGHT, 1);
     put_uint(&o, r->status, 2);

@@ -69,7 +69,7 @@ MUST_CHECK enum rc wallet__refund_decode(struct money *out, struct slice value);
 enum {
     WALLET__IDEM_LEN = 100
 };
-struct slice wallet__idem_encode(uint8_t *value, const struct wallet__idem *i);
+struct slice wallet__idem_encode(uint8_t *value, const struct wallet__idem *r);
 MUST_CHECK enum rc wallet__idem_decode(struct wallet__idem *out, struct slice value);
 struct slice wallet__due_encode(uint8_t key[WALLET__DUE_KEY_LEN], uint64_t created_us,
                                 const uint8_t idem_key[32]);
