@@ -149,16 +149,15 @@ enum rc config_cell_reload(struct config_cell *cell, struct buf *faults)
     enum rc rc;
 
     lock(&cell->reload_lock);
-    old = config_cell_get(cell);
+    old = cell->current; /* only a reload changes it */
     rc = config__load(&new, old->path, old, faults);
     if (rc == RC_OK) {
         lock(&cell->lock);
         cell->current = new;
         unlock(&cell->lock);
-        config_unref(old); /* the cell's reference; the one just taken goes below */
+        config_unref(old);
     }
     unlock(&cell->reload_lock);
-    config_unref(old);
     return rc;
 }
 

@@ -133,8 +133,8 @@ const struct config_model *config_model(const struct config *c, struct slice nam
 const struct config_data_api *config_data_api(const struct config *c,
                                               struct slice name);
 
-/* The effective configuration as YAML or JSON, secrets as "***", in the form that
- * config_load() reads. */
+/* The effective configuration as YAML or JSON, in the form that config_load() reads,
+ * but for secrets: they are "***", which it refuses. */
 void config_print(struct buf *out, const struct config *c, bool json);
 
 #endif

@@ -41,7 +41,10 @@ void config__warn(struct config__reader *r, const struct conf_node *n,
     for (char *c = text; *c != '\0'; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = '?'; /* it goes to terminals */
-    buf_printf(r->warnings, "warning: %s:%u: %s\n", r->path, conf_line(n), text);
+    if (n == NULL)
+        buf_printf(r->warnings, "warning: %s: %s\n", r->path, text);
+    else
+        buf_printf(r->warnings, "warning: %s:%u: %s\n", r->path, conf_line(n), text);
 }
 
 const char *config__shown(char room[CONFIG__SHOWN_SIZE], const struct conf_node *n,
@@ -60,6 +63,28 @@ bool config__may_be_mapping(struct config__reader *r, struct conf_node *n)
     if (!conf_is_scalar(n) && !conf_is_list(n))
         return true;
     (void)conf_get(r->conf, n, ""); /* complains */
+    return false;
+}
+
+void config__skip(struct config__reader *r, struct conf_node *n)
+{
+    struct conf_node *value;
+    struct slice key;
+    size_t at = 0;
+
+    while (conf_is_mapping(n) && conf_next_member(r->conf, n, &at, &key, &value))
+        config__skip(r, value);
+    while (conf_is_list(n) && conf_next_item(r->conf, n, &at, &value))
+        config__skip(r, value);
+}
+
+bool config__fits(struct config__reader *r, struct conf_node *list, size_t max,
+                  const char *what)
+{
+    if (conf_count(list) <= max)
+        return true;
+    conf_fault(r->conf, list, "more than %zu %s", max, what);
+    config__skip(r, list);
     return false;
 }
 
@@ -127,6 +152,11 @@ struct secret *config__secret(struct config__reader *r, struct conf_node *n,
     if (text.len == 0) {
         conf_fault(r->conf, n, "%s is empty%s", what,
                    conf_is_expanded(n) ? ": is what its ${..} form names set?" : "");
+        return NULL;
+    }
+    if (slice_equal_str(text, CONFIG__HIDDEN)) {
+        conf_fault(r->conf, n, "%s is %s, which stands for a secret that was not shown",
+                   what, CONFIG__HIDDEN);
         return NULL;
     }
     if (slice_has_ctl(text)) {
@@ -374,13 +404,15 @@ char *config__base_url(struct config__reader *r, struct conf_node *n,
     if (copy == NULL)
         return NULL;
     problem = url_problem(host, url, copy);
-    if (problem == NULL && !allow_private && is_private_host(slice_str(host)))
-        problem = "is on a private or loopback address, which only "
-                  "'allow_private: true' lets through";
     if (problem != NULL) {
         conf_fault(r->conf, value, "base_url %s", problem);
         return NULL;
     }
+    /* Not a fault: the address is checked when it is connected to, wherever it came from. */
+    if (!allow_private && is_private_host(slice_str(host)))
+        config__warn(r, value,
+                     "base_url is on a private or loopback address: calls are refused "
+                     "until 'allow_private: true' is set");
     if (slice_starts_nocase(url, SLICE("http://")) && !is_near_host(slice_str(host)))
         config__warn(r, value,
                      "base_url is plain http: keys and texts travel unencrypted");

@@ -152,10 +152,8 @@ static void read_pass_headers(struct config__reader *r, struct config_endpoint *
     struct conf_node *item;
     size_t at = 0;
 
-    if (conf_count(list) > CONFIG__LIST_MAX) {
-        conf_fault(r->conf, list, "more than %d headers", CONFIG__LIST_MAX);
+    if (!config__fits(r, list, CONFIG__LIST_MAX, "headers"))
         return;
-    }
     e->pass_headers = arena_new_array(r->arena, char *, conf_count(list));
     if (e->pass_headers == NULL)
         return;
@@ -250,10 +248,8 @@ static void read_endpoints(struct config__reader *r, struct config_data_api *api
         conf_fault(r->conf, list != NULL ? list : n, "no endpoints: nothing is served");
         return;
     }
-    if (conf_count(list) > CONFIG__LIST_MAX) {
-        conf_fault(r->conf, list, "more than %d endpoints", CONFIG__LIST_MAX);
+    if (!config__fits(r, list, CONFIG__LIST_MAX, "endpoints"))
         return;
-    }
     api->endpoints =
         arena_new_array(r->arena, struct config_endpoint, conf_count(list));
     if (api->endpoints == NULL)

@@ -21,6 +21,11 @@ enum {
     CONFIG__VERSION_SIZE = sizeof(((struct config_price *)NULL)->version)
 };
 
+/* Printed in place of a secret; refused as one, lest a printed file be put to use as it
+ * is.
+ */
+#define CONFIG__HIDDEN "***"
+
 struct config__snapshot {
     struct config config;
     struct arena *arena; /* everything in config but the secrets */
@@ -44,7 +49,12 @@ struct config__reader {
     enum rc rc;
 };
 
-/* Loads path; as the successor of `running` if that is not NULL. */
+/* A snapshot of what conf_open() or conf_parse() made; path is for messages. As the
+ * successor of `running` if that is not NULL. */
+MUST_CHECK enum rc config__build(const struct config **out, struct conf *conf,
+                                 const char *path, const struct config *running,
+                                 struct buf *faults);
+/* The same from the file. */
 MUST_CHECK enum rc config__load(const struct config **out, const char *path,
                                 const struct config *running, struct buf *faults);
 
@@ -67,6 +77,11 @@ const char *config__shown(char room[CONFIG__SHOWN_SIZE], const struct conf_node 
 /* Whether n can be read as a mapping, maybe an empty one. A scalar or a list gets its
  * fault here, and no others for what it lacks. */
 bool config__may_be_mapping(struct config__reader *r, struct conf_node *n);
+/* Takes all of n as read: what is in it is no fault of its own. */
+void config__skip(struct config__reader *r, struct conf_node *n);
+/* Whether the list has at most `max` items (`what` they are); a fault otherwise. */
+bool config__fits(struct config__reader *r, struct conf_node *list, size_t max,
+                  const char *what);
 
 struct config__name_form {
     const char *what;  /* is named so */

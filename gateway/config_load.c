@@ -16,6 +16,7 @@
 enum {
     LOOPS_MAX = 64,
     TOKEN_SHORT = 16,
+    CALL_TIMEOUT_MS = 600 * 1000,
     WARNINGS_MAX = 256 * 1024,
     PRINT_MAX = 64 * 1024 * 1024
 };
@@ -107,6 +108,10 @@ static void read_data_dir(struct config__reader *r, struct conf_node *server)
         return;
     if (c->data_dir == NULL)
         return;
+    if (slice_has_ctl(slice_str(c->data_dir))) {
+        conf_fault(r->conf, n, "the path holds a control character");
+        return;
+    }
     tidy_path(c->data_dir);
     check_restart(r, n != NULL ? n : server, "data_dir",
                   r->running == NULL || same_text(c->data_dir, r->running->data_dir));
@@ -146,10 +151,8 @@ static void read_trusted_proxies(struct config__reader *r, struct conf_node *ser
     struct conf_node *item;
     size_t at = 0;
 
-    if (conf_count(n) > CONFIG__LIST_MAX) {
-        conf_fault(r->conf, n, "more than %d proxies", CONFIG__LIST_MAX);
+    if (!config__fits(r, n, CONFIG__LIST_MAX, "proxies"))
         return;
-    }
     c->trusted_proxies = arena_new_array(r->arena, char *, conf_count(n));
     if (c->trusted_proxies == NULL)
         return;
@@ -221,7 +224,7 @@ static void read_limits(struct config__reader *r, struct conf_node *n)
             config__warn(r, value != NULL ? value : n,
                          "the new limits.%s counts from the next start on", row->key);
     }
-    l->call_timeout_ms = 600 * 1000;
+    l->call_timeout_ms = CALL_TIMEOUT_MS;
     config__duration(r, n, "call_timeout", &l->call_timeout_ms);
 }
 
@@ -293,33 +296,43 @@ static bool everyone_may_read(const char *path)
     return stat(path, &s) == 0 && (s.st_mode & S_IROTH) != 0;
 }
 
-enum rc config__load(const struct config **out, const char *path,
-                     const struct config *running, struct buf *faults)
+enum rc config__build(const struct config **out, struct conf *conf, const char *path,
+                      const struct config *running, struct buf *faults)
 {
-    struct config__snapshot *s = NULL;
-    struct config__reader r = {.path = path, .running = running};
+    struct config__reader r = {.conf = conf,
+                               .path = path,
+                               .running = running,
+                               .exposed = everyone_may_read(path)};
+    struct config__snapshot *s;
     struct buf warnings;
     enum rc rc;
 
-    TRY(conf_open(&r.conf, path));
+    TRY(config__snapshot_new(&s));
     buf_init(&warnings, WARNINGS_MAX);
-    rc = config__snapshot_new(&s);
-    if (rc == RC_OK) {
-        r.config = &s->config;
-        r.arena = s->arena;
-        r.warnings = &warnings;
-        r.exposed = everyone_may_read(path);
-        rc = read_file(&r);
-        report(&r, faults);
-    }
+    r.config = &s->config;
+    r.arena = s->arena;
+    r.warnings = &warnings;
+    rc = read_file(&r);
+    report(&r, faults);
     buf_free(&warnings);
-    conf_close(r.conf);
     if (rc != RC_OK) {
         config__snapshot_free(s);
         return rc;
     }
     *out = &s->config;
     return RC_OK;
+}
+
+enum rc config__load(const struct config **out, const char *path,
+                     const struct config *running, struct buf *faults)
+{
+    struct conf *conf;
+    enum rc rc;
+
+    TRY(conf_open(&conf, path));
+    rc = config__build(out, conf, path, running, faults);
+    conf_close(conf);
+    return rc;
 }
 
 enum rc config_load(const struct config **out, const char *path, struct buf *faults)

@@ -84,10 +84,8 @@ static void read_targets(struct config__reader *r, struct config_model *m,
         conf_fault(r->conf, list != NULL ? list : n, "no targets: nothing serves it");
         return;
     }
-    if (conf_count(list) > SELECT_TARGETS_MAX) {
-        conf_fault(r->conf, list, "more than %d targets", SELECT_TARGETS_MAX);
+    if (!config__fits(r, list, SELECT_TARGETS_MAX, "targets"))
         return;
-    }
     m->targets = arena_new_array(r->arena, struct config_target, conf_count(list));
     if (m->targets == NULL)
         return;

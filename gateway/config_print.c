@@ -12,10 +12,9 @@
 
 enum {
     NUMBER_SIZE = 32,
+    SHIELDED_MAX = 2 * 128 * 1024, /* no text of the file is longer than 64 KiB */
     INDENT = 2
 };
-
-#define HIDDEN "***"
 
 /* Writers -----------------------------------------------------------------------------
  */
@@ -112,17 +111,32 @@ static void begin_item(struct printer *p)
     p->dash = true;
 }
 
+/* A dollar sign is doubled where the reader would take it for the start of a form. */
+static void shield(struct buf *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (text[0] == '$' && (text[1] == '$' || text[1] == '{'))
+            buf_append_char(out, '$');
+        buf_append_char(out, *text);
+    }
+}
+
 static void put_text(struct printer *p, const char *text)
 {
+    struct buf shielded;
+
+    buf_init(&shielded, SHIELDED_MAX);
+    shield(&shielded, text);
     if (p->json) {
-        json_out_str(&p->j, text);
-        return;
+        json_out_slice(&p->j, buf_slice(&shielded));
+    } else {
+        if (!p->dash)
+            buf_append_char(p->out, ' ');
+        p->dash = false;
+        put_quoted(p, buf_slice(&shielded));
+        buf_append_char(p->out, '\n');
     }
-    if (!p->dash)
-        buf_append_char(p->out, ' ');
-    p->dash = false;
-    put_quoted(p, slice_str(text));
-    buf_append_char(p->out, '\n');
+    buf_free(&shielded);
 }
 
 static void put_word(struct printer *p, const char *word)
@@ -216,7 +230,7 @@ static void print_server(struct printer *p, const struct config *c)
     put_ktext(p, "listen", c->listen);
     put_ktext(p, "admin_listen", c->admin_listen != NULL ? c->admin_listen : "off");
     put_ktext(p, "data_dir", c->data_dir);
-    put_ktext(p, "admin_token", c->admin_token != NULL ? HIDDEN : NULL);
+    put_ktext(p, "admin_token", c->admin_token != NULL ? CONFIG__HIDDEN : NULL);
     if (c->loops > 0)
         put_ku64(p, "loops", c->loops);
     else
@@ -238,7 +252,7 @@ static void print_provider(struct printer *p, const struct config_provider *prov
         open_list(p);
         for (size_t i = 0; i < provider->key_count; i++) {
             begin_item(p);
-            put_text(p, HIDDEN);
+            put_text(p, CONFIG__HIDDEN);
         }
         close_list(p);
     }
@@ -307,7 +321,7 @@ static void print_data_api(struct printer *p, const struct config_data_api *api)
         put_key(p, "auth");
         open_mapping(p);
         put_ktext(p, "header", api->auth_header);
-        put_ktext(p, "value", HIDDEN);
+        put_ktext(p, "value", CONFIG__HIDDEN);
         close_mapping(p);
     }
     put_kspan(p, "first_byte_timeout", api->first_byte_timeout_ms);

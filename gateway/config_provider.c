@@ -112,10 +112,8 @@ static void read_keys(struct config__reader *r, struct config_provider *p,
     struct conf_node *item;
     size_t at = 0;
 
-    if (conf_count(list) > CONFIG__LIST_MAX) {
-        conf_fault(r->conf, list, "more than %d keys", CONFIG__LIST_MAX);
+    if (!config__fits(r, list, CONFIG__LIST_MAX, "keys"))
         return;
-    }
     p->api_keys = arena_new_array(r->arena, struct secret *, conf_count(list));
     if (p->api_keys == NULL)
         return;
@@ -129,20 +127,6 @@ static void read_keys(struct config__reader *r, struct config_provider *p,
     }
 }
 
-/* One fault is enough for a provider that is not known: all it says is taken as read.
- */
-static void skip(struct config__reader *r, struct conf_node *n)
-{
-    struct conf_node *value;
-    struct slice key;
-    size_t at = 0;
-
-    while (conf_is_mapping(n) && conf_next_member(r->conf, n, &at, &key, &value))
-        skip(r, value);
-    while (conf_is_list(n) && conf_next_item(r->conf, n, &at, &value))
-        skip(r, value);
-}
-
 static void read_provider(struct config__reader *r, struct config_provider *p,
                           struct conf_node *n)
 {
@@ -151,7 +135,7 @@ static void read_provider(struct config__reader *r, struct config_provider *p,
     if (!config__may_be_mapping(r, n))
         return;
     if (!read_kind(r, p, n)) {
-        skip(r, n);
+        config__skip(r, n); /* one fault is enough */
         return;
     }
     read_vendor(r, p, n);

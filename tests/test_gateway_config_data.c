@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The section `data_apis`: endpoints, their paths and prices, and what goes with a
+ * call. */
+#include "gateway/config.h"
+
+#include "tests/conf_fixture.h"
+#include "tests/config_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum {
+    TEXT_SIZE = 1024,
+    TEXT_MAX = 64 * 1024
+};
+
+/* Line 1; the endpoints begin in line 2. */
+#define API "data_apis: {d: {base_url: \"https://d.example\", endpoints: [\n"
+#define END "]}}\n"
+
+static void an_api_is_read(void **state)
+{
+    const struct config *c = config_fixture_load(
+        "data_apis:\n"
+        "  search.v1:\n"
+        "    base_url: http://127.0.0.1:9/api/\n"
+        "    allow_private: true\n"
+        "    auth: {header: X-Api-Key, value: \"Bearer ${SEARCH_KEY}\"}\n"
+        "    first_byte_timeout: 5s\n"
+        "    idle_timeout: 7s\n"
+        "    endpoints:\n"
+        "      - {method: GET, path: /, price: \"0.005\"}\n"
+        "      - {method: POST, path: \"/m/{id}/x/{rest*}\", price: \"0.001\", "
+        "charge: always, markup: \"10%\", pass_headers: [X-Trace, Accept]}\n"
+        "      - {method: ANY, path: \"/$metadata/\", price: \"0\", charge: success}\n");
+    const struct config_data_api *api = config_data_api(c, SLICE("search.v1"));
+    const struct config_endpoint *e;
+
+    (void)state;
+    assert_non_null(api);
+    assert_string_equal(api->base_url, "http://127.0.0.1:9/api");
+    assert_true(api->allow_private);
+    assert_string_equal(api->auth_header, "X-Api-Key");
+    assert_true(slice_equal(secret_open(api->auth_value), SLICE("Bearer search-key")));
+    assert_int_equal(api->first_byte_timeout_ms, 5000);
+    assert_int_equal(api->idle_timeout_ms, 7000);
+    assert_int_equal(api->endpoint_count, 3);
+    e = &api->endpoints[0];
+    assert_string_equal(e->method, "GET");
+    assert_string_equal(e->path, "/");
+    assert_true(e->priced);
+    assert_int_equal(money_to_nano(e->price), 5000000);
+    assert_false(e->charge_always);
+    assert_int_equal(e->pass_count, 0);
+    e = &api->endpoints[1];
+    assert_string_equal(e->method, "POST");
+    assert_string_equal(e->path, "/m/{id}/x/{rest*}");
+    assert_int_equal(money_to_nano(e->price), 1100000);
+    assert_true(e->charge_always);
+    assert_int_equal(e->pass_count, 2);
+    assert_string_equal(e->pass_headers[0], "x-trace");
+    assert_string_equal(e->pass_headers[1], "accept");
+    e = &api->endpoints[2];
+    assert_string_equal(e->method, "ANY");
+    assert_string_equal(e->path, "/$metadata/");
+    assert_true(e->priced);
+    assert_true(money_is_zero(e->price));
+    config_unref(c);
+}
+
+static void defaults_are_a_minute_and_no_auth(void **state)
+{
+    const struct config *c =
+        config_fixture_load(API "{method: GET, path: /a, price: 1}" END);
+
+    (void)state;
+    assert_null(c->data_apis[0].auth_header);
+    assert_null(c->data_apis[0].auth_value);
+    assert_false(c->data_apis[0].allow_private);
+    assert_int_equal(c->data_apis[0].first_byte_timeout_ms, 60000);
+    assert_int_equal(c->data_apis[0].idle_timeout_ms, 60000);
+    config_unref(c);
+}
+
+/* Prices ------------------------------------------------------------------------------
+ */
+
+static void no_price_is_not_free(void **state)
+{
+    const struct config *c = NULL;
+    struct buf said;
+
+    (void)state;
+    buf_init(&said, TEXT_MAX);
+    assert_int_equal(
+        config_load(&c, config_fixture_write(API "{method: GET, path: /a}" END), &said),
+        RC_OK);
+    assert_false(c->data_apis[0].endpoints[0].priced);
+    assert_string_equal(c->data_apis[0].endpoints[0].version, "");
+    config_fixture_lines(
+        buf_slice(&said),
+        (const char *const[]){"warning: octroi.yaml:2: an endpoint without a price is "
+                              "refused (price_missing)",
+                              NULL});
+    config_unref(c);
+    buf_free(&said);
+}
+
+static void a_markup_is_rounded_up_once(void **state)
+{
+    const struct config *c = config_fixture_load(
+        API "{method: GET, path: /a, price: \"0.000000001\", markup: \"0.0001%\"}" END);
+
+    (void)state;
+    assert_int_equal(money_to_nano(c->data_apis[0].endpoints[0].price), 2);
+    config_unref(c);
+    FAULTS_OF(API "{method: GET, path: /a, price: \"18446744073.709551615\", "
+                  "markup: \"0.0001%\"}" END,
+              "octroi.yaml:2:32: the price with its markup is more than an amount can "
+              "hold");
+}
+
+static void version_of(char out[24], const char *price, const char *markup)
+{
+    const struct config *c;
+    char text[TEXT_SIZE];
+
+    (void)snprintf(text, sizeof(text),
+                   API "{method: GET, path: /a, price: \"%s\", markup: \"%s\"}" END,
+                   price, markup);
+    c = config_fixture_load(text);
+    memcpy(out, c->data_apis[0].endpoints[0].version, 24);
+    config_unref(c);
+}
+
+static void a_price_is_its_version(void **state)
+{
+    char a[24], b[24];
+
+    (void)state;
+    version_of(a, "0.005", "0%");
+    assert_string_equal(a, "ffc335645fdd2e45"); /* stands in books: never changes */
+    version_of(b, "0.004", "25%");
+    assert_string_equal(a, b); /* the caller pays the same */
+    version_of(b, "0.005", "25%");
+    assert_string_not_equal(a, b);
+}
+
+/* Paths -------------------------------------------------------------------------------
+ */
+
+static void path_faults(const char *path, const char *problem)
+{
+    char text[TEXT_SIZE], fault[TEXT_SIZE];
+
+    (void)snprintf(text, sizeof(text), API "{method: GET, price: 1, path: '%s'}" END,
+                   path);
+    (void)snprintf(fault, sizeof(fault), "octroi.yaml:2:31: %s", problem);
+    FAULTS_OF(text, fault);
+}
+
+static void paths_are_what_clients_can_send(void **state)
+{
+    static const char *const bad[] = {"",       "a",      "//",    "/a//b",    "/a?b",
+                                      "/a#b",   "/a b",   "/../a", "/a/.",     "/%2e",
+                                      "/a%2fb", "/a%5cb", "/a\\b", "/a%",      "/a%00",
+                                      "/a|b",   "/a^b",   "/\"a",  "/\xc3\xa9"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        path_faults(bad[i], "expected a path that begins with '/', without a query, "
+                            "empty or dot segments, at most 256 bytes");
+    LOADS(API "{method: GET, price: 1, path: \"/a-b._~!$&'()*+,;=:@%20/c/\"}" END);
+}
+
+static void parameters_are_whole_segments(void **state)
+{
+    static const char whole[] = "a path parameter is a whole segment: /{name}/";
+    static const char form[] =
+        "the name of a path parameter has 1 to 64 letters, digits and '-_', and begins "
+        "with a letter or digit";
+
+    (void)state;
+    path_faults("/x{a}", whole);
+    path_faults("/{a}x", whole);
+    path_faults("/{a", whole);
+    path_faults("/a}", whole);
+    path_faults("/{", whole);
+    path_faults("/{a}{b}", whole);
+    path_faults("/{a{b}}", whole);
+    path_faults("/{}", form);
+    path_faults("/{*}", form);
+    path_faults("/{a.b}", form);
+    path_faults("/{a**}", form);
+    path_faults("/{a}/b/{a}", "the path has two parameters 'a'");
+    path_faults("/{a}/{a*}", "the path has two parameters 'a'");
+    path_faults("/{a*}/b", "{a*} takes the rest of the path: nothing may follow it");
+    path_faults("/{a*}/", "{a*} takes the rest of the path: nothing may follow it");
+    path_faults("/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}/{j}/{k}/{l}/{m}/{n}/{o}/{p}/{q}",
+                "the path has more than 16 parameters");
+    LOADS(API "{method: GET, price: 1, path: \"/{a}/{b-1}/{c_2*}\"}" END);
+}
+
+static void what_is_never_reached_is_refused(void **state)
+{
+    (void)state;
+    FAULTS_OF(API "{method: GET, price: 1, path: \"/a/{x}\"},\n"
+                  "{method: GET, price: 1, path: \"/a/{long-name}\"},\n"
+                  "{method: POST, price: 1, path: \"/a/{x}\"},\n"
+                  "{method: GET, price: 1, path: \"/a/{x*}\"},\n"
+                  "{method: GET, price: 1, path: \"/a/{y*}\"},\n"
+                  "{method: GET, price: 1, path: /a/b},\n"
+                  "{method: GET, price: 1, path: /a/b/},\n"
+                  "{method: GET, price: 1, path: /a/b}" END,
+              "octroi.yaml:3:1: never reached: GET /a/{x} comes before it",
+              "octroi.yaml:6:1: never reached: GET /a/{x*} comes before it",
+              "octroi.yaml:9:1: never reached: GET /a/b comes before it");
+}
+
+/* Faults ------------------------------------------------------------------------------
+ */
+
+static void faults_of_apis_are_placed(void **state)
+{
+    (void)state;
+    FAULTS_OF("data_apis:\n"
+              "  a b:\n"
+              "  c: {base_url: \"https://c\", endpoints: {}}\n"
+              "  d: {base_url: \"https://d\", endpoints: []}\n"
+              "  e: [1]\n"
+              "  f: {base_url: \"http://10.0.0.1\", allow_privat: true,\n"
+              "      endpoints: [{method: GET, path: /, price: 1}]}\n",
+              "octroi.yaml:2:3: the name of a data API has 1 to 64 letters, digits and "
+              "'-_.', and begins with a letter or digit",
+              "octroi.yaml:2:3: 'base_url' is missing",
+              "octroi.yaml:2:3: no endpoints: nothing is served",
+              "octroi.yaml:3:30: expected a list, found a mapping",
+              "octroi.yaml:4:30: no endpoints: nothing is served",
+              "octroi.yaml:5:3: expected a mapping, found a list",
+              "octroi.yaml:6:17: base_url is on a private or loopback address, which "
+              "only 'allow_private: true' lets through",
+              "octroi.yaml:6:36: unknown key 'allow_privat' (did you mean "
+              "'allow_private'?)");
+}
+
+static void faults_of_endpoints_are_placed(void **state)
+{
+    (void)state;
+    FAULTS_OF(
+        API "{},\n"
+            "5,\n"
+            "{method: get, path: /a, price: free},\n"
+            "{method: TRACE, path: /b, price: 1, charge: sucess},\n"
+            "{method: GET, path: /c, prise: 1, markup: 5}" END,
+        "octroi.yaml:2:1: an endpoint without 'method' (ANY: all)",
+        "octroi.yaml:2:1: an endpoint without 'path'",
+        "octroi.yaml:3:1: expected a mapping, found a single value",
+        "octroi.yaml:4:10: expected one of GET, HEAD, POST, PUT, PATCH, DELETE, "
+        "OPTIONS, ANY, not 'get'",
+        "octroi.yaml:4:32: expected an amount in USD such as 25 or 0.05, not "
+        "'free'",
+        "octroi.yaml:5:10: expected one of GET, HEAD, POST, PUT, PATCH, DELETE, "
+        "OPTIONS, ANY, not 'TRACE'",
+        "octroi.yaml:5:45: expected one of success, always, not 'sucess' (did you "
+        "mean 'success'?)",
+        "octroi.yaml:6:43: expected a percentage such as 12.5%, not '5'",
+        "octroi.yaml:6:25: unknown key 'prise' (did you mean 'price'?)",
+        "warning: octroi.yaml:2: an endpoint without a price is refused "
+        "(price_missing)",
+        "warning: octroi.yaml:6: an endpoint without a price is refused "
+        "(price_missing)");
+}
+
+static void auth_is_one_clean_header(void **state)
+{
+    (void)state;
+    FAULTS_OF(
+        "data_apis:\n"
+        "  a: {base_url: \"https://a\", auth: {header: \"a b\", value: \"x\\ny\"},\n"
+        "      endpoints: [{method: GET, path: /, price: 1}]}\n"
+        "  b: {base_url: \"https://b\", auth: {header: Host, value: \"\"},\n"
+        "      endpoints: [{method: GET, path: /, price: 1}]}\n"
+        "  c: {base_url: \"https://c\", auth: {header: X-Key},\n"
+        "      endpoints: [{method: GET, path: /, price: 1}]}\n"
+        "  d: {base_url: \"https://d\", auth: Bearer x,\n"
+        "      endpoints: [{method: GET, path: /, price: 1}]}\n",
+        "octroi.yaml:2:45: expected the name of a header, not 'a b'",
+        "octroi.yaml:2:59: the value of auth holds a line end or another control "
+        "character",
+        "octroi.yaml:4:45: header 'host' belongs to the connection",
+        "octroi.yaml:4:58: the value of auth is empty",
+        "octroi.yaml:6:30: auth needs both 'header' and 'value'",
+        "octroi.yaml:8:36: expected a mapping, found a single value");
+}
+
+static void a_clients_standing_is_never_passed_on(void **state)
+{
+    static const char *const never[] = {"authorization",
+                                        "Cookie",
+                                        "HOST",
+                                        "content-length",
+                                        "Connection",
+                                        "keep-alive",
+                                        "te",
+                                        "Trailer",
+                                        "upgrade",
+                                        "transfer-encoding",
+                                        "expect",
+                                        "X-Api-Key",
+                                        "x-goog-api-key",
+                                        "proxy-authorization",
+                                        "Proxy-",
+                                        "idempotency-key",
+                                        "x-payment",
+                                        "payment-signature"};
+    char text[TEXT_SIZE], fault[TEXT_SIZE], lower[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
+        size_t len = strlen(never[i]);
+
+        for (size_t k = 0; k <= len; k++)
+            lower[k] = (char)(never[i][k] >= 'A' && never[i][k] <= 'Z'
+                                  ? never[i][k] - 'A' + 'a'
+                                  : never[i][k]);
+        (void)snprintf(text, sizeof(text),
+                       API "{method: GET, path: /, price: 1, pass_headers: [%s]}" END,
+                       never[i]);
+        (void)snprintf(fault, sizeof(fault),
+                       "octroi.yaml:2:49: header '%s' is never passed on", lower);
+        FAULTS_OF(text, fault);
+    }
+    FAULTS_OF(API "{method: GET, path: /, price: 1, pass_headers: [\"a:\"]}" END,
+              "octroi.yaml:2:49: expected the name of a header, not 'a:'");
+}
+
+static void lists_have_an_end(void **state)
+{
+    struct buf text;
+
+    (void)state;
+    buf_init(&text, TEXT_MAX);
+    buf_append_str(&text, API "{method: GET, path: /a, price: 1, pass_headers: [a");
+    for (int i = 1; i < 257; i++)
+        buf_append_str(&text, ",a");
+    buf_append_str(&text, "]}");
+    for (int i = 1; i < 257; i++)
+        buf_printf(&text, ",\n{method: GET, path: /%d, price: 1}", i);
+    buf_append_str(&text, END);
+    buf_append_char(&text, '\0');
+    FAULTS_OF(buf_slice(&text).bytes, "octroi.yaml:1:48: more than 256 endpoints");
+    buf_reset(&text);
+    buf_append_str(&text, API "{method: GET, path: /a, price: 1, pass_headers: [a");
+    for (int i = 1; i < 257; i++)
+        buf_append_str(&text, ",a");
+    buf_append_str(&text, "]}" END);
+    buf_append_char(&text, '\0');
+    FAULTS_OF(buf_slice(&text).bytes, "octroi.yaml:2:35: more than 256 headers");
+    buf_free(&text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_api_is_read),
+        cmocka_unit_test(defaults_are_a_minute_and_no_auth),
+        cmocka_unit_test(no_price_is_not_free),
+        cmocka_unit_test(a_markup_is_rounded_up_once),
+        cmocka_unit_test(a_price_is_its_version),
+        cmocka_unit_test(paths_are_what_clients_can_send),
+        cmocka_unit_test(parameters_are_whole_segments),
+        cmocka_unit_test(what_is_never_reached_is_refused),
+        cmocka_unit_test(faults_of_apis_are_placed),
+        cmocka_unit_test(faults_of_endpoints_are_placed),
+        cmocka_unit_test(auth_is_one_clean_header),
+        cmocka_unit_test(a_clients_standing_is_never_passed_on),
+        cmocka_unit_test(lists_have_an_end),
+    };
+
+    return cmocka_run_group_tests(tests, config_fixture_open, conf_fixture_close);
+}
