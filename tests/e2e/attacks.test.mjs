@@ -59,7 +59,7 @@ const head = (first, ...lines) => `${first}\r\nHost: octroi.test\r\nAuthorizatio
 const post = (...lines) => head('POST /v1/chat/completions HTTP/1.1', 'Content-Type: application/json', ...lines);
 const body = JSON.stringify({ model: 'm', messages });
 const chunked = (text) => `${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n`;
-const second = head('GET /v1/wallet HTTP/1.1');
+let second; // a request that must never be handled
 
 /** One answer, of one of these statuses; then the connection is closed; no upstream call. */
 async function refused(bytes, statuses, what) {
@@ -182,6 +182,7 @@ before(async () => {
   theirs = gateway.wallet('theirs', '50');
   await chat({ model: 'm', messages });
   base = gateway.usage();
+  second = head('GET /v1/wallet HTTP/1.1');
 
   slow.head = dribble(head('GET /v1/wallet HTTP/1.1', 'X-Long: ' + 'a'.repeat(60)));
   slow.body = dribble(post('Content-Length: 1000'), 1000);
