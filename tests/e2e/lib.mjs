@@ -267,7 +267,6 @@ export async function request(url, { method = 'GET', headers = {}, body, agent =
       res.on('aborted', () => {});
     });
     req.on('error', reject);
-    if (body !== undefined) req.write(body);
-    req.end();
+    req.end(body); // in one, so that every method's body has a length
   });
 }
