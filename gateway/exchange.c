@@ -7,9 +7,10 @@
  * - While a body comes in nothing can be queued at all: see exchange_answer.c.
  * - Resuming a connection that is not suspended lames its next suspension: only
  *   server__resume() resumes. */
+#include "gateway/exchange_int.h"
+
 #include "base/log.h"
 #include "base/metric.h"
-#include "gateway/exchange_int.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -11,8 +11,9 @@
  * - While a body comes in it takes no answer. Such an error goes straight to the
  * socket; then the rest of the body is read and thrown away for a moment, because a
  * socket that closes over unread bytes can take the answer from the client. */
-#include "base/clock.h"
 #include "gateway/exchange_int.h"
+
+#include "base/clock.h"
 
 #include <assert.h>
 #include <string.h>

@@ -20,6 +20,7 @@
  * What stays hidden in any case are bare LFs in the framing of a chunked body: after
  * such a request the connection closes, so that nothing can hide behind it. */
 #include "gateway/guard.h"
+
 #include <string.h>
 
 enum {

@@ -3,6 +3,7 @@
  * trusted proxy speaks for, and how many connections there are in all and per address.
  * Not for the addresses that we call: those are in address.c. */
 #include "gateway/peer.h"
+
 #include "base/map.h"
 #include "base/metric.h"
 

@@ -14,9 +14,10 @@
  * empty.
  * - A chunk header that fills its buffer makes it ask to be run again and again without
  * a callback. Such a daemon is run at intervals until the body's deadline ends it. */
+#include "gateway/server_int.h"
+
 #include "base/log.h"
 #include "base/metric.h"
-#include "gateway/server_int.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -45,8 +46,10 @@ enum {
     ROUNDS_A_TURN = 4,
     BARREN_RUNS_MAX = 16,
     BARREN_SLEEP_MS = 5,
-    /* More than any head that the guard lets pass, with the library's records of it. */
-    CONNECTION_BYTES = 65536,
+    /* The largest head that the guard lets pass, the library's records of it, and room
+     * for the head of an answer. Not more: the library overwrites all of it after each
+     * request, so this is what an idle connection costs. */
+    CONNECTION_BYTES = 40960,
     UNSENT_MAX = 131072, /* in the kernel, per connection */
     READ_SIZE = 4096,
     READS_A_TURN = 16
