@@ -68,10 +68,10 @@ struct server_user {
     void (*body)(void *arg, struct exchange *x);
     /* Less than HTTP_OUT_LOW waits after exchange_room() had been too small. */
     void (*writable)(void *arg, struct exchange *x);
-    /* The client left (also with a half-close, unless its answer was there already), or
-     * its body came too late or too large: no answer can be given any
-     * more (rc: RC_GONE) or only an error (RC_CLIENT_TIMEOUT, RC_TOO_BIG: reply with
-     * it). With RC_GONE all further calls on x but exchange_finish() do nothing. */
+    /* The client left (also with a half-close, unless its answer was there already):
+     * RC_GONE, and all further calls on x but exchange_finish() do nothing. Or its body
+     * came too late or too large: RC_CLIENT_TIMEOUT, RC_TOO_BIG, RC_NOMEM; reply with
+     * that. */
     void (*failed)(void *arg, struct exchange *x, enum rc rc);
     /* Fills the body of a refusal that the server makes by itself, before `head`. */
     void (*refuse)(void *arg, struct slice path, enum rc rc, const char *detail,

@@ -35,29 +35,29 @@ static enum rc judge(const char *head)
     return judge_bytes(head, strlen(head));
 }
 
+static enum rc judge_text(const char *before, const char *text, const char *behind)
+{
+    char head[32768];
+    const int len = snprintf(head, sizeof(head), "%s%s%s", before, text, behind);
+
+    assert_in_range(len, 1, sizeof(head) - 1);
+    return judge_bytes(head, (size_t)len);
+}
+
 /* A GET with these headers besides Host. */
 static enum rc judge_headers(const char *headers)
 {
-    char head[32768];
-
-    (void)snprintf(head, sizeof(head), "GET / HTTP/1.1\r\n" HOST "%s\r\n", headers);
-    return judge(head);
+    return judge_text("GET / HTTP/1.1\r\n" HOST, headers, "\r\n");
 }
 
 static enum rc judge_target(const char *target)
 {
-    char head[32768];
-
-    (void)snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\n" HOST "\r\n", target);
-    return judge(head);
+    return judge_text("GET ", target, " HTTP/1.1\r\n" HOST "\r\n");
 }
 
 static enum rc judge_host(const char *host)
 {
-    char head[1024];
-
-    (void)snprintf(head, sizeof(head), "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", host);
-    return judge(head);
+    return judge_text("GET / HTTP/1.1\r\nHost: ", host, "\r\n\r\n");
 }
 
 static void an_honest_head_passes(void **state)
