@@ -64,6 +64,8 @@ static void framing_is_single(const struct http_request *q, const char *head,
     assert(count_lines(head, len, "host") <= 1);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct cut_head cut;
