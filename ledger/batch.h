@@ -61,7 +61,7 @@ struct batch {
 
     uint64_t time_us; /* of the commands */
     uint64_t run;
-    bool refuse_holds; /* no room: HOLD and NOTE get RC_FULL */
+    bool refuse_holds; /* no room: HOLD gets RC_FULL */
     struct head start; /* what the store has */
     struct head head;  /* with the entries of this batch */
     struct made *made;

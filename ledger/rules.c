@@ -593,7 +593,7 @@ static enum rc perform(struct act *a)
     TRY(check_seen(a));
     if (a->cmd->result.replayed)
         return RC_OK;
-    if (a->batch->refuse_holds && (verb == LEDGER_HOLD || verb == LEDGER_NOTE))
+    if (a->batch->refuse_holds && verb == LEDGER_HOLD)
         return RC_FULL;
     TRY(check_hold(a));
     TRY(do_writes(a));

@@ -660,7 +660,7 @@ static void without_room_only_new_work_is_refused(void **state)
     assert_int_equal(run(b, &h), RC_OK);
     b->full = true;
     assert_int_equal(go(b, hold(3, account_id(1), 1)), RC_FULL);
-    assert_int_equal(go(b, note(4)), RC_FULL);
+    assert_int_equal(go(b, note(4)), RC_OK);
     assert_int_equal(run(b, &h), RC_OK);
     assert_true(h.result.replayed); /* nothing new about it */
     assert_int_equal(go(b, capture(5, 2, account_id(1), 10)), RC_OK);
