@@ -95,7 +95,7 @@ struct config {
     char *data_dir;             /* absolute */
     struct secret *admin_token; /* NULL: none */
     unsigned loops;             /* 0: cores - 1, at least 1 */
-    char **trusted_proxies;     /* addresses whose X-Forwarded-For counts */
+    char **trusted_proxies;     /* whose X-Forwarded-For counts: addresses, ranges */
     size_t trusted_proxy_count;
 
     size_t provider_count;

@@ -265,29 +265,49 @@ static bool to_bracketed_address(struct sockaddr_storage *out, struct slice text
     return to_address(out, text) && brackets == (out->ss_family == AF_INET6);
 }
 
-char *config__ip_address(struct config__reader *r, struct conf_node *n)
+/* The canonical text of an address. */
+static void print_address(char out[INET6_ADDRSTRLEN],
+                          const struct sockaddr_storage *address)
+{
+    struct sockaddr_in6 in6;
+    struct sockaddr_in in4;
+
+    memcpy(&in4, address, sizeof(in4));
+    memcpy(&in6, address, sizeof(in6));
+    out[0] = '\0';
+    if (address->ss_family == AF_INET)
+        (void)inet_ntop(AF_INET, &in4.sin_addr, out, INET6_ADDRSTRLEN);
+    else
+        (void)inet_ntop(AF_INET6, &in6.sin6_addr, out, INET6_ADDRSTRLEN);
+}
+
+char *config__peer(struct config__reader *r, struct conf_node *n)
 {
     struct sockaddr_storage address;
     char room[CONFIG__SHOWN_SIZE];
-    char text[INET6_ADDRSTRLEN] = "";
-    struct sockaddr_in6 in6;
-    struct sockaddr_in in4;
-    struct slice found;
+    char host[INET6_ADDRSTRLEN];
+    struct slice text;
+    uint64_t bits = 0;
+    size_t slash;
 
-    if (!conf_text(r->conf, n, &found))
+    if (!conf_text(r->conf, n, &text))
         return NULL;
-    if (!to_address(&address, found)) {
-        conf_fault(r->conf, n, "expected an IP address, not %s",
-                   config__shown(room, n, found));
+    if (slice_equal_str(text, "unix"))
+        return arena_copy(r->arena, text.bytes, text.len);
+    slash = slice_find(text, '/');
+    if (!to_address(&address, slice_sub(text, 0, slash)) ||
+        (slash < text.len &&
+         (slice_to_u64(&bits, slice_sub(text, slash + 1, text.len)) != RC_OK ||
+          bits > (address.ss_family == AF_INET ? 32 : 128)))) {
+        conf_fault(r->conf, n,
+                   "expected an IP address, a range such as 10.0.0.0/8, or 'unix', not "
+                   "%s",
+                   config__shown(room, n, text));
         return NULL;
     }
-    memcpy(&in4, &address, sizeof(in4));
-    memcpy(&in6, &address, sizeof(in6));
-    if (address.ss_family == AF_INET)
-        (void)inet_ntop(AF_INET, &in4.sin_addr, text, sizeof(text));
-    else
-        (void)inet_ntop(AF_INET6, &in6.sin6_addr, text, sizeof(text));
-    return arena_copy(r->arena, text, strlen(text));
+    print_address(host, &address);
+    return slash == text.len ? arena_copy(r->arena, host, strlen(host))
+                             : arena_printf(r->arena, "%s/%" PRIu64, host, bits);
 }
 
 char *config__listen_address(struct config__reader *r, struct conf_node *n)
@@ -408,7 +428,8 @@ char *config__base_url(struct config__reader *r, struct conf_node *n,
         conf_fault(r->conf, value, "base_url %s", problem);
         return NULL;
     }
-    /* Not a fault: the address is checked when it is connected to, wherever it came from. */
+    /* Not a fault: the address is checked when it is connected to, wherever it came
+     * from. */
     if (!allow_private && is_private_host(slice_str(host)))
         config__warn(r, value,
                      "base_url is on a private or loopback address: calls are refused "

@@ -105,8 +105,9 @@ char *config__header_name(struct config__reader *r, struct conf_node *n);
 bool config__is_hop_header(const char *lower_case);
 /* "127.0.0.1:80", "[::1]:80". NULL: absent, or a fault. */
 char *config__listen_address(struct config__reader *r, struct conf_node *n);
-/* An IP address in its one canonical form. NULL: absent, or a fault. */
-char *config__ip_address(struct config__reader *r, struct conf_node *n);
+/* Who may be trusted: an IP address or a range of them ("10.0.0.0/8"), or "unix": who
+ * comes over a Unix socket. NULL: absent, or a fault. */
+char *config__peer(struct config__reader *r, struct conf_node *n);
 /* The member `base_url`: an absolute http or https URL, its trailing slash cut. NULL:
  * absent, or a fault. */
 char *config__base_url(struct config__reader *r, struct conf_node *n,

@@ -41,6 +41,15 @@ static void check_restart(struct config__reader *r, const struct conf_node *n,
         conf_fault(r->conf, n, "a change of server.%s needs a restart", key);
 }
 
+/* What a reload does not take over, though nothing stands against the rest of the file.
+ */
+static void check_start(struct config__reader *r, const struct conf_node *n,
+                        const char *section, const char *key, bool same)
+{
+    if (r->running != NULL && !same)
+        config__warn(r, n, "the new %s.%s counts from the next start on", section, key);
+}
+
 static void read_listen(struct config__reader *r, struct conf_node *server)
 {
     struct conf_node *n = conf_get(r->conf, server, "listen");
@@ -142,6 +151,20 @@ static void read_admin_token(struct config__reader *r, struct conf_node *server)
         secret_open(r->config->admin_token).len < TOKEN_SHORT)
         config__warn(r, n, "admin_token is shorter than %d bytes: it can be guessed",
                      TOKEN_SHORT);
+    check_start(r, n != NULL ? n : server, "server", "admin_token",
+                r->running == NULL ||
+                    slice_equal_secret(secret_open(r->config->admin_token),
+                                       secret_open(r->running->admin_token)));
+}
+
+static bool same_proxies(const struct config *a, const struct config *b)
+{
+    if (a->trusted_proxy_count != b->trusted_proxy_count)
+        return false;
+    for (size_t i = 0; i < a->trusted_proxy_count; i++)
+        if (strcmp(a->trusted_proxies[i], b->trusted_proxies[i]) != 0)
+            return false;
+    return true;
 }
 
 static void read_trusted_proxies(struct config__reader *r, struct conf_node *server)
@@ -157,11 +180,13 @@ static void read_trusted_proxies(struct config__reader *r, struct conf_node *ser
     if (c->trusted_proxies == NULL)
         return;
     while (conf_next_item(r->conf, n, &at, &item)) {
-        char *address = config__ip_address(r, item);
+        char *peer = config__peer(r, item);
 
-        if (address != NULL)
-            c->trusted_proxies[c->trusted_proxy_count++] = address;
+        if (peer != NULL)
+            c->trusted_proxies[c->trusted_proxy_count++] = peer;
     }
+    check_start(r, n != NULL ? n : server, "server", "trusted_proxies",
+                r->running == NULL || same_proxies(c, r->running));
 }
 
 static void read_server(struct config__reader *r, struct conf_node *n)
@@ -219,10 +244,9 @@ static void read_limits(struct config__reader *r, struct conf_node *n)
 
         (void)conf_u64(r->conf, value, &found, row->min, row->max);
         memcpy((char *)l + row->offset, &found, sizeof(found));
-        if (r->running != NULL && row->at_start &&
-            limit_of(&r->running->limits, row) != found)
-            config__warn(r, value != NULL ? value : n,
-                         "the new limits.%s counts from the next start on", row->key);
+        check_start(r, value != NULL ? value : n, "limits", row->key,
+                    !row->at_start || r->running == NULL ||
+                        limit_of(&r->running->limits, row) == found);
     }
     l->call_timeout_ms = CALL_TIMEOUT_MS;
     config__duration(r, n, "call_timeout", &l->call_timeout_ms);

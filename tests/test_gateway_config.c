@@ -221,7 +221,30 @@ static void what_counts_at_the_next_start_is_said(void **state)
     RELOAD_SAYS(cell, RC_OK,
                 "warning: octroi.yaml:2: the new limits.connections counts from the "
                 "next start on");
-    (void)config_fixture_write("{}\n");
+    (void)config_fixture_write("limits: {connections: 20}\n"
+                               "server:\n"
+                               "  admin_token: aaaaaaaaaaaaaaaaaaaa\n"
+                               "  trusted_proxies: [10.0.0.1]\n");
+    RELOAD_SAYS(
+        cell, RC_OK,
+        "warning: octroi.yaml:3: the new server.admin_token counts from the "
+        "next start on",
+        "warning: octroi.yaml:4: the new server.trusted_proxies counts from the "
+        "next start on");
+    RELOADS_WELL(cell);
+    (void)config_fixture_write("limits: {connections: 20}\n"
+                               "server:\n"
+                               "  admin_token: aaaaaaaaaaaaaaaaaaab\n"
+                               "  trusted_proxies: [10.0.0.2]\n");
+    RELOAD_SAYS(
+        cell, RC_OK,
+        "warning: octroi.yaml:3: the new server.admin_token counts from the "
+        "next start on",
+        "warning: octroi.yaml:4: the new server.trusted_proxies counts from the "
+        "next start on");
+    (void)config_fixture_write("server:\n"
+                               "  admin_token: aaaaaaaaaaaaaaaaaaab\n"
+                               "  trusted_proxies: [10.0.0.2]\n");
     RELOAD_SAYS(cell, RC_OK,
                 "warning: octroi.yaml: the new limits.connections counts from the next "
                 "start on");

@@ -242,10 +242,10 @@ static void faults_of_apis_are_placed(void **state)
               "octroi.yaml:3:30: expected a list, found a mapping",
               "octroi.yaml:4:30: no endpoints: nothing is served",
               "octroi.yaml:5:3: expected a mapping, found a list",
-              "octroi.yaml:6:17: base_url is on a private or loopback address, which "
-              "only 'allow_private: true' lets through",
               "octroi.yaml:6:36: unknown key 'allow_privat' (did you mean "
-              "'allow_private'?)");
+              "'allow_private'?)",
+              "warning: octroi.yaml:6: base_url is on a private or loopback address: "
+              "calls are refused until 'allow_private: true' is set");
 }
 
 static void faults_of_endpoints_are_placed(void **state)

@@ -177,7 +177,8 @@ static void the_server_section_is_read(void **state)
                             "  data_dir: /srv//octroi/./data/\n"
                             "  admin_token: ${file:./admin.token}\n"
                             "  loops: 64\n"
-                            "  trusted_proxies: [10.0.0.1, \"2001:DB8:0::1\"]\n");
+                            "  trusted_proxies: [10.0.0.1, \"2001:DB8:0::1\", unix, "
+                            "10.0.0.0/8, \"::/0\"]\n");
 
     (void)state;
     assert_string_equal(c->listen, "[::1]:0");
@@ -186,9 +187,12 @@ static void the_server_section_is_read(void **state)
     assert_true(
         slice_equal(secret_open(c->admin_token), SLICE("a token that is long enough")));
     assert_int_equal(c->loops, 64);
-    assert_int_equal(c->trusted_proxy_count, 2);
+    assert_int_equal(c->trusted_proxy_count, 5);
     assert_string_equal(c->trusted_proxies[0], "10.0.0.1");
     assert_string_equal(c->trusted_proxies[1], "2001:db8::1");
+    assert_string_equal(c->trusted_proxies[2], "unix");
+    assert_string_equal(c->trusted_proxies[3], "10.0.0.0/8");
+    assert_string_equal(c->trusted_proxies[4], "::/0");
     config_unref(c);
 }
 
@@ -243,16 +247,22 @@ static void two_listeners_need_two_addresses(void **state)
 static void faults_of_the_server_are_placed(void **state)
 {
     (void)state;
-    FAULTS_OF("server:\n"
-              "  data_dir: \"\"\n"
-              "  admin_token: \"\"\n"
-              "  loops: 65\n"
-              "  trusted_proxies: [10.0.0.0/8, proxy.example]\n",
-              "octroi.yaml:2:13: expected a path",
-              "octroi.yaml:3:16: admin_token is empty",
-              "octroi.yaml:4:10: must be from 1 to 64",
-              "octroi.yaml:5:21: expected an IP address, not '10.0.0.0/8'",
-              "octroi.yaml:5:33: expected an IP address, not 'proxy.example'");
+    FAULTS_OF(
+        "server:\n"
+        "  data_dir: \"\"\n"
+        "  admin_token: \"\"\n"
+        "  loops: 65\n"
+        "  trusted_proxies: [10.0.0.0/33, proxy.example, \"::1/129\", 1.2.3.4/]\n",
+        "octroi.yaml:2:13: expected a path", "octroi.yaml:3:16: admin_token is empty",
+        "octroi.yaml:4:10: must be from 1 to 64",
+        "octroi.yaml:5:21: expected an IP address, a range such as 10.0.0.0/8, or "
+        "'unix', not '10.0.0.0/33'",
+        "octroi.yaml:5:34: expected an IP address, a range such as 10.0.0.0/8, or "
+        "'unix', not 'proxy.example'",
+        "octroi.yaml:5:49: expected an IP address, a range such as 10.0.0.0/8, or "
+        "'unix', not '::1/129'",
+        "octroi.yaml:5:60: expected an IP address, a range such as 10.0.0.0/8, or "
+        "'unix', not '1.2.3.4/'");
     FAULTS_OF("server:\n"
               "  data_dir: \"a\\tb\"\n"
               "  admin_token: \"a\\nb\"\n"
@@ -278,23 +288,24 @@ static void an_empty_variable_is_not_a_secret(void **state)
 static void what_was_expanded_is_not_shown(void **state)
 {
     (void)state;
-    FAULTS_OF("server:\n"
-              "  listen: ${SEARCH_KEY}\n"
-              "  trusted_proxies: [\"${SEARCH_KEY}\"]\n"
-              "  loops: ${SEARCH_KEY}\n"
-              "providers:\n"
-              "  p: {kind: \"${SEARCH_KEY}\"}\n"
-              "models:\n"
-              "  m: {targets: [{provider: \"${SEARCH_KEY}\", model: x}]}\n",
-              "octroi.yaml:2:11: expected an IP address and a port such as "
-              "127.0.0.1:8402 or [::1]:8402, not what its ${..} form yields",
-              "octroi.yaml:4:10: expected a whole number, not what its ${..} form "
-              "yields",
-              "octroi.yaml:3:21: expected an IP address, not what its ${..} form "
-              "yields",
-              "octroi.yaml:6:13: kind what its ${..} form yields is not supported by "
-              "this version (supported: openai, compatible)",
-              "octroi.yaml:8:28: there is no provider what its ${..} form yields");
+    FAULTS_OF(
+        "server:\n"
+        "  listen: ${SEARCH_KEY}\n"
+        "  trusted_proxies: [\"${SEARCH_KEY}\"]\n"
+        "  loops: ${SEARCH_KEY}\n"
+        "providers:\n"
+        "  p: {kind: \"${SEARCH_KEY}\"}\n"
+        "models:\n"
+        "  m: {targets: [{provider: \"${SEARCH_KEY}\", model: x}]}\n",
+        "octroi.yaml:2:11: expected an IP address and a port such as "
+        "127.0.0.1:8402 or [::1]:8402, not what its ${..} form yields",
+        "octroi.yaml:4:10: expected a whole number, not what its ${..} form "
+        "yields",
+        "octroi.yaml:3:21: expected an IP address, a range such as 10.0.0.0/8, or "
+        "'unix', not what its ${..} form yields",
+        "octroi.yaml:6:13: kind what its ${..} form yields is not supported by "
+        "this version (supported: openai, compatible)",
+        "octroi.yaml:8:28: there is no provider what its ${..} form yields");
 }
 
 static void a_guessable_token_is_warned_of(void **state)
