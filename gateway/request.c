@@ -252,7 +252,6 @@ static enum step step_settle(struct request *r)
     if (!r->money_asked) {
         r->cost = MONEY_ZERO;
         memset(&r->call, 0, sizeof(r->call));
-        r->call.request = r->id;
         r->call.kind = r->match.api->name;
         if (r->outcome != OUTCOME_FAILED &&
             r->match.api->cost(r, &r->cost, &r->call) != RC_OK) {

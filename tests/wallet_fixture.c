@@ -236,8 +236,7 @@ enum rc hold_call(struct fixture *f, struct call *c, struct id wallet,
 
 enum rc capture_call(struct fixture *f, struct call *c, const char *amount)
 {
-    struct wallet_call call = {.request = c->hold.request,
-                               .kind = "chat",
+    struct wallet_call call = {.kind = "chat",
                                .model = SLICE("gpt-5.4"),
                                .target = SLICE("openai/gpt-5.4"),
                                .prompt_tokens = 10,

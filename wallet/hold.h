@@ -15,7 +15,6 @@
 
 /* What the journal keeps of a call, and statements and usage show. */
 struct wallet_call {
-    struct id request;   /* "req_.." */
     const char *kind;    /* "chat", "embeddings", "data", .. literal */
     struct slice model;  /* or api; as the client named it */
     struct slice target; /* "provider/model" that answered */

@@ -203,7 +203,8 @@ static enum step settle(struct request *r)
         request_tick_in(r, SETTLE_WAIT_MS, try_again);
         return STEP_WAIT;
     }
-    if (r->hold.rc != RC_OK)
+    /* RC_ENDED: the hold had ended, so the house has booked the call. */
+    if (r->hold.rc != RC_OK && r->hold.rc != RC_ENDED)
         log_event(LOG_ERROR, "a call could not be settled",
                   LOG_STR("request_id", r->id_text), LOG_MONEY("cost", r->cost),
                   LOG_STR("code", rc_reason(r->hold.rc)));
