@@ -19,24 +19,8 @@
 #include "gateway/payment.h"
 #include "gateway/server.h"
 #include "gateway/upstream.h"
+#include "gateway/worker.h"
 #include "wallet/wallet.h"
-
-/* What the requests of one loop share, and what all loops share behind pointers. */
-struct worker {
-    struct loop *loop;
-    struct server *server;
-    struct upstream *upstream;
-    struct ledger *ledger;
-    struct wallet_book *book;
-    struct config_cell *config;
-    struct limiter *limiter;
-    struct answers *answers;
-    bool draining;
-    uint64_t live;         /* requests that have not ended */
-    struct request *first; /* all of them */
-    uint64_t turn;         /* a counter that spreads weights and keys */
-    struct request *pool;
-};
 
 enum request_state {
     REQUEST_READ,   /* head in, body coming */
@@ -129,12 +113,6 @@ struct request {
     struct request *next; /* in the worker's list, or its pool */
     struct request *prev;
 };
-
-/* The callbacks for server_open(); arg is the worker. */
-struct server_user request_server_user(struct worker *w);
-void request_pool_free(struct worker *w);
-/* Breaks off every request, as if all clients had left. */
-void request_abort_all(struct worker *w);
 
 /* Runs the state machine until it waits. Safe to call at any time. */
 void request_run(struct request *r);

@@ -79,15 +79,11 @@ static void log_request(const struct request *r)
         log_write(LOG_INFO, "stranger's request", fields, count);
 }
 
-void request__free(struct request *r)
+/* What the limiter and the kept answers have of this request. */
+static void leave_shared(struct request *r)
 {
     struct worker *w = r->worker;
 
-    assert(!r->money_busy && r->upcall == NULL);
-    loop_timer_clear(w->loop, &r->timer);
-    log_request(r);
-    metrics_request(r->match.api ? r->match.api->name : "none",
-                    r->gone ? 499 : r->status, loop_now_ms(w->loop) - r->started_ms);
     if (r->limited)
         limiter_leave(w->limiter, slice_str(r->caller.key_id));
     if (r->tokens_taken > r->tokens_used)
@@ -97,11 +93,10 @@ void request__free(struct request *r)
         answers_keep(w->answers, r->idem.key, r->slot);
     else
         answer_slot_free(r->slot);
-    if (r->api_state != NULL && r->match.api->close != NULL)
-        r->match.api->close(r);
-    buf_free(&r->up_error);
-    buf_free(&r->backlog);
-    config_unref(r->config);
+}
+
+static void finish_exchange(struct request *r)
+{
     if (r->gone && !exchange_gone(r->exchange)) { /* broken off by us */
         if (r->status == 0)
             exchange_reply(r->exchange, 503, SLICE_NONE);
@@ -110,6 +105,13 @@ void request__free(struct request *r)
     }
     exchange_set_user(r->exchange, NULL);
     exchange_finish(r->exchange);
+}
+
+/* From the list of the living to the pool. */
+static void retire(struct request *r)
+{
+    struct worker *w = r->worker;
+
     *(r->prev ? &r->prev->next : &w->first) = r->next;
     if (r->next != NULL)
         r->next->prev = r->prev;
@@ -117,6 +119,27 @@ void request__free(struct request *r)
     metric_sub(metrics.requests_live, 1);
     r->next = w->pool;
     w->pool = r;
+}
+
+/* First what could still call back, then the api's own, then the exchange, whose arena
+ * goes with it. */
+void request__free(struct request *r)
+{
+    struct worker *w = r->worker;
+
+    assert(!r->money_busy && r->upcall == NULL);
+    loop_timer_clear(w->loop, &r->timer);
+    log_request(r);
+    metrics_request(r->match.api ? r->match.api->name : "none",
+                    r->gone ? 499 : r->status, loop_now_ms(w->loop) - r->started_ms);
+    leave_shared(r);
+    if (r->api_state != NULL && r->match.api->close != NULL)
+        r->match.api->close(r);
+    buf_free(&r->up_error);
+    buf_free(&r->backlog);
+    config_unref(r->config);
+    finish_exchange(r);
+    retire(r);
 }
 
 void request_abort_all(struct worker *w)

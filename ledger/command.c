@@ -2,8 +2,9 @@
 /* What a well-formed command is, and how it is spelt in the journal. Canonical: one
  * command has one spelling, and the decoder refuses every other, so that "the same
  * operation" is a comparison of bytes. What a verb does not use is not spelt. */
-#include "ledger/row.h"
+#include "ledger/command.h"
 
+#include "ledger/row.h"
 #include "ledger/wire.h"
 
 #include <assert.h>

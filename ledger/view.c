@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading: a view is an engine's snapshot under the name that others know. Everything
  * is checked against its checksum on the way out. */
+#include "ledger/view.h"
+
 #include "ledger/ledger_int.h"
 
 #include <assert.h>

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the requests of one loop share, and how the loop's server is given to them. */
+#ifndef GATEWAY_WORKER_H
+#define GATEWAY_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gateway/server.h"
+
+struct answers;
+struct config_cell;
+struct ledger;
+struct limiter;
+struct loop;
+struct request;
+struct upstream;
+struct wallet_book;
+
+struct worker {
+    struct loop *loop;
+    struct server *server;
+    struct upstream *upstream;
+    struct ledger *ledger; /* this and the next four are shared by all loops */
+    struct wallet_book *book;
+    struct config_cell *config;
+    struct limiter *limiter;
+    struct answers *answers;
+    bool draining;
+    uint64_t live;         /* requests that have not ended */
+    struct request *first; /* all of them */
+    uint64_t turn;         /* a counter that spreads weights and keys */
+    struct request *pool;
+};
+
+/* The callbacks for server_open(); arg is the worker. */
+struct server_user request_server_user(struct worker *w);
+void request_pool_free(struct worker *w);
+/* Breaks off every request, as if all clients had left. */
+void request_abort_all(struct worker *w);
+
+#endif
