@@ -354,8 +354,7 @@ static bool spelt_as_encoded(const struct ledger_cmd *cmd, struct slice bytes)
     return memcmp(again, bytes.bytes, len) == 0;
 }
 
-/* Returns the number of tags that follow; the length of the memo is the last of head.
- */
+/* Returns the number of tags that follow; head ends with the length of the memo. */
 static unsigned take_head(struct ledger_cmd *out, struct reader *r, const char **head)
 {
     unsigned tag_count;

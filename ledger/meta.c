@@ -41,8 +41,7 @@ static bool take_row(void *arg, struct slice key, struct slice value)
     return last->count < 2;
 }
 
-/* The entry that the head names is the last one, whole, and follows on the one before.
- */
+/* The entry that the head names is the last, whole, and follows on the one before. */
 static enum rc check_last(const struct head *head, struct snapshot *s)
 {
     uint8_t hash[SHA256_LEN];

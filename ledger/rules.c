@@ -53,8 +53,7 @@ static struct ledger_account *account_of(struct act *a, struct id id)
     return &c->now.account;
 }
 
-/* The account, opened if it is not there; RC_CONFLICT if it is another than was meant.
- */
+/* The account, opened if it is not there; RC_CONFLICT: it is another than was meant. */
 static enum rc claim(struct cell **out, bool *opened, struct act *a, struct id id,
                      uint32_t number, uint32_t flags)
 {

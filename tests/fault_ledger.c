@@ -358,6 +358,32 @@ static void a_store_is_created_whole_or_not_at_all(void **state)
     }
 }
 
+static void a_copy_is_flushed_or_refused(void **state)
+{
+    char dir[DIR_SIZE];
+    char copy[DIR_SIZE];
+    struct ledger *l;
+
+    (void)state;
+    dir_make(dir);
+    dir_file(copy, dir, "copy");
+    l = open_store(dir);
+    must(l, transfer(1, funding(account_id(1), 5)));
+    for (int after = 0; after < 2; after++) { /* the file, its folder */
+        break_disk(FLUSH_EIO, after, 1);
+        assert_int_equal(ledger_backup(l, copy), RC_IO);
+        mend_disk();
+        if (access(copy, F_OK) == 0)
+            dir_remove(copy);
+    }
+    assert_int_equal(ledger_backup(l, copy), RC_OK);
+    ledger_close(l);
+    l = open_store(copy);
+    laws_check(l);
+    ledger_close(l);
+    dir_remove(dir);
+}
+
 static void a_map_that_fails_to_grow_is_opened_again(void **state)
 {
     struct ledger_options options = {.kind = LEDGER_LMDB, .map_size_bytes = 1 << 20};
@@ -397,6 +423,7 @@ int main(void)
         TEST(a_dead_disk_acknowledges_nothing),
         TEST(a_failing_store_is_tried_once_a_second),
         TEST(a_store_is_created_whole_or_not_at_all),
+        TEST(a_copy_is_flushed_or_refused),
         TEST(a_map_that_fails_to_grow_is_opened_again),
     };
 

@@ -16,8 +16,7 @@ struct id story_tag(void)
     return account_id(500);
 }
 
-/* Entries 1 to 5: money comes, is held with a limit, and more is taken than was held.
- */
+/* Entries 1 to 5: money comes, is held with a limit, and more than that is taken. */
 static void spend_too_much(struct ledger *l)
 {
     struct ledger_cmd t = transfer(1, funding(account_id(1), 100));

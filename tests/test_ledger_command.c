@@ -142,8 +142,7 @@ static void every_command_comes_back(void **state)
     }
 }
 
-/* Whatever is changed: it is refused, or it is another command that is spelt just so.
- */
+/* Whatever is changed: it is refused, or it is another command, spelt just so. */
 static void a_spelling_is_the_only_one(void **state)
 {
     static uint8_t bytes[ROOM];

@@ -410,6 +410,20 @@ static void excess_that_differs_is_refused(void **state)
     assert_int_equal(amount_of(c.result.moved), 12);
 }
 
+static void excess_is_not_shared_between_legs(void **state)
+{
+    struct bench *b = *state;
+    struct ledger_cmd c = capture(4, 3, account_id(1), 8);
+
+    fund(b, 1, account_id(1), 100);
+    assert_int_equal(go(b, hold(3, account_id(1), 10)), RC_OK);
+    c.leg_count = 2;
+    c.legs[1] = guarded(account_id(1), account_id(8), 8);
+    c.spill = account_id(9);
+    assert_int_equal(run(b, &c), RC_BAD_INPUT);
+    assert_int_equal(can_spend(b, account_id(1)), 90);
+}
+
 static void the_spill_account_is_what_it_was(void **state)
 {
     struct bench *b = *state;
@@ -719,6 +733,7 @@ int main(void)
         TEST(excess_that_all_can_bear_spills_nothing),
         TEST(excess_of_an_account_without_the_flag_has_no_end),
         TEST(excess_that_differs_is_refused),
+        TEST(excess_is_not_shared_between_legs),
         TEST(the_spill_account_is_what_it_was),
         TEST(the_same_operation_has_one_effect),
         TEST(a_capture_done_again_tells_what_moved),

@@ -486,6 +486,38 @@ static void old_calls_leave_the_table_of_ids(void **state)
     ledger_close(l);
 }
 
+/* The end of a hold is remembered as long as the hold, not longer. */
+static void an_expiry_is_forgotten_like_its_hold(void **state)
+{
+    struct ledger *l = open_memory();
+    struct ledger_cmd kept = hold(2, account_id(1), 1);
+    struct ledger_cmd forgotten = hold(3, account_id(1), 1);
+    struct ledger_view *v;
+    uint64_t seq;
+
+    (void)state;
+    kept.expires_us = forgotten.expires_us = TEST_TIME_US + 1000;
+    forgotten.forgettable = true;
+    must(l, transfer(1, funding(account_id(1), 10)));
+    must(l, kept);
+    must(l, forgotten);
+    clock_advance_ms(1);
+    must(l, note(4));
+    assert_int_equal(available_in(l, account_id(1)), 10);
+    clock_advance_ms(25 * 3600 * 1000);
+    must(l, note(5));
+    clock_advance_ms(1001);
+    must(l, note(6));
+    assert_int_equal(known(l, 2, 2), 1);
+    assert_int_equal(ledger_view_open(&v, l), RC_OK);
+    assert_int_equal(ledger_view_find(&seq, v, id_with_tail(op_id(2), 0xee)), RC_OK);
+    assert_int_equal(ledger_view_find(&seq, v, id_with_tail(op_id(3), 0xee)),
+                     RC_NOT_FOUND);
+    ledger_view_close(v);
+    laws_check(l);
+    ledger_close(l);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, stop_clock, free_clock)
 
 int main(void)
@@ -503,6 +535,7 @@ int main(void)
         TEST(holds_of_an_earlier_run_are_given_back),
         TEST(what_was_done_is_known_after_a_restart),
         TEST(old_calls_leave_the_table_of_ids),
+        TEST(an_expiry_is_forgotten_like_its_hold),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
