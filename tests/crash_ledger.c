@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kill -9 at any moment: a child moves money and passes on through a pipe what the book
  * acknowledged to it; the parent kills it and opens the book. Every acknowledged
- * operation is there, once, and the laws hold. ROUNDS kills (default 100), one store. */
+ * operation is there, once, and the laws hold. ROUNDS (default 100) kills. */
 #include "tests/laws.h"
 #include "tests/ledger_fixture.h"
 #include "tests/prng.h"

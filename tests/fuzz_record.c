@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows from a disk that lies: no decoder may fail but by saying so, what is accepted is
  * spelt in that one way, and the auditor's decoder reads the same as the writer's. The
- * first byte says which row; checksums are made to fit, or nothing would get further. */
+ * first byte says which row; checksums are made to fit, or nothing would get far. */
 #include "ledger/audit_book.h"
 #include "ledger/ledger_int.h"
 
