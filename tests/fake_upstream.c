@@ -16,10 +16,10 @@ enum {
 
 struct fake {
     fake_script *script;
-    int listen_fd;
     uint16_t port;
     pthread_t acceptor;
     pthread_mutex_t lock; /* for all that follows */
+    int listen_fd;        /* -1: closed */
     pthread_cond_t changed;
     bool stopping;
     unsigned signals;
@@ -52,9 +52,13 @@ static void *serve(void *arg)
 static void *accept_all(void *arg)
 {
     struct fake *f = arg;
+    int listen_fd;
 
+    pthread_mutex_lock(&f->lock);
+    listen_fd = f->listen_fd;
+    pthread_mutex_unlock(&f->lock);
     for (;;) {
-        const int fd = accept4(f->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+        const int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
         struct fake_connection *c;
 
         if (fd < 0)
@@ -100,12 +104,17 @@ struct fake *fake_start(fake_script *script)
 
 void fake_refuse(struct fake *f)
 {
-    if (f->listen_fd < 0)
-        return;
-    shutdown(f->listen_fd, SHUT_RDWR); /* accept() returns */
-    pthread_join(f->acceptor, NULL);
-    close(f->listen_fd);
+    int fd;
+
+    pthread_mutex_lock(&f->lock);
+    fd = f->listen_fd;
     f->listen_fd = -1;
+    pthread_mutex_unlock(&f->lock);
+    if (fd < 0)
+        return;
+    shutdown(fd, SHUT_RDWR); /* accept() returns */
+    pthread_join(f->acceptor, NULL);
+    close(fd);
 }
 
 void fake_stop(struct fake *f)

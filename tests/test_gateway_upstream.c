@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of calls: which share a connection, when a request is sent again, pausing,
- * cancelling, deadlines, and the limits on how many there are. */
+ * cancelling, and the limits on how many there are. */
 #include "gateway/upstream.h"
 
 #include <stdio.h>
@@ -13,7 +13,6 @@
 
 #include <cmocka.h>
 
-#include "base/clock.h"
 #include "gateway/upstream_int.h"
 #include "tests/upstream_probe.h"
 
@@ -29,25 +28,6 @@ static void wait_for_good(struct fake_connection *c)
 {
     if (fake_read(c))
         fake_wait_closed(c);
-}
-
-/* For what depends on time: from here on the clock moves by advance() only. */
-static void stand_still(void)
-{
-    clock_set(0, 1000);
-    loop_turn(probe_loop, 0); /* which takes its time from the clock */
-}
-
-static void some_turns(void)
-{
-    for (unsigned turn = 0; turn < 5; turn++)
-        loop_turn(probe_loop, 2);
-}
-
-static void advance(uint64_t ms)
-{
-    clock_advance_ms(ms);
-    some_turns();
 }
 
 /* ---- Connections ---- */
@@ -187,6 +167,11 @@ static void a_request_on_a_kept_connection_that_dies_is_sent_again(void **state)
     probe_free(&p);
 }
 
+static void read_and_close(struct fake_connection *c)
+{
+    (void)fake_read(c);
+}
+
 static void answer_first_only(struct fake_connection *c)
 {
     if (c->number == 1 && fake_read(c))
@@ -197,24 +182,15 @@ static void answer_first_only(struct fake_connection *c)
 
 static void a_request_on_a_new_connection_that_dies_is_not(void **state)
 {
-    (void)state;
-    probe_server(answer_and_close);
-    assert_int_equal(probe_get("/"), UPSTREAM_FINE);
-    fake_stop(probe_fake);
-    probe_fake = NULL;
-    probe_server(wait_for_good);
-    {
-        struct probe p;
+    struct probe p;
 
-        probe_init(&p, "GET", "/");
-        probe_start(&p);
-        probe_turn_until_fake(fake_requests, 1);
-        fake_stop(probe_fake);
-        probe_fake = NULL;
-        probe_turn_until(&p.end_count, 1);
-        assert_int_equal(p.fail, UPSTREAM_CUT);
-        probe_free(&p);
-    }
+    (void)state;
+    probe_server(read_and_close);
+    probe_init(&p, "GET", "/");
+    probe_run(&p);
+    assert_int_equal(p.fail, UPSTREAM_CUT);
+    assert_int_equal(fake_requests(probe_fake), 1);
+    probe_free(&p);
 }
 
 /* It was sent once, so that the second connection is refused does not undo it. */
@@ -240,12 +216,12 @@ static void a_kept_connection_found_dead_sent_nothing(void **state)
 static void connections_are_closed_when_idle(void **state)
 {
     (void)state;
-    stand_still();
+    probe_stand_still();
     probe_server(answer_hello);
     assert_int_equal(probe_get("/"), UPSTREAM_FINE);
-    advance(UPSTREAM_POOL_IDLE_MS - 1);
+    probe_advance(UPSTREAM_POOL_IDLE_MS - 1);
     assert_int_equal(fake_closed(probe_fake), 0);
-    advance(1);
+    probe_advance(1);
     probe_turn_until_fake(fake_closed, 1);
     assert_int_equal(probe_get("/"), UPSTREAM_FINE);
     assert_int_equal(fake_connections(probe_fake), 2);
@@ -284,7 +260,7 @@ static void after_cancelling_nobody_is_called_back(void **state)
     probe_init(&p, "GET", "/");
     probe_start(&p);
     probe_cancel(&p); /* before it has begun */
-    some_turns();
+    probe_some_turns();
     assert_int_equal(fake_connections(probe_fake), 0);
 
     probe_start(&p);
@@ -372,7 +348,7 @@ static void a_paused_head_comes_again(void **state)
     probe_start(&p);
     for (unsigned times = 1; times <= 3; times++) {
         probe_turn_until(&p.head_count, times);
-        some_turns();
+        probe_some_turns();
         assert_int_equal(p.head_count, times);
         assert_int_equal(p.data_count + p.end_count, 0);
         if (times == 3)
@@ -408,7 +384,7 @@ static void the_end_waits_for_a_paused_head(void **state)
         p.on_head = UPSTREAM_PAUSE;
         probe_start(&p);
         probe_turn_until(&p.head_count, 1);
-        some_turns();
+        probe_some_turns();
         assert_int_equal(p.end_count, 0);
         p.on_head = takes[i];
         probe_resume(&p);
@@ -478,203 +454,6 @@ static void a_paused_reader_can_stop(void **state)
     assert_int_equal(p.fail, UPSTREAM_STOPPED);
     assert_int_equal(p.data_count, 2);
     probe_turn_until_fake(fake_closed, 1);
-    probe_free(&p);
-}
-
-/* ---- Deadlines ---- */
-
-static void no_answer_ends_slow(void **state)
-{
-    struct probe p;
-
-    (void)state;
-    stand_still();
-    probe_server(wait_for_good);
-    probe_init(&p, "GET", "/");
-    probe_start(&p);
-    probe_turn_until_fake(fake_requests, 1);
-    advance(59999);
-    assert_int_equal(p.end_count, 0);
-    advance(1);
-    assert_int_equal(p.end_count, 1);
-    assert_int_equal(p.fail, UPSTREAM_SLOW);
-    probe_turn_until_fake(fake_closed, 1);
-    probe_free(&p);
-}
-
-/* Bytes that do not complete the head buy no time. */
-static void drip_head(struct fake_connection *c)
-{
-    if (!fake_read(c))
-        return;
-    fake_say(c, "HTTP/1.1 200 OK\r\nX-A: ");
-    for (unsigned i = 0; i < 100; i++) {
-        fake_wait_signal(c);
-        fake_say(c, "x\r\nX-B: ");
-    }
-}
-
-static void a_head_that_drips_ends_slow(void **state)
-{
-    struct probe p;
-
-    (void)state;
-    stand_still();
-    probe_server(drip_head);
-    probe_init(&p, "GET", "/");
-    p.spec.first_byte_timeout_ms = 3000;
-    probe_start(&p);
-    probe_turn_until_fake(fake_requests, 1);
-    for (unsigned i = 0; i < 3; i++) {
-        assert_int_equal(p.end_count, 0);
-        fake_signal(probe_fake);
-        advance(1000);
-    }
-    assert_int_equal(p.end_count, 1);
-    assert_int_equal(p.fail, UPSTREAM_SLOW);
-    assert_int_equal(p.head_count, 0);
-    probe_free(&p);
-}
-
-static void drip_body(struct fake_connection *c)
-{
-    if (!fake_read(c))
-        return;
-    fake_say(c, "HTTP/1.1 200 OK\r\n\r\n");
-    for (unsigned i = 0; i < 100; i++) {
-        fake_wait_signal(c);
-        fake_say(c, "x");
-    }
-}
-
-static void silence_between_bytes_ends_slow(void **state)
-{
-    struct probe p;
-
-    (void)state;
-    stand_still();
-    probe_server(drip_body);
-    probe_init(&p, "GET", "/");
-    p.spec.idle_timeout_ms = 1000;
-    probe_start(&p);
-    probe_turn_until(&p.head_count, 1);
-    for (unsigned i = 1; i <= 5; i++) {
-        advance(999);
-        assert_int_equal(p.end_count, 0);
-        fake_signal(probe_fake);
-        probe_turn_until(&p.data_count, i);
-    }
-    advance(1000);
-    assert_int_equal(p.end_count, 1);
-    assert_int_equal(p.fail, UPSTREAM_SLOW);
-    assert_taken(&p, "xxxxx");
-    probe_free(&p);
-}
-
-static void the_deadline_holds_while_bytes_come(void **state)
-{
-    struct probe p;
-
-    (void)state;
-    stand_still();
-    probe_server(drip_body);
-    probe_init(&p, "GET", "/");
-    p.spec.idle_timeout_ms = 1000;
-    p.spec.deadline_ms = clock_mono_ms() + 3000;
-    probe_start(&p);
-    probe_turn_until(&p.head_count, 1);
-    for (unsigned i = 1; i <= 4; i++) {
-        advance(700);
-        assert_int_equal(p.end_count, 0);
-        fake_signal(probe_fake);
-        probe_turn_until(&p.data_count, i);
-    }
-    advance(200);
-    assert_int_equal(p.end_count, 1);
-    assert_int_equal(p.fail, UPSTREAM_SLOW);
-    probe_free(&p);
-}
-
-static void a_paused_call_is_not_idle_but_has_its_deadline(void **state)
-{
-    struct probe p;
-
-    (void)state;
-    stand_still();
-    probe_server(answer_hello);
-    probe_init(&p, "GET", "/");
-    p.spec.idle_timeout_ms = 1000;
-    p.spec.deadline_ms = clock_mono_ms() + 500000;
-    p.on_data = UPSTREAM_PAUSE;
-    probe_start(&p);
-    probe_turn_until(&p.data_count, 1);
-    advance(400000);
-    assert_int_equal(p.end_count, 0);
-    advance(100000);
-    assert_int_equal(p.end_count, 1);
-    assert_int_equal(p.fail, UPSTREAM_SLOW);
-    probe_free(&p);
-}
-
-static void resuming_starts_the_idle_time_anew(void **state)
-{
-    struct probe p;
-
-    (void)state;
-    stand_still();
-    probe_server(drip_body);
-    probe_init(&p, "GET", "/");
-    p.spec.idle_timeout_ms = 1000;
-    probe_start(&p);
-    probe_turn_until(&p.head_count, 1);
-    p.on_data = UPSTREAM_PAUSE;
-    fake_signal(probe_fake);
-    probe_turn_until(&p.data_count, 1);
-    advance(50000);
-    p.on_data = UPSTREAM_TOOK;
-    probe_resume(&p);
-    probe_turn_until(&p.data_count, 2);
-    advance(999);
-    assert_int_equal(p.end_count, 0);
-    advance(1);
-    assert_int_equal(p.end_count, 1);
-    assert_int_equal(p.fail, UPSTREAM_SLOW);
-    probe_free(&p);
-}
-
-static void a_head_that_is_never_taken_has_its_deadline(void **state)
-{
-    struct probe p;
-
-    (void)state;
-    stand_still();
-    probe_server(answer_nothing);
-    probe_init(&p, "GET", "/");
-    p.spec.deadline_ms = clock_mono_ms() + 5000;
-    p.on_head = UPSTREAM_PAUSE;
-    probe_start(&p);
-    probe_turn_until(&p.head_count, 1);
-    advance(4999);
-    assert_int_equal(p.end_count, 0);
-    advance(1);
-    assert_int_equal(p.end_count, 1);
-    assert_int_equal(p.fail, UPSTREAM_SLOW);
-    probe_free(&p);
-}
-
-static void a_deadline_in_the_past_ends_at_once(void **state)
-{
-    struct probe p;
-
-    (void)state;
-    stand_still();
-    probe_server(wait_for_good);
-    probe_init(&p, "GET", "/");
-    p.spec.deadline_ms = 1;
-    probe_start(&p);
-    some_turns();
-    assert_int_equal(p.end_count, 1);
-    assert_int_equal(p.fail, UPSTREAM_SLOW);
     probe_free(&p);
 }
 
@@ -753,6 +532,29 @@ static void calls_beyond_the_last_multi_are_busy(void **state)
     probe_free(&p);
 }
 
+/* None of them is begun: the loop does not turn. */
+static void calls_beyond_the_limit_are_busy(void **state)
+{
+    struct upstream_call **calls =
+        test_calloc(UPSTREAM_CALLS_MAX, sizeof(struct upstream_call *));
+    struct upstream_call *one_more = NULL;
+    struct probe p;
+
+    (void)state;
+    probe_init(&p, "GET", "/");
+    for (unsigned i = 0; i < UPSTREAM_CALLS_MAX; i++)
+        assert_int_equal(upstream_start(&calls[i], probe_upstream, &p.spec), RC_OK);
+    assert_int_equal(upstream_start(&one_more, probe_upstream, &p.spec), RC_BUSY);
+    assert_null(one_more);
+    for (unsigned i = 0; i < UPSTREAM_CALLS_MAX; i++)
+        upstream_cancel(calls[i]);
+    loop_turn(probe_loop, 0);
+    probe_start(&p); /* there is room again */
+    probe_cancel(&p);
+    probe_free(&p);
+    test_free(calls);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, probe_set_up, probe_tear_down)
 
 int main(void)
@@ -777,16 +579,9 @@ int main(void)
         TEST(the_end_waits_for_a_paused_head),
         TEST(pausing_loses_and_repeats_nothing),
         TEST(a_paused_reader_can_stop),
-        TEST(no_answer_ends_slow),
-        TEST(a_head_that_drips_ends_slow),
-        TEST(silence_between_bytes_ends_slow),
-        TEST(the_deadline_holds_while_bytes_come),
-        TEST(a_paused_call_is_not_idle_but_has_its_deadline),
-        TEST(resuming_starts_the_idle_time_anew),
-        TEST(a_head_that_is_never_taken_has_its_deadline),
-        TEST(a_deadline_in_the_past_ends_at_once),
         TEST(many_calls_run_at_once),
         TEST(calls_beyond_the_last_multi_are_busy),
+        TEST(calls_beyond_the_limit_are_busy),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

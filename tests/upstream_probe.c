@@ -176,6 +176,24 @@ void probe_turn_until_fake(unsigned (*what)(struct fake *f), unsigned value)
     }
 }
 
+void probe_stand_still(void)
+{
+    clock_set(0, 1000);
+    loop_turn(probe_loop, 0); /* which takes its time from the clock */
+}
+
+void probe_some_turns(void)
+{
+    for (unsigned turn = 0; turn < 5; turn++)
+        loop_turn(probe_loop, 2);
+}
+
+void probe_advance(uint64_t ms)
+{
+    clock_advance_ms(ms);
+    probe_some_turns();
+}
+
 void assert_taken(const struct probe *p, const char *body)
 {
     assert_int_equal(buf_len(&p->body), strlen(body));

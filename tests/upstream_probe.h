@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/loop.h"
@@ -60,6 +61,12 @@ enum upstream_fail probe_get(const char *path);
 /* Turns the loop until *what is `value`, or a function's result for the fake server. */
 void probe_turn_until(const unsigned *what, unsigned value);
 void probe_turn_until_fake(unsigned (*what)(struct fake *f), unsigned value);
+
+/* For what depends on time: from here on the clock moves by probe_advance() only, which
+ * also gives the loop some turns. */
+void probe_stand_still(void);
+void probe_advance(uint64_t ms);
+void probe_some_turns(void);
 
 void assert_taken(const struct probe *p, const char *body);
 void assert_has(struct slice where, const char *text);
