@@ -51,7 +51,7 @@ enum upstream_fail {
     UPSTREAM_TOO_BIG, /* over max_response_bytes after decompression, or its headers
                        * over 64 KiB or HTTP_HEADERS_MAX */
     UPSTREAM_STOPPED  /* head() or data() said so; or the spec cannot be sent, and
-                       * nothing  was */
+                       * nothing was */
 };
 
 enum upstream_take {
@@ -71,8 +71,7 @@ struct upstream_spec {
     const char *method;
     const char *url; /* absolute, http or https */
     size_t header_count;
-    /* Nothing is added but Host, Content-Length and, unless given, User-Agent: octroi.
-     */
+    /* Added are Host, Content-Length and, unless given, "User-Agent: octroi". */
     const struct http_header *headers;
     size_t part_count;
     const struct slice *parts; /* the body in pieces, sent without joining; 0: none */
@@ -81,8 +80,7 @@ struct upstream_spec {
     /* Ask for gzip, deflate or br and undo it: head() then gets neither
      * Content-Encoding nor Content-Length of an encoded answer. */
     bool decode;
-    struct slice
-        pool_key; /* the credential; only calls with equal ones share connections */
+    struct slice pool_key;          /* the credential: equal ones share connections */
     uint64_t connect_timeout_ms;    /* name, TCP and TLS; 0: 5 s */
     uint64_t first_byte_timeout_ms; /* from start to the answer's head; 0: 60 s */
     uint64_t idle_timeout_ms;       /* between bytes, while not paused; 0: 60 s */
