@@ -10,6 +10,11 @@ static const struct cli_option serve_options[] = {
     {"--check-config", NULL, "only say whether the configuration is valid"},
     END,
 };
+static const struct cli_option demo_options[] = {
+    {"--dir", "DIR", "where its files are (else ./octroi-demo)"},
+    {"--listen", "ADDR:PORT", "else 127.0.0.1:8402; the admin API is one port above"},
+    END,
+};
 static const struct cli_option wallet_create_options[] = {
     {"--parent", "W", "a scope below W: it spends W's money, within limits of its own"},
     END,
@@ -72,6 +77,10 @@ static const struct cli_option config_show_options[] = {
 };
 
 const struct cli_verb cli_verbs[] = {
+    {"demo", NULL, "[--dir DIR] [--listen ADDR:PORT]",
+     "serve a mock upstream, with a funded wallet and calls to copy",
+     "Needs no key and no network. DIR is kept: the next start goes on with the same wallet.",
+     demo_options, 0, 0, verb_demo},
     {"init", NULL, "DIR | --config FILE",
      "make a folder to begin with, or the data folder a configuration names",
      "DIR gets octroi.yaml, admin.token and the data folder var/. With --config only the\n"
@@ -86,6 +95,11 @@ const struct cli_verb cli_verbs[] = {
      "example:\n"
      "  octroi serve --config shop/octroi.yaml",
      serve_options, 0, 0, verb_serve},
+    {"doctor", NULL, "",
+     "look at everything that can be wrong, and say what to do",
+     "Configuration, files, disk, clock, limits, the book, upstreams. Exit 1 if anything\n"
+     "fails; warnings do not count.",
+     NULL, 0, 0, verb_doctor},
     {"wallet", "create", "NAME [--parent W]",
      "make a wallet",
      "Prints its id. A wallet with a parent holds no money of its own: its calls are paid\n"
@@ -190,6 +204,11 @@ const struct cli_verb cli_verbs[] = {
      "make the running gateway read its configuration again",
      "All or nothing: with any fault the old configuration stays (exit 8).",
      NULL, 0, 0, verb_config_reload},
+    {"completion", NULL, "bash|zsh|fish",
+     "print a completion script for a shell",
+     "example:\n"
+     "  octroi completion bash >/etc/bash_completion.d/octroi",
+     NULL, 1, 1, verb_completion},
     {"version", NULL, "",
      "print the version", NULL,
      NULL, 0, 0, verb_version},

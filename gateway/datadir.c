@@ -152,7 +152,10 @@ static enum rc open_book(struct datadir *d, struct buf *faults)
         buf_printf(faults, "there is no book in %s: `octroi init` makes one\n",
                    d->path);
     else if (rc == RC_CORRUPT)
-        buf_printf(faults, "the book in %s is damaged or of another kind\n", d->path);
+        buf_printf(faults,
+                   "the book in %s is damaged or of another kind: put a backup of "
+                   "ledger.mdb in its place\n",
+                   d->path);
     else if (rc != RC_OK)
         buf_printf(faults, "cannot open the book in %s: %s\n", d->path, rc_reason(rc));
     return rc;
