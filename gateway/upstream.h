@@ -74,8 +74,9 @@ struct upstream_spec {
     /* Added are Host, Content-Length and, unless given, "User-Agent: octroi". */
     const struct http_header *headers;
     size_t part_count;
-    const struct slice *parts; /* the body in pieces, sent without joining; 0: none */
-    bool has_body;             /* an empty body is announced as Content-Length: 0 */
+    /* The body in pieces; 0: none. Only what is short is joined. */
+    const struct slice *parts;
+    bool has_body; /* an empty body is announced as Content-Length: 0 */
     bool allow_private;
     /* Ask for gzip, deflate or br and undo it: head() then gets neither
      * Content-Encoding nor Content-Length of an encoded answer. */
