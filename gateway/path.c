@@ -99,7 +99,8 @@ static struct slice next_segment(struct segments *s)
     return segment;
 }
 
-bool path_match(struct slice params[], size_t count, const char *pattern, struct slice path)
+bool path_match(struct slice params[], size_t count, const char *pattern,
+                struct slice path)
 {
     struct segments want = segments_of(slice_str(pattern));
     struct segments have = segments_of(path);
