@@ -567,7 +567,7 @@ void conf_unknown(struct conf *c)
         if (!parent->known || parent->complained)
             continue;
         n->known = n->key.bytes == NULL || n->asked;
-        if (!n->known)
+        if (!n->known && !n->complained)
             report_unknown(c, n);
     }
 }

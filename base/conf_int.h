@@ -63,7 +63,7 @@ struct conf_node {
     struct conf__mark waiting_mark;
     struct conf__name *names;
 
-    bool complained; /* a getter's fault about its form; one is enough */
+    bool complained; /* a fault about its form, or that it is there; one is enough */
 };
 
 struct conf {

@@ -200,7 +200,7 @@ static enum rc open_container(struct builder *b, const yaml_event_t *event,
 
 /* A member in the order of keys, and equal ones in the order of the file. */
 struct sorted {
-    const struct conf_node *node;
+    struct conf_node *node;
 };
 
 static int compare_members(const void *a, const void *b)
@@ -228,13 +228,14 @@ static enum rc find_duplicates(struct builder *b, const struct conf_node *mappin
         sorted[i].node = mapping->items[i];
     qsort(sorted, mapping->count, sizeof(sorted[0]), compare_members);
     for (size_t i = 1; i < mapping->count; i++) {
-        const struct conf_node *n = sorted[i].node;
+        struct conf_node *n = sorted[i].node;
         const struct conf_node *before = sorted[i - 1].node;
 
-        if (slice_equal(n->key, before->key))
-            conf__fault_at(b->conf, n->key_mark,
-                           "duplicate key '%.*s' (also on line %u)", SLICE_FMT(n->key),
-                           before->key_mark.line);
+        if (!slice_equal(n->key, before->key))
+            continue;
+        n->complained = true;
+        conf__fault_at(b->conf, n->key_mark, "duplicate key '%.*s' (also on line %u)",
+                       SLICE_FMT(n->key), before->key_mark.line);
     }
     return RC_OK;
 }

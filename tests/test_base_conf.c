@@ -399,6 +399,18 @@ static void duplicate_keys_are_refused_at_every_depth(void **state)
                  "config:5:1: duplicate key 'a' (also on line 3)");
 }
 
+static void a_key_that_comes_again_is_not_told_as_unknown_too(void **state)
+{
+    struct conf *c = conf_fixture_parse("a: 1\na: 2\nb: 3\n");
+
+    (void)state;
+    assert_non_null(conf_get(c, conf_root(c), "a"));
+    conf_unknown(c);
+    FAULTS(c, "config:2:1: duplicate key 'a' (also on line 1)",
+           "config:3:1: unknown key 'b'");
+    conf_close(c);
+}
+
 static void syntax_is_told_with_its_line_and_hides_consequences(void **state)
 {
     struct conf *c = conf_fixture_parse("server:\n\tlisten: 1\n");
@@ -608,6 +620,7 @@ int main(void)
         cmocka_unit_test(paths_are_relative_to_the_file),
         cmocka_unit_test(what_refers_hides_or_changes_types_is_refused),
         cmocka_unit_test(duplicate_keys_are_refused_at_every_depth),
+        cmocka_unit_test(a_key_that_comes_again_is_not_told_as_unknown_too),
         cmocka_unit_test(syntax_is_told_with_its_line_and_hides_consequences),
         cmocka_unit_test(other_encodings_are_refused),
         cmocka_unit_test(depth_is_limited),
