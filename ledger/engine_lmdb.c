@@ -45,7 +45,8 @@ enum {
     GROW_EVERY_MS = 1000, /* ..and so often, if there is one that stays */
     GROW_MUST_MS = 1000,  /* when a commit cannot be without it */
     DISK_EVERY_MS = 1000,
-    READERS_EVERY_MS = 60000
+    READERS_EVERY_MS = 60000,
+    BLOCK_SIZE = 512 /* the unit of st_blocks */
 };
 
 struct view {
@@ -175,13 +176,19 @@ static enum rc check_length(struct lmdb *m)
 {
     MDB_stat stat;
     struct stat file;
+    uint64_t there;
 
     mdb_env_stat(m->env, &stat);
     m->page_size = stat.ms_psize;
     if (fstat(m->file_fd, &file) != 0)
         return RC_IO;
+    /* A length without blocks is no room on a full disk: it counts as not there. */
+    there = (uint64_t)file.st_blocks * BLOCK_SIZE;
     m->file_size = (uint64_t)file.st_size;
-    return m->file_size >= used_bytes(m) ? RC_OK : RC_CORRUPT;
+    if (m->file_size < used_bytes(m))
+        return RC_CORRUPT;
+    m->file_size = there < m->file_size ? there : m->file_size;
+    return RC_OK;
 }
 
 static enum rc open_tables(struct lmdb *m, unsigned flags)

@@ -312,8 +312,7 @@ static enum rc prepare(struct writer *w, uint64_t now_us)
     ledger__batch_begin(b, &w->head, w->command_count + w->forget_count);
     b->time_us = now_us;
     b->run = w->run;
-    b->refuse_holds = !w->engine->ops->has_room(w->engine);
-    atomic_store(&w->refusing, b->refuse_holds);
+    b->refuse_holds = atomic_load(&w->refusing);
     for (unsigned i = 0; i < w->command_count; i++)
         ledger__batch_want(b, w->commands[i]);
     for (unsigned i = 0; i < w->forget_count; i++)
@@ -411,6 +410,9 @@ static void run_batch(struct writer *w)
     w->forget_count = 0;
     if (ready) {
         w->engine->ops->tend(w->engine);
+        /* Also when nothing is to be done: who asks whether we are ready must learn
+         * that room has come back without a call to try it. */
+        atomic_store(&w->refusing, !w->engine->ops->has_room(w->engine));
         gather_due(w, now_us);
         gather_forgettable(w);
     }
