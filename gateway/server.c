@@ -91,7 +91,8 @@ static void tune(int fd)
                      sizeof(unsent_max));
 }
 
-/* ---- Idle connections, the oldest first ---- */
+/* ---- Idle connections, the oldest first: those without a whole request, so that who
+ * only connects, or dribbles, makes room for who calls ---- */
 
 static void idle_add(struct conn *c)
 {
@@ -175,6 +176,7 @@ void server__phase(struct conn *c, enum conn_phase phase, uint64_t deadline_ms)
     switch (phase) {
     case CONN_HEAD:
         deadline_ms = now_ms + s->header_timeout_ms;
+        idle_add(c);
         break;
     case CONN_IDLE:
         deadline_ms = now_ms + s->idle_timeout_ms;
