@@ -174,6 +174,7 @@ static bool is_ours(struct slice name)
         "retry-after-ms",
         "strict-transport-security",
         "alt-svc",
+        "x-content-type-options",
         "x-should-retry",
         "idempotent-replayed",
     };
@@ -257,18 +258,22 @@ static bool head(struct request *r, unsigned status, const struct http_header *h
     return true;
 }
 
+/* A page from elsewhere must not be shown under our name. */
 static void answer_headers(struct request *r, struct data_call *d)
 {
-    for (size_t i = 0; i < d->answer_count; i++) {
-        char *name =
-            arena_copy(r->arena, d->answer[i].name.bytes, d->answer[i].name.len);
+    bool page = d->content_type != NULL &&
+                slice_starts_nocase(slice_str(d->content_type), SLICE("text/html"));
 
-        if (name != NULL)
-            request_header(r, name, d->answer[i].value);
+    for (size_t i = 0; i < d->answer_count; i++) {
+        const struct http_header *h = &d->answer[i];
+        char *name = arena_copy(r->arena, h->name.bytes, h->name.len);
+
+        if (name != NULL &&
+            !(page && slice_equal_nocase(h->name, SLICE("content-disposition"))))
+            request_header(r, name, h->value);
     }
     request_header(r, "X-Content-Type-Options", SLICE("nosniff"));
-    if (d->content_type != NULL &&
-        slice_starts_nocase(slice_str(d->content_type), SLICE("text/html")))
+    if (page)
         request_header(r, "Content-Disposition", SLICE("attachment"));
 }
 
@@ -279,9 +284,8 @@ static void begin(struct request *r)
 
     d->begun = true;
     answer_headers(r, d);
-    if (d->content_type != NULL)
-        request_header(r, "Content-Type", slice_str(d->content_type));
-    request_stream_begin(r, d->status, d->content_length);
+    request_stream_begin(r, d->status, d->content_type ? d->content_type : "",
+                         d->content_length);
     request_write(r, buf_slice(&d->whole));
     buf_reset(&d->whole);
 }
