@@ -100,6 +100,8 @@ static enum MHD_Result answer(struct MHD_Connection *connection,
     result &= MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     if (status == 401)
         result &= MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
+    if (status == 429)
+        result &= MHD_add_response_header(response, "Retry-After", "60");
     if (result == MHD_YES)
         result = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
