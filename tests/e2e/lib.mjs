@@ -139,7 +139,7 @@ export class Gateway {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, ...env },
     });
-    this.exited = new Promise((done) => this.child.on('exit', (code, signal) => done({ code, signal })));
+    this.exited = new Promise((done) => this.child.on('close', (code, signal) => done({ code, signal })));
     this.child.stderr.on('data', (d) => {
       this.log += d;
       this.logs += d;
