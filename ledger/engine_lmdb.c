@@ -616,7 +616,7 @@ static void lmdb_stats(struct engine *e, struct ledger_stats *out)
     struct readers readers = {.oldest = UINT64_MAX};
     struct snapshot *s;
     struct head head;
-    struct slice row;
+    struct slice row = SLICE_NONE;
     MDB_envinfo info;
 
     if (lmdb_snapshot(&s, e) != RC_OK)

@@ -13,8 +13,8 @@ enum {
 };
 
 struct node {
-    struct slice key;   /* owned */
-    struct slice value; /* owned */
+    struct slice key;
+    struct slice value;
     unsigned level_count;
     struct node *next[]; /* level_count of them */
 };
@@ -73,47 +73,24 @@ static unsigned throw_dice(struct mem *m)
     return level_count;
 }
 
-static bool copy_slice(struct slice *out, struct slice s)
-{
-    char *bytes = malloc(s.len + 1);
-
-    if (bytes == NULL)
-        return false;
-    if (s.len > 0)
-        memcpy(bytes, s.bytes, s.len);
-    *out = slice_from(bytes, s.len);
-    return true;
-}
-
-static void free_slice(struct slice s)
-{
-    union {
-        const char *borrowed;
-        char *owned;
-    } bytes = {s.bytes};
-
-    free(bytes.owned);
-}
-
-static void free_node(struct node *n)
-{
-    free_slice(n->key);
-    free_slice(n->value);
-    free(n);
-}
-
+/* The links, the key and the value of a node are one piece of memory. */
 static struct node *new_node(struct mem *m, const struct change *c)
 {
     unsigned level_count = throw_dice(m);
-    struct node *n = calloc(1, sizeof(*n) + level_count * sizeof(n->next[0]));
+    size_t links_len = level_count * sizeof(void *);
+    struct node *n = calloc(1, sizeof(*n) + links_len + c->key.len + c->value.len);
+    char *bytes;
 
     if (n == NULL)
         return NULL;
+    bytes = (char *)n->next + links_len;
+    if (c->key.len > 0)
+        memcpy(bytes, c->key.bytes, c->key.len);
+    if (c->value.len > 0)
+        memcpy(bytes + c->key.len, c->value.bytes, c->value.len);
+    n->key = slice_from(bytes, c->key.len);
+    n->value = slice_from(bytes + c->key.len, c->value.len);
     n->level_count = level_count;
-    if (!copy_slice(&n->key, c->key) || !copy_slice(&n->value, c->value)) {
-        free_node(n);
-        return NULL;
-    }
     return n;
 }
 
@@ -122,7 +99,18 @@ static void unlink_node(struct skip_list *t, struct node *n, struct node **path[
     for (unsigned level = 0; level < n->level_count; level++)
         *path[level] = n->next[level];
     t->count--;
-    free_node(n);
+    free(n);
+}
+
+static void link_node(struct skip_list *t, struct node *n, struct node **path[LEVELS])
+{
+    unsigned level = 0;
+
+    do { /* at least the lowest */
+        n->next[level] = *path[level];
+        *path[level] = n;
+    } while (++level < n->level_count);
+    t->count++;
 }
 
 static enum rc change_row(struct mem *m, const struct change *c)
@@ -143,11 +131,7 @@ static enum rc change_row(struct mem *m, const struct change *c)
     }
     if (n == NULL)
         return RC_OK;
-    for (unsigned level = 0; level < n->level_count; level++) {
-        n->next[level] = *path[level];
-        *path[level] = n;
-    }
-    t->count++;
+    link_node(t, n, path);
     return RC_OK;
 }
 
@@ -290,7 +274,7 @@ static void mem_close(struct engine *e)
         while (n != NULL) {
             struct node *next = n->next[0];
 
-            free_node(n);
+            free(n);
             n = next;
         }
     }

@@ -245,6 +245,22 @@ static enum rc release_all(struct act *a)
                                                                       : RC_CORRUPT;
 }
 
+/* What the legs of a capture ask for from an account, and how many they are. */
+static enum rc asked_of(struct money *sum, unsigned *legs, const struct ledger_cmd *cmd,
+                        struct id account)
+{
+    *sum = MONEY_ZERO;
+    *legs = 0;
+    for (unsigned i = 0; i < cmd->leg_count; i++) {
+        if (id_cmp(cmd->legs[i].debit, account) != 0)
+            continue;
+        ++*legs;
+        if (!money_add(sum, *sum, cmd->legs[i].amount))
+            return RC_OVERFLOW;
+    }
+    return RC_OK;
+}
+
 /* How much more than was held the legs ask for. *excess is zero when none does. */
 static enum rc find_excess(struct money *excess, struct act *a)
 {
@@ -252,21 +268,15 @@ static enum rc find_excess(struct money *excess, struct act *a)
 
     *excess = MONEY_ZERO;
     for (unsigned i = 0; i < cmd->leg_count; i++) {
-        struct money asked = MONEY_ZERO;
+        struct money asked;
         struct money held;
         struct money over;
-        unsigned sharers = 0;
+        unsigned sharers;
 
         cmd->result.at = i;
         if (!held_on(&held, a->hold, cmd->legs[i].debit))
             return RC_BAD_INPUT;
-        for (unsigned k = 0; k < cmd->leg_count; k++) {
-            if (id_cmp(cmd->legs[k].debit, cmd->legs[i].debit) != 0)
-                continue;
-            sharers++;
-            if (!money_add(&asked, asked, cmd->legs[k].amount))
-                return RC_OVERFLOW;
-        }
+        TRY(asked_of(&asked, &sharers, cmd, cmd->legs[i].debit));
         over = money_sub_floor(asked, held);
         if (money_is_zero(over))
             continue;
