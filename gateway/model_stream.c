@@ -69,10 +69,9 @@ static void begin(struct request *r)
     if (m->begun)
         return;
     m->begun = true;
-    request_header(r, "Content-Type", SLICE("text/event-stream"));
     request_header(r, "Cache-Control", SLICE("no-cache"));
     request_header(r, "X-Accel-Buffering", SLICE("no"));
-    request_stream_begin(r, 200, UINT64_MAX);
+    request_stream_begin(r, 200, "text/event-stream", UINT64_MAX);
 }
 
 /* Sends an event on; without its `usage` member if the client never asked for usage. */

@@ -222,13 +222,14 @@ static void give_answer(struct request *r, enum rc booked)
 {
     const struct api *api = r->match.api;
 
-    if (r->gone)
-        return;
     if (booked != RC_OK && r->outcome == OUTCOME_OK) {
         r->fault = (struct fault){.rc = booked};
         r->rc = booked;
         r->outcome = r->status != 0 ? OUTCOME_BROKEN : OUTCOME_FAILED;
     }
+    /* Who has left may ask for a whole answer again: then it is made to be kept. */
+    if (r->gone && (r->outcome != OUTCOME_OK || r->slot == NULL))
+        return;
     switch (r->outcome) {
     case OUTCOME_OK:
         api->finish(r);

@@ -136,7 +136,8 @@ void request_reply_fault(struct request *r);
 void request_money_headers(struct request *r);
 /* The first byte goes out: from here on there is no other target. The api has set its
  * own headers; content_length as in exchange_stream(). */
-void request_stream_begin(struct request *r, unsigned status, uint64_t content_length);
+void request_stream_begin(struct request *r, unsigned status, const char *content_type,
+                          uint64_t content_length);
 /* Copies. Takes any length: what has no room waits in r->backlog (one upstream event
  * may be larger than the exchange's whole buffer). */
 void request_write(struct request *r, struct slice bytes);

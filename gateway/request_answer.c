@@ -110,13 +110,17 @@ void request_money_headers(struct request *r)
     request_header(r, "x-octroi-balance", slice_str(text));
 }
 
-void request_stream_begin(struct request *r, unsigned status, uint64_t content_length)
+void request_stream_begin(struct request *r, unsigned status, const char *content_type,
+                          uint64_t content_length)
 {
     char text[MONEY_TEXT_SIZE];
 
     money_print(text, r->hold.amount);
     request_header(r, "x-request-id", slice_str(r->id_text));
     request_header(r, "x-octroi-hold", slice_str(text));
+    if (content_type[0] != '\0')
+        request_header(r, "Content-Type", slice_str(content_type));
+    keep_head(r, status, content_type);
     r->status = status;
     request__enter_answer(r);
     exchange_stream(r->exchange, status, content_length);
@@ -140,10 +144,10 @@ void request_write(struct request *r, struct slice bytes)
 {
     size_t room;
 
-    if (bytes.len == 0 || r->gone)
-        return;
     if (r->slot != NULL)
         buf_append(&r->slot->body, bytes);
+    if (bytes.len == 0 || r->gone)
+        return;
     r->out_bytes += bytes.len;
     room = request__flush(r) ? exchange_room(r->exchange) : 0;
     if (room > bytes.len)
@@ -163,6 +167,8 @@ void request_end(struct request *r, bool complete)
 {
     r->end_asked = true;
     r->end_complete = complete;
+    if (r->slot != NULL) /* the head of a stream could not tell it yet */
+        money_print(r->slot->cost, r->hold.captured);
 }
 
 enum rc request_fault(struct request *r, enum rc rc, const char *param,

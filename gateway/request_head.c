@@ -148,7 +148,8 @@ void request_abort_all(struct worker *w)
 
     for (struct request *r = w->first; r != NULL; r = next) {
         next = r->next; /* a request frees only itself */
-        if (!r->gone)
+        /* One that is being booked is about to be answered. */
+        if (!r->gone && r->state != REQUEST_SETTLE)
             request__failed(r, RC_GONE);
     }
 }

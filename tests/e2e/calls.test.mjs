@@ -2,6 +2,7 @@
 // How calls go when things go wrong: fallback, cut streams, limits, idempotency, reload,
 // drain. After each, the wallet is right to the nano-dollar.
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import test, { after, before } from 'node:test';
 import OpenAI from 'openai';
 import { Gateway, cost, json, line, nano, recorded, request, sleep, sse, startUpstream, usd } from './lib.mjs';
@@ -277,6 +278,49 @@ test('an Idempotency-Key runs once, answers again, and refuses another body', as
   assert.equal((await post(body, { 'idempotency-key': 'order-2' })).status, 200);
   left -= wholeCost;
   await gateway.settled(wallet, left);
+});
+
+test('a stream is answered again under its Idempotency-Key, whole, with its cost', async () => {
+  const events = chunk('hel') + chunk('lo', 'stop');
+  const usage = { prompt_tokens: 9, completion_tokens: 2, total_tokens: 11 };
+  first.handle = (req, res) => sse(res, `${events}data: ${JSON.stringify({ id: 'c', choices: [], usage })}\n\ndata: [DONE]\n\n`);
+  const body = { model: 'alone', messages, stream: true };
+  const once = await post(body, { 'idempotency-key': 'stream-1' });
+  const again = await post(body, { 'idempotency-key': 'stream-1' });
+  assert.equal(again.status, 200);
+  assert.equal(again.headers['idempotent-replayed'], 'true');
+  assert.equal(again.headers['content-type'], 'text/event-stream');
+  assert.equal(again.headers['x-octroi-cost'], usd(cost(usage, price)));
+  assert.ok(again.body.equals(once.body));
+  assert.equal(String(again.body), `${events}data: [DONE]\n\n`);
+  left -= cost(usage, price);
+  await gateway.settled(wallet, left);
+});
+
+test('who leaves while the answer is being booked gets it under the same Idempotency-Key', async () => {
+  for (let i = 0; i < 60; i++) {
+    const stream = i % 2 === 0;
+    const body = JSON.stringify({ model: 'alone', messages, stream });
+    const headers = { 'idempotency-key': `left-${i}` };
+    const socket = net.connect(gateway.port, '127.0.0.1');
+    const closed = new Promise((done) => socket.on('close', done));
+    socket.on('error', () => {});
+    first.handle = (req, res) => {
+      if (stream) sse(res, `${chunk('a')}data: [DONE]\n\n`);
+      else json(res, 200, whole);
+      setImmediate(() => socket.destroy());
+    };
+    socket.write(`POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${wallet.key}\r\nContent-Type: application/json\r\n` +
+      `Idempotency-Key: left-${i}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    await closed;
+    let r;
+    do r = await post(body, headers); // until the first one has ended
+    while (r.status === 409 && JSON.parse(r.body).error.code === 'idempotency_in_flight');
+    if (r.status === 409) assert.equal(JSON.parse(r.body).error.code, 'idempotency_answer_gone');
+    else if (stream) assert.match(String(r.body), /\[DONE\]/);
+    else assert.ok(r.body.equals(whole));
+  }
+  left = await gateway.settled(wallet);
 });
 
 test('refunds: in part, to the end, and no further', async () => {
