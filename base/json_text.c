@@ -4,6 +4,7 @@
  * without a second code path. */
 #include "base/json_text.h"
 
+#include <endian.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -14,9 +15,9 @@ enum {
     PAIR_LEN = 12    /* two of them, for one character above U+FFFF */
 };
 
-/* Whether any of eight bytes is not plain. A borrow in a subtraction can only mark a
- * byte above one that is marked rightly, so the answer for the word is exact. */
-static bool has_special(uint64_t word)
+/* The high bits of those of eight bytes that are not plain. A borrow in a subtraction
+ * can only mark a byte above one that is marked rightly: the lowest mark is exact. */
+static uint64_t special_marks(uint64_t word)
 {
     uint64_t quote = word ^ EACH_BYTE('"');
     uint64_t backslash = word ^ EACH_BYTE('\\');
@@ -24,7 +25,7 @@ static bool has_special(uint64_t word)
 
     quote = (quote - EACH_BYTE(1)) & ~quote;
     backslash = (backslash - EACH_BYTE(1)) & ~backslash;
-    return ((word | quote | backslash | control) & EACH_BYTE(0x80)) != 0;
+    return (word | quote | backslash | control) & EACH_BYTE(0x80);
 }
 
 static bool is_plain(char c)
@@ -38,11 +39,13 @@ size_t json_text_plain(struct slice s)
 {
     size_t at = 0;
     uint64_t word;
+    uint64_t marks;
 
     while (s.len - at >= sizeof(word)) {
         memcpy(&word, s.bytes + at, sizeof(word));
-        if (has_special(word))
-            break;
+        marks = special_marks(le64toh(word)); /* the first byte is the lowest */
+        if (marks != 0)
+            return at + (size_t)__builtin_ctzll(marks) / 8;
         at += sizeof(word);
     }
     while (at < s.len && is_plain(s.bytes[at]))
@@ -139,6 +142,8 @@ bool json_text_equal(struct slice inner, const char *name)
 {
     struct slice rest = slice_str(name);
 
+    if (slice_find(inner, '\\') == inner.len) /* nearly always */
+        return slice_equal(inner, rest);
     while (inner.len > 0) {
         char room[UTF8_MAX];
         size_t used;
