@@ -94,6 +94,17 @@ static void put_char(struct line *line, const char *c, size_t len)
         put(line, c, len);
 }
 
+/* How many bytes from `from` on, up to `end`, stand for themselves. */
+static size_t plain_run(struct slice s, size_t from, size_t end)
+{
+    size_t at = from;
+
+    while (at < end && s.bytes[at] >= 0x20 && s.bytes[at] < 0x7f &&
+           s.bytes[at] != '"' && s.bytes[at] != '\\')
+        at++;
+    return at - from;
+}
+
 static void put_json(struct line *line, struct slice s)
 {
     const size_t end = slice_sub(s, 0, STRING_MAX).len;
@@ -101,8 +112,14 @@ static void put_json(struct line *line, struct slice s)
 
     put_str(line, "\"");
     while (i < end) {
-        const size_t len = utf8_length(slice_sub(s, i, s.len));
+        const size_t run = plain_run(s, i, end);
+        size_t len;
 
+        put(line, s.bytes + i, run);
+        i += run;
+        if (i == end)
+            break;
+        len = utf8_length(slice_sub(s, i, s.len));
         if (len > end - i)
             break; /* the cut falls into this character */
         put_char(line, s.bytes + i, len);
