@@ -9,6 +9,7 @@
 #include "base/random.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -138,7 +139,7 @@ static uint64_t rotate(uint64_t x, unsigned bits)
 }
 
 /* One round of SipHash (Aumasson and Bernstein, 2012, section 2.2). */
-static void sip_round(uint64_t v[4])
+static inline void sip_round(uint64_t v[4])
 {
     v[0] += v[1];
     v[2] += v[3];
@@ -151,16 +152,16 @@ static void sip_round(uint64_t v[4])
     v[2] = rotate(v[2], 32);
 }
 
-static uint64_t little_endian(const char *bytes, size_t len)
+/* Up to eight bytes. */
+static inline uint64_t little_endian(const char *bytes, size_t len)
 {
     uint64_t word = 0;
 
-    for (size_t i = 0; i < len; i++)
-        word |= (uint64_t)(unsigned char)bytes[i] << (8 * i);
-    return word;
+    memcpy(&word, bytes, len);
+    return le64toh(word);
 }
 
-static void sip_word(uint64_t v[4], uint64_t word)
+static inline void sip_word(uint64_t v[4], uint64_t word)
 {
     v[3] ^= word;
     sip_round(v); /* the 1 of 1-3 */
