@@ -222,17 +222,22 @@ struct slice arena_slice(struct arena *a, struct slice s)
 
 char *arena_printf(struct arena *a, const char *format, ...)
 {
+    struct block *b = a->newest;
+    const size_t free_size = b != NULL ? b->size - b->used : 0;
+    char *end = free_size > 0 ? b->bytes + b->used : NULL;
     va_list arguments;
     char *text;
     int len;
 
     va_start(arguments, format);
-    len = vsnprintf(NULL, 0, format, arguments);
+    len = vsnprintf(end, free_size, format, arguments);
     va_end(arguments);
     assert(len >= 0); /* our own formats are right, and no text here reaches 2 GiB */
     text = take(a, (size_t)len + 1, 1);
     if (text == NULL)
         return NULL;
+    if (text == end) /* it is in place already */
+        return text;
     va_start(arguments, format);
     (void)vsnprintf(text, (size_t)len + 1, format, arguments);
     va_end(arguments);

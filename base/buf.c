@@ -145,15 +145,21 @@ void buf_append_char(struct buf *b, char c)
 
 void buf_printf(struct buf *b, const char *format, ...)
 {
+    const size_t free_size = b->size - b->end;
     va_list arguments;
     int len;
 
     va_start(arguments, format);
-    len = vsnprintf(NULL, 0, format, arguments);
+    len = vsnprintf(free_size > 0 ? b->bytes + b->end : NULL, free_size, format,
+                    arguments);
     va_end(arguments);
     assert(len >= 0); /* our own formats are right, and no text here reaches 2 GiB */
     if (!make_room(b, (size_t)len))
         return;
+    if ((size_t)len < free_size) { /* it is in place already */
+        b->end += (size_t)len;
+        return;
+    }
     va_start(arguments, format);
     (void)vsnprintf(b->bytes + b->end, (size_t)len + 1, format, arguments);
     va_end(arguments);

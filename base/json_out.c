@@ -6,7 +6,6 @@
 #include "base/json_text.h"
 
 #include <assert.h>
-#include <inttypes.h>
 
 #define REPLACEMENT SLICE("\xef\xbf\xbd") /* U+FFFD */
 
@@ -171,16 +170,30 @@ void json_out_str(struct json_out *o, const char *text)
         json_out_slice(o, slice_str(text));
 }
 
+static void write_u64(struct buf *to, uint64_t value)
+{
+    char digits[20]; /* 18446744073709551615 */
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    buf_append(to, slice_from(digits + at, sizeof(digits) - at));
+}
+
 void json_out_u64(struct json_out *o, uint64_t value)
 {
     begin_value(o);
-    buf_printf(o->to, "%" PRIu64, value);
+    write_u64(o->to, value);
 }
 
 void json_out_i64(struct json_out *o, int64_t value)
 {
     begin_value(o);
-    buf_printf(o->to, "%" PRId64, value);
+    if (value < 0)
+        buf_append_char(o->to, '-');
+    write_u64(o->to, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
 void json_out_bool(struct json_out *o, bool value)
