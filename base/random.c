@@ -112,5 +112,5 @@ int id_cmp(struct id a, struct id b)
 
 bool id_is_none(struct id id)
 {
-    return id_cmp(id, ID_NONE) == 0;
+    return memcmp(id.bytes, ID_NONE.bytes, ID_LEN) == 0;
 }
