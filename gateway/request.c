@@ -49,8 +49,8 @@ static enum step settle_as(struct request *r, enum request_outcome outcome, enum
 {
     r->outcome = outcome;
     r->rc = rc;
-    if (r->fault.rc == RC_OK)
-        r->fault.rc = rc;
+    if (r->fault.rc != rc) /* no words about something else */
+        r->fault = (struct fault){.rc = rc};
     upstream_cancel(r->upcall);
     r->upcall = NULL;
     loop_timer_clear(r->worker->loop, &r->timer);
@@ -95,6 +95,10 @@ static enum step step_hold(struct request *r)
 {
     if (r->payment->reserve(r) == STEP_WAIT)
         return STEP_WAIT;
+    if (r->gone && r->rc != RC_OK) { /* nobody to be told, nothing to be given back */
+        r->outcome = OUTCOME_GONE;
+        return go(r, REQUEST_DONE);
+    }
     if (r->rc == RC_IDEM_IN_FLIGHT) { /* another took the key since we looked */
         enum rc rc = request__idempotency(r);
 
@@ -160,6 +164,8 @@ static enum step try_ended(struct request *r)
         rc = r->match.api->complete(r);
         if (rc == RC_OK)
             return settle_as(r, OUTCOME_OK, RC_OK);
+        if (r->state == REQUEST_ANSWER) /* its end was the first that was shown */
+            return settle_as(r, OUTCOME_BROKEN, rc);
     }
     note_failure(r, rc != RC_OK ? rc : fail_code(r->up_fail));
     if (!another_target(r, rc))
@@ -395,6 +401,8 @@ static void on_end(void *arg, enum upstream_fail fail, const char *detail)
 
 enum rc request__upstream_start(struct request *r)
 {
+    r->rc = RC_OK;
+    r->fault = (struct fault){.rc = RC_OK};
     r->up_accepted = false;
     r->up_complete = false;
     r->up_ended = false;

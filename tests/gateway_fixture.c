@@ -83,7 +83,7 @@ const char gate_yaml[] =
     "    endpoints:\n"
     "      - {method: GET, path: /, price: \"0.001\"}\n"
     "      - {method: GET, path: /a, price: \"0.001\"}\n"
-    "limits: {max_body_bytes: 8388608}\n";
+    "limits: {requests_per_minute: 0, tokens_per_minute: 0, concurrent: 0}\n";
 
 /* ---- The book, when it does not do at once what it is asked ---- */
 
@@ -129,11 +129,16 @@ void book_keep(void)
     book.keeps = true;
 }
 
+void book_pass(void)
+{
+    book.keeps = false;
+}
+
 void book_release(void)
 {
     unsigned count = book.kept_count;
 
-    book.keeps = false;
+    book_pass();
     book.kept_count = 0;
     for (unsigned i = 0; i < count; i++)
         __wrap_ledger_submit(gate.money.ledger, book.kept[i]);
@@ -155,10 +160,11 @@ unsigned book_submitted(void)
 
 static bool book_works(void)
 {
+    unsigned busy = 0;
+
     for (const struct request *r = gate.worker.first; r != NULL; r = r->next)
-        if (r->money_busy)
-            return !book.keeps;
-    return false;
+        busy += r->money_busy;
+    return busy > book.kept_count;
 }
 
 void gate_turn(void)

@@ -97,8 +97,10 @@ enum rc row_of_id(struct row *out, const char *request_id);
 
 /* ---- The book, when it does not do at once what it is asked ---- */
 
-/* Keeps what is submitted from now on; releasing goes on with it in order. */
+/* Keeps what is submitted from now on; releasing goes on with it in order. After
+ * passing, only what is kept already stays so. */
 void book_keep(void);
+void book_pass(void);
 void book_release(void);
 /* The next `count` commands are refused. */
 void book_refuse(enum rc rc, unsigned count);
