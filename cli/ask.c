@@ -18,9 +18,23 @@ static void print_body(struct slice body)
     (void)fputc('\n', stdout);
 }
 
-int client_ask(const struct cli *c, struct client_request *q, client_print_fn *print)
+static int show_answer(const struct cli *c, struct slice body, client_print_fn *print)
 {
     struct json_object *json;
+
+    if (c->json) {
+        print_body(body);
+        return CLI_OK;
+    }
+    if (json_parse(&json, body) != RC_OK)
+        return cli_fail(c, RC_INTERNAL, "the answer is not JSON");
+    print(c, json);
+    json_put(json);
+    return CLI_OK;
+}
+
+int client_ask(const struct cli *c, struct client_request *q, client_print_fn *print)
+{
     struct client *client;
     struct buf answer;
     int code = client_open(&client, c);
@@ -28,16 +42,8 @@ int client_ask(const struct cli *c, struct client_request *q, client_print_fn *p
     if (code == CLI_OK) {
         code = client_call(&answer, client, q);
         client_close(client); /* others may have the folder while we print */
-        if (code == CLI_OK && c->json) {
-            print_body(buf_slice(&answer));
-        } else if (code == CLI_OK && print != NULL) {
-            if (json_parse(&json, buf_slice(&answer)) == RC_OK) {
-                print(c, json);
-                json_put(json);
-            } else {
-                code = cli_fail(c, RC_INTERNAL, "the answer is not JSON");
-            }
-        }
+        if (code == CLI_OK)
+            code = show_answer(c, buf_slice(&answer), print);
         buf_wipe(&answer);
     }
     client_request_end(q);

@@ -54,7 +54,7 @@ int client_fetch(FILE *out, struct client *c, struct client_request *q);
 /* ---- For verbs that are one call ---- */
 
 /* Opens, calls, closes, and ends q. With --json prints the answer, else gives it to
- * print(), which may be NULL: nothing is printed. */
+ * print(). */
 typedef void client_print_fn(const struct cli *c, struct json_object *answer);
 int client_ask(const struct cli *c, struct client_request *q, client_print_fn *print);
 

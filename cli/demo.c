@@ -121,7 +121,7 @@ static enum rc read_key(struct demo *d, struct wallet_book *book)
 
     if (file == NULL)
         return RC_NOT_FOUND;
-    setvbuf(file, NULL, _IONBF, 0); /* no copy of the key stays behind */
+    (void)setvbuf(file, NULL, _IONBF, 0); /* no copy of the key stays behind */
     len = fread(d->key, 1, WALLET_KEY_TEXT_LEN, file);
     (void)fclose(file);
     d->key[len] = '\0';

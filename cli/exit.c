@@ -9,7 +9,8 @@
 #include <string.h>
 
 enum {
-    MESSAGE_SIZE = 4096
+    MESSAGE_SIZE = 4096,
+    JSON_MAX = 32768 /* with escapes */
 };
 
 /* What is not here is CLI_FAILURE. */
@@ -52,7 +53,7 @@ static void say(const struct cli *c, enum rc rc, const char *message)
         (void)fprintf(stderr, "octroi: %s\n", message);
         return;
     }
-    buf_init(&b, 8 * MESSAGE_SIZE);
+    buf_init(&b, JSON_MAX);
     json_out_init(&o, &b);
     json_out_object(&o);
     json_out_key(&o, "error");
@@ -61,7 +62,7 @@ static void say(const struct cli *c, enum rc rc, const char *message)
     json_out_kstr(&o, "message", message);
     json_out_end_object(&o);
     json_out_end_object(&o);
-    (void)fprintf(stderr, "%.*s\n", SLICE_FMT(buf_slice(&b)));
+    (void)fprintf(stderr, "%.*s\n", (int)buf_len(&b), buf_slice(&b).bytes);
     buf_free(&b);
 }
 

@@ -18,7 +18,7 @@ enum {
 };
 
 static const char sample[] =
-    "# Octroi's configuration; docs/configuration.md describes every key.\n"
+    "# Octroi's configuration; docs/config.md describes every key.\n"
     "# Check it with: octroi serve --config octroi.yaml --check-config\n"
     "server:\n"
     "  listen: 127.0.0.1:8402\n"

@@ -44,12 +44,20 @@ void admin_handle(struct admin_reply *reply, struct admin *a,
 
 /* ---- Serving it ---- */
 struct admin_server;
-/* Serves on the socket fd (peers of our uid or root only) and, if address is not NULL,
- * on that TCP address with the bearer token (its Host must be loopback or the address
- * itself; /metrics too is there). *port: what was bound. Own threads. */
-MUST_CHECK enum rc admin_server_open(struct admin_server **out, struct admin *a,
-                                     int socket_fd, const char *address,
-                                     const struct secret *token, uint16_t *port,
+
+struct admin_server_options {
+    int socket_fd;              /* listens; stays the caller's */
+    const char *address;        /* "127.0.0.1:8403"; NULL: the socket only */
+    const struct secret *token; /* for the address; NULL: it refuses everybody */
+};
+
+/* Serves on the socket (peers of our uid or root only) and on the TCP address (its Host
+ * must be a loopback name or the address itself; /metrics too is there), with threads
+ * of its own. *port: what was bound, 0 for none. RC_CONFLICT: in use; in words in
+ * faults. */
+MUST_CHECK enum rc admin_server_open(struct admin_server **out, uint16_t *port,
+                                     struct admin *a,
+                                     const struct admin_server_options *options,
                                      struct buf *faults);
 void admin_server_close(struct admin_server *s); /* NULL is fine */
 

@@ -225,31 +225,32 @@ static void put_group(struct json_out *o, const struct group *g)
 /* The dearest first; days in their order. */
 static int compare_groups(const void *a, const void *b)
 {
-    const struct group *x = *(const struct group *const *)a;
-    const struct group *y = *(const struct group *const *)b;
-    int order =
-        strcmp(x->kind, by_names[BY_DAY]) == 0 ? 0 : money_cmp(y->amount, x->amount);
+    const struct group *x = a;
+    const struct group *y = b;
+    int order = 0;
 
+    if (strcmp(x->kind, by_names[BY_DAY]) != 0)
+        order = money_cmp(y->amount, x->amount);
     return order != 0 ? order : slice_compare(x->name, y->name);
 }
 
 static enum rc put_groups(struct admin_call *c, const struct map *groups)
 {
     size_t count = map_count(groups);
-    const struct group **sorted = arena_alloc_array(c->arena, count, sizeof(*sorted));
+    struct group *sorted = arena_new_array(c->arena, struct group, count);
     size_t at = 0;
 
     if (sorted == NULL)
         return RC_NOMEM;
     for (size_t i = 0; i < count; i++)
-        sorted[i] = map_next(groups, &at);
+        sorted[i] = *(const struct group *)map_next(groups, &at);
     if (count > 0)
         qsort(sorted, count, sizeof(*sorted), compare_groups);
     json_out_object(&c->out);
     json_out_key(&c->out, "items");
     json_out_array(&c->out);
     for (size_t i = 0; i < count; i++)
-        put_group(&c->out, sorted[i]);
+        put_group(&c->out, &sorted[i]);
     json_out_end_array(&c->out);
     json_out_key(&c->out, "next");
     json_out_null(&c->out);

@@ -35,13 +35,20 @@ enum {
     URI_MAX = 32768
 };
 
+/* A way in. */
+struct door {
+    struct admin_server *server;
+    struct MHD_Daemon *daemon; /* NULL: closed */
+    bool local;                /* the socket */
+};
+
 struct admin_server {
     struct admin *admin;
     struct limiter *limiter;
     struct secret *token;   /* NULL: nobody has it */
     char own[ADDRESS_SIZE]; /* the host of the TCP address, as configured */
-    struct MHD_Daemon *local;
-    struct MHD_Daemon *remote;
+    struct door socket;
+    struct door address;
 };
 
 /* One request, from its first line until it is answered. */
@@ -260,11 +267,11 @@ static enum rc admit_remote(const char **detail, struct admin_server *s,
     return RC_BAD_KEY;
 }
 
-static enum rc admit(const char **detail, struct admin_server *s, bool local,
+static enum rc admit(const char **detail, const struct door *d,
                      struct MHD_Connection *connection)
 {
-    if (!local)
-        return admit_remote(detail, s, connection);
+    if (!d->local)
+        return admit_remote(detail, d->server, connection);
     if (peer_is_ours(connection))
         return RC_OK;
     *detail = "The admin socket is for the daemon's own user and root.";
@@ -302,8 +309,7 @@ static void log_change(const struct admin_request *q, unsigned status, bool loca
 
 /* The call may take long (a proof of the whole book); that is not the client's
  * idleness. */
-static enum MHD_Result serve(struct admin_server *s, bool local,
-                             struct MHD_Connection *connection,
+static enum MHD_Result serve(const struct door *d, struct MHD_Connection *connection,
                              const struct admin_exchange *x, const char *method)
 {
     struct slice uri = slice_str(x->uri);
@@ -316,32 +322,38 @@ static enum MHD_Result serve(struct admin_server *s, bool local,
     };
     struct admin_reply reply;
 
-    if (!local && slice_equal(q.path, SLICE("/metrics")) &&
+    if (!d->local && slice_equal(q.path, SLICE("/metrics")) &&
         slice_equal(q.method, SLICE("GET")))
         return serve_metrics(connection);
     (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
-    admin_handle(&reply, s->admin, &q);
+    admin_handle(&reply, d->server->admin, &q);
     (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
                                     (unsigned)IDLE_TIMEOUT_S);
-    log_change(&q, reply.status, local);
+    log_change(&q, reply.status, d->local);
     return send_reply(connection, &reply);
 }
 
-/* The library's callback: first with the head, then with each piece of the body, then
- * once more. */
-static enum MHD_Result take(struct admin_server *s, bool local,
-                            struct MHD_Connection *connection, const char *method,
-                            const char *bytes, size_t *len, struct admin_exchange *x)
+/* ---- The library's callbacks ---- */
+
+/* First with the head, then with each piece of the body, then once more. */
+/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd says what it looks like */
+static enum MHD_Result take(void *arg, struct MHD_Connection *connection,
+                            const char *url, const char *method, const char *version,
+                            const char *bytes, size_t *len, void **exchange)
 {
+    const struct door *d = arg;
+    struct admin_exchange *x = *exchange;
     const char *detail = NULL;
     enum rc rc;
 
+    (void)url;
+    (void)version;
     if (x == NULL)
         return MHD_NO; /* out of memory when it began */
     if (!x->started) {
         x->started = true;
         x->body_until_ms = clock_mono_ms() + BODY_DEADLINE_MS;
-        rc = admit(&detail, s, local, connection);
+        rc = admit(&detail, d, connection);
         return rc == RC_OK ? MHD_YES : refuse(connection, rc, detail);
     }
     if (*len > 0) {
@@ -351,30 +363,8 @@ static enum MHD_Result take(struct admin_server *s, bool local,
     }
     if (buf_spent(&x->body))
         return refuse(connection, RC_TOO_BIG, NULL);
-    return serve(s, local, connection, x, method);
+    return serve(d, connection, x, method);
 }
-
-static enum MHD_Result take_local(void *arg, struct MHD_Connection *connection,
-                                  const char *url, const char *method,
-                                  const char *version, const char *bytes, size_t *len,
-                                  void **exchange)
-{
-    (void)url;
-    (void)version;
-    return take(arg, true, connection, method, bytes, len, *exchange);
-}
-
-static enum MHD_Result take_remote(void *arg, struct MHD_Connection *connection,
-                                   const char *url, const char *method,
-                                   const char *version, const char *bytes, size_t *len,
-                                   void **exchange)
-{
-    (void)url;
-    (void)version;
-    return take(arg, false, connection, method, bytes, len, *exchange);
-}
-
-/* ---- The library's other callbacks ---- */
 
 /* The request line: the only place where the path is still raw. */
 static void *begin(void *arg, const char *uri, struct MHD_Connection *connection)
@@ -420,49 +410,44 @@ static size_t leave_raw(void *arg, struct MHD_Connection *connection, char *text
 /* ---- Open and close ---- */
 
 /* Takes fd. */
-static struct MHD_Daemon *start(struct admin_server *s, int fd,
-                                MHD_AccessHandlerCallback take_request)
+static bool open_door(struct door *d, int fd)
 {
-    struct MHD_Daemon *daemon = MHD_start_daemon(
+    d->daemon = MHD_start_daemon(
         MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL |
             MHD_USE_ITC,
-        0, NULL, NULL, take_request, s, MHD_OPTION_LISTEN_SOCKET, fd,
+        0, NULL, NULL, take, d, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
-        MHD_OPTION_URI_LOG_CALLBACK, begin, s, MHD_OPTION_NOTIFY_COMPLETED, end, s,
-        MHD_OPTION_UNESCAPE_CALLBACK, leave_raw, s, MHD_OPTION_END);
-
-    if (daemon == NULL)
+        MHD_OPTION_URI_LOG_CALLBACK, begin, d, MHD_OPTION_NOTIFY_COMPLETED, end, d,
+        MHD_OPTION_UNESCAPE_CALLBACK, leave_raw, d, MHD_OPTION_END);
+    if (d->daemon == NULL)
         (void)close(fd);
-    return daemon;
+    return d->daemon != NULL;
 }
 
-static enum rc open_local(struct admin_server *s, int socket_fd, struct buf *faults)
+static enum rc open_socket(struct admin_server *s, int socket_fd, struct buf *faults)
 {
-    /* The socket stays the caller's; the library closes what it is given. */
+    /* The library closes what it is given. */
     int fd = fcntl(socket_fd, F_DUPFD_CLOEXEC, 0);
 
-    if (fd >= 0)
-        s->local = start(s, fd, take_local);
-    if (s->local != NULL)
+    s->socket = (struct door){.server = s, .local = true};
+    if (fd >= 0 && open_door(&s->socket, fd))
         return RC_OK;
     buf_append_str(faults, "cannot serve the admin socket: out of memory or threads\n");
     return RC_NOMEM;
 }
 
-static enum rc open_remote(struct admin_server *s, const char *address, uint16_t *port,
-                           struct buf *faults)
+static enum rc open_address(struct admin_server *s, uint16_t *port, const char *address,
+                            struct buf *faults)
 {
     int fd = -1;
     enum rc rc = slice_to_cstr(s->own, sizeof(s->own), host_part(slice_str(address)));
 
+    s->address = (struct door){.server = s};
     if (rc == RC_OK)
         rc = server_listen(&fd, port, address);
-    if (rc == RC_OK) {
-        s->remote = start(s, fd, take_remote);
-        if (s->remote == NULL)
-            rc = RC_NOMEM;
-    }
+    if (rc == RC_OK && !open_door(&s->address, fd))
+        rc = RC_NOMEM;
     if (rc == RC_CONFLICT)
         buf_printf(faults,
                    "%s is in use: another program listens there; choose another "
@@ -473,9 +458,9 @@ static enum rc open_remote(struct admin_server *s, const char *address, uint16_t
     return rc;
 }
 
-enum rc admin_server_open(struct admin_server **out, struct admin *a, int socket_fd,
-                          const char *address, const struct secret *token,
-                          uint16_t *port, struct buf *faults)
+enum rc admin_server_open(struct admin_server **out, uint16_t *port, struct admin *a,
+                          const struct admin_server_options *options,
+                          struct buf *faults)
 {
     struct admin_server *s = calloc(1, sizeof(*s));
     enum rc rc;
@@ -485,12 +470,12 @@ enum rc admin_server_open(struct admin_server **out, struct admin *a, int socket
         return RC_NOMEM;
     s->admin = a;
     rc = limiter_open(&s->limiter);
-    if (rc == RC_OK && token != NULL)
-        rc = secret_new(&s->token, secret_open(token));
+    if (rc == RC_OK && options->token != NULL)
+        rc = secret_new(&s->token, secret_open(options->token));
     if (rc == RC_OK)
-        rc = open_local(s, socket_fd, faults);
-    if (rc == RC_OK && address != NULL)
-        rc = open_remote(s, address, port, faults);
+        rc = open_socket(s, options->socket_fd, faults);
+    if (rc == RC_OK && options->address != NULL)
+        rc = open_address(s, port, options->address, faults);
     if (rc != RC_OK) {
         admin_server_close(s);
         return rc;
@@ -503,10 +488,10 @@ void admin_server_close(struct admin_server *s)
 {
     if (s == NULL)
         return;
-    if (s->remote != NULL)
-        MHD_stop_daemon(s->remote); /* waits for calls under way */
-    if (s->local != NULL)
-        MHD_stop_daemon(s->local);
+    if (s->address.daemon != NULL)
+        MHD_stop_daemon(s->address.daemon); /* waits for calls under way */
+    if (s->socket.daemon != NULL)
+        MHD_stop_daemon(s->socket.daemon);
     limiter_close(s->limiter);
     secret_unref(s->token);
     free(s);

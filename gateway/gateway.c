@@ -212,6 +212,7 @@ static enum rc open_listeners(struct gateway *g, const struct gateway_options *o
                               const struct config *c, struct buf *faults)
 {
     const char *address = options->listen ? options->listen : c->listen;
+    struct admin_server_options admin_options;
     uint16_t port = 0, admin_port = 0;
     enum rc rc = server_listen(&g->listen_fd, &port, address);
 
@@ -225,8 +226,10 @@ static enum rc open_listeners(struct gateway *g, const struct gateway_options *o
     TRY(rc);
     TRY(datadir_admin_listen(&g->admin_fd, g->dir, faults));
     TRY(start_lanes(g, c));
-    TRY(admin_server_open(&g->admin_server, &g->admin, g->admin_fd, c->admin_listen,
-                          c->admin_token, &admin_port, faults));
+    admin_options = (struct admin_server_options){
+        .socket_fd = g->admin_fd, .address = c->admin_listen, .token = c->admin_token};
+    TRY(admin_server_open(&g->admin_server, &admin_port, &g->admin, &admin_options,
+                          faults));
     log_event(LOG_INFO, "serving", LOG_STR("listen", address), LOG_U64("port", port),
               LOG_U64("admin_port", admin_port), LOG_U64("loops", g->lane_count));
     if (options->ready != NULL)
