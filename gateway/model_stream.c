@@ -152,7 +152,7 @@ static enum rc on_event(void *arg, const struct sse_event *e)
     }
     if (slice_equal(e->data, SLICE("[DONE]"))) {
         m->done = true;
-        r->up_complete = true;
+        request_upstream_done(r);
         return RC_OK;
     }
     TRY(arena_open(&scratch, EVENT_ARENA_MAX));
@@ -186,29 +186,47 @@ enum rc model_stream_complete(struct request *r)
     return m->begun ? RC_OK : RC_UPSTREAM;
 }
 
-/* The usage chunk with what the call cost: a member of `usage`, last. */
+/* A usage object with what the call cost as its last member, in the place of what the
+ * upstream may have said of its own price. */
+static void put_usage(struct buf *out, struct slice usage, struct money cost)
+{
+    char text[MONEY_TEXT_SIZE];
+    struct slice key, value;
+    size_t at = 0;
+
+    buf_append_char(out, '{');
+    while (json_raw_next(&key, &value, usage, &at) != JSON_ABSENT) {
+        if (slice_equal(key, SLICE("\"cost\"")))
+            continue;
+        buf_append(out, key);
+        buf_append_char(out, ':');
+        buf_append(out, value);
+        buf_append_char(out, ',');
+    }
+    money_print(text, cost);
+    buf_printf(out, "\"cost\":\"%s\"}", text);
+}
+
 static void write_usage(struct request *r)
 {
     struct model_call *m = r->api_state;
-    struct slice usage, head, tail;
-    char cost[MONEY_TEXT_SIZE];
-    struct buf b;
+    struct slice chunk = m->usage_chunk;
+    struct slice usage;
+    struct buf data, event;
+    size_t at;
 
-    if (m->usage_chunk.len == 0 ||
-        json_raw_member(&usage, m->usage_chunk, "usage") != JSON_OBJECT)
+    if (chunk.len == 0 || json_raw_member(&usage, chunk, "usage") != JSON_OBJECT)
         return;
-    money_print(cost, r->hold.captured);
-    buf_init(&b, SSE_LIMIT_BYTES);
-    head = slice_from(m->usage_chunk.bytes,
-                      (size_t)(usage.bytes - m->usage_chunk.bytes) + usage.len - 1);
-    tail = slice_sub(m->usage_chunk, head.len, m->usage_chunk.len);
-    buf_append_str(&b, "data: ");
-    buf_append(&b, head);
-    buf_printf(&b, ",\"cost\":\"%s\"", cost);
-    buf_append(&b, tail);
-    buf_append_str(&b, "\n\n");
-    request_write(r, buf_slice(&b));
-    buf_free(&b);
+    at = (size_t)(usage.bytes - chunk.bytes);
+    buf_init(&data, 2 * SSE_LIMIT_BYTES);
+    buf_init(&event, 2 * SSE_LIMIT_BYTES);
+    buf_append(&data, slice_sub(chunk, 0, at));
+    put_usage(&data, usage, r->hold.captured);
+    buf_append(&data, slice_sub(chunk, at + usage.len, chunk.len));
+    sse_write(&event, SLICE_NONE, buf_slice(&data));
+    request_write(r, buf_slice(&event));
+    buf_free(&data);
+    buf_free(&event);
 }
 
 void model_stream_finish(struct request *r)

@@ -399,6 +399,24 @@ static void on_end(void *arg, enum upstream_fail fail, const char *detail)
     request_run(r);
 }
 
+static void end_call(struct request *r)
+{
+    if (r->upcall == NULL)
+        return;
+    upstream_cancel(r->upcall);
+    on_end(r, UPSTREAM_FINE, "");
+}
+
+enum {
+    DONE_GRACE_MS = 250 /* so that a connection whose answer ends now is kept */
+};
+
+void request_upstream_done(struct request *r)
+{
+    r->up_complete = true;
+    request_tick_in(r, DONE_GRACE_MS, end_call);
+}
+
 enum rc request__upstream_start(struct request *r)
 {
     r->rc = RC_OK;
@@ -410,6 +428,7 @@ enum rc request__upstream_start(struct request *r)
     r->up_fail = UPSTREAM_FINE;
     r->up_status = 0;
     r->retry_after_s = 0;
+    loop_timer_clear(r->worker->loop, &r->timer); /* it was about the try before */
     buf_free(&r->up_error);
     buf_init(&r->up_error, ERROR_BODY_MAX);
     r->spec.arg = r;

@@ -132,6 +132,9 @@ void request_reply_head(struct request *r, unsigned status, const char *content_
                         uint64_t content_length);
 /* The same for r->rc and r->fault. */
 void request_reply_fault(struct request *r);
+/* The end of the upstream's answer has come in. What follows does not count, and an
+ * upstream that does not end the call by itself is cut off in a moment. */
+void request_upstream_done(struct request *r);
 /* Adds x-octroi-cost and x-octroi-balance, after the money is booked. */
 void request_money_headers(struct request *r);
 /* The first byte goes out: from here on there is no other target. The api has set its

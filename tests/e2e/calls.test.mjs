@@ -280,6 +280,40 @@ test('an Idempotency-Key runs once, answers again, and refuses another body', as
   await gateway.settled(wallet, left);
 });
 
+test('the usage chunk stays one sound event, whatever the upstream put into it', async () => {
+  const counts = { prompt_tokens: 9, completion_tokens: 2 };
+  const odd = {
+    'its own cost': JSON.stringify({ ...counts, cost: 0.5, cost_details: { upstream: 1 } }),
+    'several lines': '{"prompt_tokens":9,\ndata: "completion_tokens":2}',
+    nothing: '{ }',
+  };
+  for (const [what, usage] of Object.entries(odd)) {
+    first.handle = (req, res) => sse(res, `${chunk('a', 'stop')}data: {"id":"c","choices":[],"usage":${usage}}\n\ndata: [DONE]\n\n`);
+    const r = await post({ model: 'alone', messages, stream: true, stream_options: { include_usage: true } });
+    const events = String(r.body).split('\n\n');
+    assert.equal(events.at(-2), 'data: [DONE]', what);
+    const text = events.at(-3).split('\n').map((l) => l.replace(/^data: /, '')).join('\n');
+    assert.equal(text.split('"cost":').length, 2, what);
+    assert.equal(typeof JSON.parse(text).usage.cost, 'string', what);
+    left -= nano(JSON.parse(text).usage.cost);
+    await gateway.settled(wallet, left);
+  }
+});
+
+test('an upstream that does not hang up behind [DONE] holds up nobody', async () => {
+  first.handle = async (req, res) => {
+    res.writeHead(200, { 'content-type': 'text/event-stream' });
+    res.write(`${chunk('a', 'stop')}data: [DONE]\n\n`);
+    await sleep(3000);
+    res.end();
+  };
+  const began = Date.now();
+  const r = await post({ model: 'alone', messages, stream: true });
+  assert.match(String(r.body), /\[DONE\]/);
+  assert.ok(Date.now() - began < 900, 'waited for the upstream');
+  left = await gateway.settled(wallet);
+});
+
 test('a stream is answered again under its Idempotency-Key, whole, with its cost', async () => {
   const events = chunk('hel') + chunk('lo', 'stop');
   const usage = { prompt_tokens: 9, completion_tokens: 2, total_tokens: 11 };
