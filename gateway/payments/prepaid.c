@@ -56,21 +56,29 @@ static bool mine(const struct http_request *http)
     return false;
 }
 
+/* A wrong key, once more: an address may do that so often, then it is told to wait. Who
+ * has a right key passes all the same: an address may be shared, and a key of 256 bits
+ * is not guessed by luck. */
+static enum rc refuse_key(struct request *r)
+{
+    TRY(limiter_address(r->worker->limiter, r->http->address,
+                        r->config->limits.auth_failures_per_minute,
+                        &r->fault.retry_after_s));
+    limiter_address_failed(r->worker->limiter, r->http->address);
+    return RC_BAD_KEY;
+}
+
 static enum rc identify(struct request *r)
 {
-    const char *address = r->http->address;
-    struct limiter *limiter = r->worker->limiter;
     bool several;
     struct slice key = key_of(r->http, &several);
     enum rc rc;
 
-    TRY(limiter_address(limiter, address, r->config->limits.auth_failures_per_minute,
-                        &r->fault.retry_after_s));
     if (several)
         return request_fault(r, RC_BAD_KEY, NULL, "Send one API key, in one header.");
     rc = wallet_authenticate(&r->caller, r->worker->book, key);
     if (rc == RC_BAD_KEY)
-        limiter_address_failed(limiter, address);
+        return refuse_key(r);
     if (rc == RC_FROZEN && !(r->match.api->flags & API_PRICED))
         rc = RC_OK; /* a frozen wallet may still be looked at */
     r->identified = rc == RC_OK;
