@@ -218,8 +218,8 @@ static const struct limit limits[] = {
     {LIMIT(max_body_bytes), 8388608, 1024, UINT64_C(1) << 30, false},
     {LIMIT(max_response_bytes), 67108864, 1024, UINT64_C(1) << 36, false},
     {LIMIT(reference_tokens), 8192, 1, 10000000, false},
-    {LIMIT(connections), 4096, 1, 1000000, true},
-    {LIMIT(connections_per_address), 1024, 0, 1000000, true},
+    {LIMIT(connections), 16384, 1, 1000000, true},
+    {LIMIT(connections_per_address), 12288, 0, 1000000, true},
     {LIMIT(auth_failures_per_minute), 10, 0, 1000000, false},
 };
 

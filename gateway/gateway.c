@@ -71,7 +71,7 @@ static void harden(void)
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-/* Every connection may need a descriptor for itself and one for its upstream. */
+/* A quarter of the descriptors is left to upstreams: most connections only wait. */
 static uint64_t fit_connections(uint64_t wanted)
 {
     struct rlimit files;
@@ -82,7 +82,7 @@ static uint64_t fit_connections(uint64_t wanted)
     files.rlim_cur = files.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &files);
     (void)getrlimit(RLIMIT_NOFILE, &files);
-    most = files.rlim_cur > FILES_SPARE ? (files.rlim_cur - FILES_SPARE) / 2 : 1;
+    most = files.rlim_cur > FILES_SPARE ? (files.rlim_cur - FILES_SPARE) / 4 * 3 : 1;
     if (wanted <= most)
         return wanted;
     log_event(LOG_WARN, "fewer connections than configured: open files are limited",

@@ -54,8 +54,8 @@ static void an_empty_mapping_is_all_defaults(void **state)
     assert_int_equal(l->max_body_bytes, 8388608);
     assert_int_equal(l->max_response_bytes, 67108864);
     assert_int_equal(l->reference_tokens, 8192);
-    assert_int_equal(l->connections, 4096);
-    assert_int_equal(l->connections_per_address, 1024);
+    assert_int_equal(l->connections, 16384);
+    assert_int_equal(l->connections_per_address, 12288);
     assert_int_equal(l->auth_failures_per_minute, 10);
     assert_int_equal(l->call_timeout_ms, 600000);
     config_unref(c);

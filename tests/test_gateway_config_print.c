@@ -189,8 +189,8 @@ static const char plain_yaml[] = "server:\n"
                                  "  max_body_bytes: 8388608\n"
                                  "  max_response_bytes: 67108864\n"
                                  "  reference_tokens: 8192\n"
-                                 "  connections: 4096\n"
-                                 "  connections_per_address: 1024\n"
+                                 "  connections: 16384\n"
+                                 "  connections_per_address: 12288\n"
                                  "  auth_failures_per_minute: 10\n"
                                  "  call_timeout: \"600s\"\n";
 
