@@ -130,7 +130,7 @@ static void on_ready(struct loop_watch *w, uint32_t events)
                                            offsetof(struct upstream_socket, watch));
     int what = 0;
 
-    if (s->events == 0) { /* a connection that nobody uses */
+    if (!s->in_use) { /* a connection that waits for a call */
         loop_forget(s->pool->owner->loop, w);
         shutdown(w->fd, SHUT_RDWR); /* whereby libcurl sees that it is dead */
         return;
@@ -192,6 +192,20 @@ static bool is_internet(int fd)
            (domain == AF_INET || domain == AF_INET6);
 }
 
+/* What arrives, and the other side's end. A connection in use is watched for the same
+ * as one that waits to be used, so that nothing changes hands twice a call. */
+static const uint32_t incoming = EPOLLIN | EPOLLRDHUP;
+
+static enum rc watch_for(struct upstream_pool *p, struct upstream_socket *s,
+                         uint32_t events)
+{
+    if (s->watch.events != 0 && s->watched == events)
+        return RC_OK;
+    TRY(loop_watch(p->owner->loop, &s->watch, events));
+    s->watched = events;
+    return RC_OK;
+}
+
 static bool watch(struct upstream_pool *p, int fd, int what)
 {
     struct upstream_socket *s = make_socket(p->owner, fd);
@@ -201,9 +215,11 @@ static bool watch(struct upstream_pool *p, int fd, int what)
     if (s->watch.events == 0)
         s->is_connection = is_internet(fd);
     s->pool = p;
-    s->events = ((what & CURL_POLL_IN) != 0 ? (uint32_t)EPOLLIN : 0) |
-                ((what & CURL_POLL_OUT) != 0 ? (uint32_t)EPOLLOUT : 0);
-    return loop_watch(p->owner->loop, &s->watch, s->events) == RC_OK;
+    s->in_use = true;
+    return watch_for(p, s,
+                     ((what & CURL_POLL_IN) != 0 ? incoming : 0) |
+                         ((what & CURL_POLL_OUT) != 0 ? (uint32_t)EPOLLOUT : 0)) ==
+           RC_OK;
 }
 
 /* libcurl does not ask for fd any more. Either its call is over, and the connection
@@ -217,9 +233,9 @@ static void unwatch(struct upstream_pool *p, int fd, struct upstream_call *c)
 
     if (s == NULL || s->watch.events == 0)
         return;
-    s->events = 0;
+    s->in_use = false;
     if (!s->is_connection || (c != NULL && c->curl_paused) ||
-        loop_watch(p->owner->loop, &s->watch, EPOLLIN | EPOLLRDHUP) != RC_OK)
+        watch_for(p, s, incoming) != RC_OK)
         loop_forget(p->owner->loop, &s->watch);
     if (s->is_connection && c != NULL && !upstream__call_was_sent(c)) {
         c->nudged = true;
@@ -487,6 +503,11 @@ void upstream_resume(struct upstream_call *c)
         return;
     c->resumed = true;
     upstream__later(c);
+}
+
+bool upstream_was_sent(const struct upstream_call *c)
+{
+    return c->state != CALL_NEW && upstream__call_was_sent(c);
 }
 
 void upstream_cancel(struct upstream_call *c)

@@ -39,7 +39,8 @@ struct upstream_socket {
     struct loop_watch watch;
     struct upstream_pool *pool;
     bool is_connection; /* not the pipe of a resolver's thread */
-    uint32_t events;    /* what libcurl asked for; 0: nothing */
+    bool in_use;        /* libcurl asks for what happens on it */
+    uint32_t watched;   /* the events, while the loop watches it */
 };
 
 /* A multi with the connections that its calls share. */
