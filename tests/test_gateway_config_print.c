@@ -213,7 +213,7 @@ static void json_is_one_line_of_it(void **state)
         "\"data_dir\":\"/d\",\"loops\":2},\"limits\":{\"requests_per_minute\":600,"
         "\"tokens_per_minute\":300000,\"concurrent\":64,\"max_body_bytes\":8388608,"
         "\"max_response_bytes\":67108864,\"reference_tokens\":8192,"
-        "\"connections\":4096,\"connections_per_address\":1024,"
+        "\"connections\":16384,\"connections_per_address\":12288,"
         "\"auth_failures_per_minute\":10,\"call_timeout\":\"600s\"}}";
     const struct config *c =
         config_fixture_load("server: {admin_listen: off, data_dir: /d, loops: 2}\n");
