@@ -213,12 +213,12 @@ static enum rc admit(struct request *r)
     struct api_match *match = &r->match;
     enum rc rc;
 
-    if (r->worker->draining)
-        return RC_DRAINING;
     rc = api_route(match, r->http->method, r->http->path);
     if (rc == RC_BAD_METHOD)
         request_header(r, "Allow", slice_str(match->allow));
     TRY(rc);
+    if (r->worker->draining && (match->api->flags & API_PRICED))
+        return RC_DRAINING;
     TRY(identify(r));
     if ((match->api->flags & API_JSON_BODY) && r->http->has_body &&
         !json_media(http_header(r->http, "content-type", NULL)))

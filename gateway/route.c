@@ -22,6 +22,8 @@ static void add_allowed(struct api_match *out, const char *method)
 {
     size_t len = strlen(out->allow);
 
+    if (strstr(out->allow, method) != NULL)
+        return;
     (void)snprintf(out->allow + len, sizeof(out->allow) - len, "%s%s", len ? ", " : "",
                    method);
 }

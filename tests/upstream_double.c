@@ -60,6 +60,12 @@ void upstream_resume(struct upstream_call *c)
     c->paused = false;
 }
 
+bool upstream_was_sent(const struct upstream_call *c)
+{
+    assert(!c->ended && !c->cancelled);
+    return !c->unsent;
+}
+
 void upstream_cancel(struct upstream_call *c)
 {
     if (c == NULL)

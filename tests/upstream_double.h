@@ -16,6 +16,7 @@ struct upstream_call {
     struct buf headers; /* "name: value\n" each */
     struct buf body;
 
+    bool unsent; /* the test says that not a byte went out yet */
     bool paused;
     bool cancelled;
     bool ended;
