@@ -143,16 +143,18 @@ static enum rc on_event(void *arg, const struct sse_event *e)
     struct arena *scratch;
     enum rc rc;
 
-    if (m->done || e->incomplete)
-        return RC_OK; /* after the end, or cut off: nothing that a client could use */
+    if (m->done)
+        return RC_OK;
+    if (slice_equal(e->data, SLICE("[DONE]"))) { /* also without its blank line */
+        m->done = true;
+        request_upstream_done(r);
+        return RC_OK;
+    }
+    if (e->incomplete)
+        return RC_OK; /* cut off: nothing that a client could use */
     if (e->is_comment) {
         if (m->begun)
             request_write(r, e->raw); /* keep-alives */
-        return RC_OK;
-    }
-    if (slice_equal(e->data, SLICE("[DONE]"))) {
-        m->done = true;
-        request_upstream_done(r);
         return RC_OK;
     }
     TRY(arena_open(&scratch, EVENT_ARENA_MAX));
@@ -169,7 +171,7 @@ enum upstream_take model_stream_data(struct request *r, struct slice bytes)
 {
     struct model_call *m = r->api_state;
 
-    if (sse_feed(&m->sse, bytes, on_event, r) == RC_OK)
+    if (m->done || sse_feed(&m->sse, bytes, on_event, r) == RC_OK)
         return UPSTREAM_TOOK;
     if (r->rc == RC_OK)
         r->rc = m->stream_rc != RC_OK ? m->stream_rc : RC_UPSTREAM;
@@ -181,9 +183,9 @@ enum rc model_stream_complete(struct request *r)
 {
     struct model_call *m = r->api_state;
 
-    if (sse_end(&m->sse, on_event, r) != RC_OK || !m->done)
+    if (!m->done && sse_end(&m->sse, on_event, r) != RC_OK)
         return RC_UPSTREAM;
-    return m->begun ? RC_OK : RC_UPSTREAM;
+    return m->done && m->begun ? RC_OK : RC_UPSTREAM;
 }
 
 /* A usage object with what the call cost as its last member, in the place of what the
