@@ -47,6 +47,14 @@ static enum rc scan(struct request *r, struct model_call *m)
     return RC_OK;
 }
 
+/* A number for a choice, spread evenly over calls. One call draws for its target and
+ * then for that one's key, so every second, third.. draw must be spread evenly too: the
+ * multiples of the golden ratio are. */
+static uint64_t draw(struct worker *w)
+{
+    return (w->turn++ * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
+}
+
 static enum rc find_model(struct request *r, struct model_call *m)
 {
     const struct json_field *f = &m->fields[0];
@@ -69,7 +77,7 @@ static enum rc find_model(struct request *r, struct model_call *m)
         return request_fault(r, RC_UNPRICED, "model",
                              "'%.*s' has no price yet, so it can not be called.",
                              SLICE_FMT(name));
-    m->order_count = select_targets(m->order, m->model, r->worker->turn++);
+    m->order_count = select_targets(m->order, m->model, draw(r->worker));
     return RC_OK;
 }
 
@@ -172,6 +180,14 @@ static struct slice json_quote(struct request *r, struct slice text)
     return quoted;
 }
 
+/* A key may be written with escapes. */
+static bool is_named(struct request *r, struct slice raw_key, struct slice name)
+{
+    struct slice key;
+
+    return json_raw_string(&key, raw_key, r->arena) == RC_OK && slice_equal(key, name);
+}
+
 /* {"include_usage":true} with whatever else the client had in stream_options. */
 static struct slice forced_options(struct request *r, const struct json_field *f)
 {
@@ -183,7 +199,7 @@ static struct slice forced_options(struct request *r, const struct json_field *f
     buf_append_str(&b, "{\"include_usage\":true");
     while (f->type == JSON_OBJECT &&
            json_raw_next(&key, &value, f->raw, &at) != JSON_ABSENT) {
-        if (slice_equal(key, SLICE("\"include_usage\"")))
+        if (is_named(r, key, SLICE("include_usage")))
             continue;
         buf_append_char(&b, ',');
         buf_append(&b, key);
@@ -260,7 +276,7 @@ enum rc model_call_build(struct request *r, struct upstream_spec *spec)
     m->target = &m->model->targets[m->order[m->order_next++]];
     p = m->target->provider;
     if (p->key_count > 0)
-        key = p->api_keys[r->worker->turn++ % p->key_count];
+        key = p->api_keys[draw(r->worker) % p->key_count];
     wire = arena_new(r->arena, struct provider_wire);
     if (wire == NULL)
         return RC_NOMEM;
