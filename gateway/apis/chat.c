@@ -48,7 +48,7 @@ static uint64_t count_parts(struct slice content)
 static enum rc check_messages(struct request *r, struct model_call *m)
 {
     const struct json_field *f = model_call_field(m, "messages");
-    struct slice message, role, content;
+    struct slice message, role, content, audio;
     unsigned index = 0;
     size_t at = 0;
 
@@ -62,6 +62,8 @@ static enum rc check_messages(struct request *r, struct model_call *m)
                                  "Message %u must be an object with a 'role'.", index);
         if (json_raw_member(&content, message, "content") == JSON_ARRAY)
             m->references += count_parts(content);
+        /* An earlier answer that the vendor keeps, by its id. */
+        m->references += json_raw_member(&audio, message, "audio") == JSON_OBJECT;
         index++;
     }
     if (index == 0)

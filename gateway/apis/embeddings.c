@@ -19,11 +19,14 @@ enum {
 static enum rc check_input(struct request *r, struct model_call *m)
 {
     const struct json_field *f = model_call_field(m, "input");
+    struct slice first;
+    size_t at = 0;
 
     if (f->type != JSON_STRING && f->type != JSON_ARRAY)
         return request_fault(r, RC_BAD_INPUT, "input",
                              "'input' must be a string or an array.");
-    if (slice_equal(f->raw, SLICE("\"\"")) || slice_equal(f->raw, SLICE("[]")))
+    if (slice_equal(f->raw, SLICE("\"\"")) ||
+        (f->type == JSON_ARRAY && json_raw_element(&first, f->raw, &at) == JSON_ABSENT))
         return request_fault(r, RC_BAD_INPUT, "input", "'input' is empty.");
     return RC_OK;
 }
