@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Payments without an account, the pure part: bytes in, verdict out. Nothing here does
+ * I/O, reads a clock or keeps a state, but for the context of the curve
+ * (x402_curve_start); memory comes from the caller's arena. Whether a payment is spent,
+ * and what the chain says, is for others to know.
+ *
+ * Other folders include this header only. Its parts: 256-bit words (u256.h). */
+#ifndef X402_X402_H
+#define X402_X402_H
+
+#include "x402/u256.h"
+
+#endif
