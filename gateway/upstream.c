@@ -130,9 +130,10 @@ static void on_ready(struct loop_watch *w, uint32_t events)
                                            offsetof(struct upstream_socket, watch));
     int what = 0;
 
-    if (!s->in_use) { /* a connection that waits for a call */
+    if (!s->in_use) { /* a connection that waits for a call, or has an unseen one */
         loop_forget(s->pool->owner->loop, w);
-        shutdown(w->fd, SHUT_RDWR); /* whereby libcurl sees that it is dead */
+        if (s->pool->unseen_count == 0)
+            shutdown(w->fd, SHUT_RDWR); /* whereby libcurl sees that it is dead */
         return;
     }
     /* An error is found by reading: CURL_CSELECT_ERR would hide what came before it. */
@@ -148,6 +149,26 @@ static void on_multi_timer(struct loop_timer *t)
     act((struct upstream_pool *)(void *)((char *)t -
                                          offsetof(struct upstream_pool, timer)),
         CURL_SOCKET_TIMEOUT, 0);
+}
+
+/* A call that began on a kept connection, and was paused in that very turn, never made
+ * libcurl ask for its socket, and does not until it goes on: to us the connection looks
+ * like one that waits. */
+void upstream__pausing(struct upstream_call *c)
+{
+    c->curl_paused = true;
+    if (c->seen || c->unseen)
+        return;
+    c->unseen = true;
+    c->pool->unseen_count++;
+}
+
+static void seen(struct upstream_call *c)
+{
+    c->seen = true;
+    if (c->unseen)
+        c->pool->unseen_count--;
+    c->unseen = false;
 }
 
 static struct upstream_socket *find_socket(const struct upstream *u, int fd)
@@ -237,7 +258,8 @@ static void unwatch(struct upstream_pool *p, int fd, struct upstream_call *c)
     if (!s->is_connection || (c != NULL && c->curl_paused) ||
         watch_for(p, s, incoming) != RC_OK)
         loop_forget(p->owner->loop, &s->watch);
-    if (s->is_connection && c != NULL && !upstream__call_was_sent(c)) {
+    if (s->is_connection && c != NULL && c->state == CALL_RUNNING &&
+        !upstream__call_was_sent(c)) {
         c->nudged = true;
         upstream__later(c);
     }
@@ -267,9 +289,11 @@ static int on_interest(CURL *easy, curl_socket_t fd, int what, void *arg, void *
     (void)unused;
     /* NULL for a handle of libcurl's own, which closes connections. */
     (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &c);
+    if (c != NULL)
+        seen(c);
     if (what == CURL_POLL_REMOVE)
         unwatch(arg, fd, c);
-    else if (!watch(arg, fd, what))
+    else if (!watch(arg, fd, what) && c != NULL && c->state == CALL_RUNNING)
         end_unwatched(c);
     return 0;
 }
@@ -386,8 +410,10 @@ static void leave_multi(struct upstream_call *c)
 
     if (c->state != CALL_RUNNING)
         return;
+    c->state = CALL_ENDED; /* before libcurl tells us of its sockets again */
     code = curl_multi_remove_handle(c->pool->multi, c->easy);
     assert(code == CURLM_OK);
+    seen(c);
 }
 
 void upstream__end(struct upstream_call *c, enum upstream_fail fail, const char *detail)
@@ -503,11 +529,6 @@ void upstream_resume(struct upstream_call *c)
         return;
     c->resumed = true;
     upstream__later(c);
-}
-
-bool upstream_was_sent(const struct upstream_call *c)
-{
-    return c->state != CALL_NEW && upstream__call_was_sent(c);
 }
 
 void upstream_cancel(struct upstream_call *c)

@@ -293,7 +293,7 @@ static size_t on_write(char *bytes, size_t size, size_t count, void *arg)
         return 0;
     c->moved_ms = upstream__now_ms(c);
     if (c->head != HEAD_TAKEN) {
-        c->curl_paused = true;
+        upstream__pausing(c);
         return CURL_WRITEFUNC_PAUSE;
     }
     if (len > c->spec.max_response_bytes - c->received_bytes) {
@@ -305,7 +305,7 @@ static size_t on_write(char *bytes, size_t size, size_t count, void *arg)
         break;
     case UPSTREAM_PAUSE:
         c->paused = true;
-        c->curl_paused = true;
+        upstream__pausing(c);
         return CURL_WRITEFUNC_PAUSE;
     case UPSTREAM_STOP:
         note(c, UPSTREAM_STOPPED, "stopped by its reader");

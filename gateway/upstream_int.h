@@ -50,6 +50,7 @@ struct upstream_pool {
     uint64_t key; /* the credential's hash: only its calls come here */
     bool allow_private;
     unsigned call_count;
+    unsigned unseen_count;   /* of them, whose `unseen` is set */
     struct loop_timer timer; /* libcurl's one timer */
     struct loop_timer idle;
 };
@@ -99,6 +100,8 @@ struct upstream_call {
     uint64_t received_bytes;
     bool paused;      /* by the user */
     bool curl_paused; /* libcurl holds bytes back */
+    bool seen;        /* libcurl has asked for its socket */
+    bool unseen;      /* it was paused before that */
 
     /* Deadlines: one timer, set to the nearest or to something before it. */
     struct loop_timer timer;
@@ -121,6 +124,8 @@ void upstream__later(struct upstream_call *c);
 uint64_t upstream__now_ms(const struct upstream_call *c);
 /* Sets c's timer to when c must have moved on. Bytes that come later need not do so. */
 void upstream__set_timer(struct upstream_call *c);
+/* Notes that libcurl is told to pause. */
+void upstream__pausing(struct upstream_call *c);
 /* Closes a socket that was opened by any call. */
 void upstream__socket_close(struct upstream *u, int fd);
 /* Ends c with `fail`; not from within a callback of libcurl's. */
