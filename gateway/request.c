@@ -193,7 +193,8 @@ static enum step start_try(struct request *r)
 static enum step step_send(struct request *r)
 {
     if (r->gone) {
-        r->contacted = r->contacted || r->upcall != NULL;
+        r->contacted =
+            r->contacted || (r->upcall != NULL && upstream_was_sent(r->upcall));
         return settle_as(r, OUTCOME_GONE, RC_GONE);
     }
     if (r->up_ended)

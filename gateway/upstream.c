@@ -531,6 +531,11 @@ void upstream_resume(struct upstream_call *c)
     upstream__later(c);
 }
 
+bool upstream_was_sent(const struct upstream_call *c)
+{
+    return c->state != CALL_NEW && upstream__call_was_sent(c);
+}
+
 void upstream_cancel(struct upstream_call *c)
 {
     if (c == NULL)

@@ -19,8 +19,8 @@
  * A connection that sends or closes while nobody uses it is dropped: whatever came was
  * not asked for. A kept connection may also die in the very moment when it is used
  * again. If then not one byte of an answer has come, the request is sent once more on a
- * new connection (RFC 9112 section 9.3.1 leaves that to us); in no other case is
- * anything sent twice.
+ * new connection (RFC 9112 section 9.3.1 leaves that to us), unless `send_once`; in no
+ * other case is anything sent twice.
  *
  * The process must ignore SIGPIPE. One thread only: the loop's. */
 #ifndef GATEWAY_UPSTREAM_H
@@ -76,7 +76,8 @@ struct upstream_spec {
     size_t part_count;
     /* The body in pieces; 0: none. Only what is short is joined. */
     const struct slice *parts;
-    bool has_body; /* an empty body is announced as Content-Length: 0 */
+    bool has_body;  /* an empty body is announced as Content-Length: 0 */
+    bool send_once; /* who gets it twice might do it twice */
     bool allow_private;
     /* Ask for gzip, deflate or br and undo it: head() then gets neither
      * Content-Encoding nor Content-Length of an encoded answer. */
@@ -107,6 +108,9 @@ void upstream_resume(struct upstream_call *c); /* not paused: fine */
 /* No callback follows, and the connection is closed within the turn. NULL is fine. Not
  * after `end` has begun. */
 void upstream_cancel(struct upstream_call *c);
+
+/* Whether any byte of the request went out, so that it may have been executed. */
+bool upstream_was_sent(const struct upstream_call *c);
 
 /* Whether an address (struct sockaddr) is one that nobody outside may make us call. */
 struct sockaddr;

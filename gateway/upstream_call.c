@@ -106,6 +106,22 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
+/* Before a request goes out, and before it goes out again. */
+static int on_sending(void *arg, char *remote_ip, char *local_ip, int remote_port,
+                      int local_port)
+{
+    struct upstream_call *c = arg;
+
+    (void)remote_ip;
+    (void)local_ip;
+    (void)remote_port;
+    (void)local_port;
+    if (!c->spec.send_once || !upstream__call_was_sent(c))
+        return CURL_PREREQFUNC_OK;
+    note(c, UPSTREAM_CUT, "the kept connection died");
+    return CURL_PREREQFUNC_ABORT;
+}
+
 static bool is_token(struct slice s)
 {
     if (s.len == 0)
@@ -575,6 +591,8 @@ static unsigned set_callbacks(struct upstream_call *c)
     /* Connections outlive the calls that opened them. */
     bad |= curl_easy_setopt(c->easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
     bad |= curl_easy_setopt(c->easy, CURLOPT_CLOSESOCKETDATA, c->owner);
+    bad |= curl_easy_setopt(c->easy, CURLOPT_PREREQFUNCTION, on_sending);
+    bad |= curl_easy_setopt(c->easy, CURLOPT_PREREQDATA, c);
     bad |= curl_easy_setopt(c->easy, CURLOPT_HEADERFUNCTION, on_header);
     bad |= curl_easy_setopt(c->easy, CURLOPT_HEADERDATA, c);
     bad |= curl_easy_setopt(c->easy, CURLOPT_WRITEFUNCTION, on_write);

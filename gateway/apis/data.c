@@ -112,6 +112,8 @@ static enum rc plan(struct request *r)
     if (path_check(r->http->path, true) != RC_OK)
         return request_fault(r, RC_BAD_INPUT, NULL,
                              "The path is not in canonical form.");
+    if (r->http->has_body && slice_equal(r->http->method, SLICE("HEAD")))
+        return request_fault(r, RC_BAD_INPUT, NULL, "A HEAD request has no body.");
     d->api = config_data_api(r->config, name);
     if (d->api == NULL)
         return request_fault(r, RC_NOT_FOUND, NULL, "There is no data API '%.*s'.",
@@ -125,6 +127,12 @@ static enum rc plan(struct request *r)
     collect_headers(r, d);
     r->quote.worst = d->endpoint->price;
     return arena_spent(r->arena) ? RC_NOMEM : RC_OK;
+}
+
+/* RFC 9110 section 9.2.2 */
+static bool may_repeat(struct slice method)
+{
+    return !slice_equal(method, SLICE("POST")) && !slice_equal(method, SLICE("PATCH"));
 }
 
 static enum rc build(struct request *r, struct upstream_spec *spec)
@@ -142,6 +150,7 @@ static enum rc build(struct request *r, struct upstream_spec *spec)
         .part_count = d->body.len > 0,
         .parts = &d->body,
         .has_body = r->http->has_body,
+        .send_once = !may_repeat(r->http->method),
         .allow_private = d->api->allow_private,
         .pool_key = d->api->auth_value ? secret_open(d->api->auth_value) : SLICE_NONE,
         .first_byte_timeout_ms = d->api->first_byte_timeout_ms,
@@ -228,8 +237,9 @@ static bool live_type(const char *type)
 {
     struct slice s = slice_str(type);
 
-    return slice_starts_nocase(s, SLICE("text/event-stream")) ||
-           slice_search(s, SLICE("ndjson")) < s.len ||
+    if (slice_starts_nocase(s, SLICE("application/octet-stream")))
+        return false;
+    return slice_search(s, SLICE("ndjson")) < s.len ||
            slice_search(s, SLICE("stream")) < s.len;
 }
 

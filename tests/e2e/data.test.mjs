@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Data APIs at flat prices, with a plain HTTP client.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import net from 'node:net';
 import test, { after, before } from 'node:test';
 import zlib from 'node:zlib';
@@ -215,6 +216,46 @@ test('a caller who leaves pays the price; the upstream is cancelled', async () =
   for (let i = 0; i < 100 && !seen.closed; i++) await sleep(20);
   assert.ok(seen.closed && seen.closedAt - leftAt < 1000);
   left -= nano('0.005');
+  await gateway.settled(wallet, left);
+});
+
+test('a caller who leaves before anything was sent pays nothing', async (t) => {
+  // Nobody takes connections from the queue of this one, and the queue is full.
+  const full = spawn('python3', ['-c', `import socket, time
+s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(0)
+keep = [socket.socket() for _ in range(4)]
+for c in keep: c.setblocking(False); c.connect_ex(s.getsockname())
+print(s.getsockname()[1], flush=True); time.sleep(60)`]);
+  t.after(() => full.kill());
+  const port = String(await new Promise((done) => full.stdout.once('data', done))).trim();
+  gateway.config.data_apis.deaf = { base_url: `http://127.0.0.1:${port}`, allow_private: true, endpoints: [{ method: 'GET', path: '/x', price: '0.5' }] };
+  gateway.writeConfig();
+  gateway.run('config', 'reload');
+  const socket = net.connect(gateway.port, '127.0.0.1', () => socket.write(`GET /v1/data/deaf/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${wallet.key}\r\n\r\n`));
+  await sleep(300);
+  assert.equal(gateway.balance(wallet).held, nano('0.5'));
+  socket.destroy();
+  await gateway.settled(wallet, left);
+});
+
+test('what may not be repeated is sent once, even if the kept connection dies under it', async () => {
+  for (const [method, sent] of [['PUT', 2], ['POST', 1]]) {
+    upstream.handle = (req, res) => json(res, 200, {});
+    assert.equal((await call('/search/files/x', { method, body: 'a' })).status, 200);
+    left -= 1n;
+    const before = upstream.calls.length;
+    upstream.handle = (req, res) => res.socket.destroy();
+    assert.equal((await call('/search/files/x', { method, body: 'b' })).status, 502);
+    assert.equal(upstream.calls.length - before, sent, method);
+  }
+  await gateway.settled(wallet, left);
+});
+
+test('a short answer of bytes tells its cost, a HEAD with a body is refused', async () => {
+  upstream.handle = (req, res) => { res.writeHead(200, { 'content-type': 'application/octet-stream' }); res.end('bytes'); };
+  assert.equal((await call('/search/files/x')).headers['x-octroi-cost'], '0.000000001');
+  left -= 1n;
+  assert.equal((await call('/search/files/x', { method: 'HEAD', body: 'x' })).status, 400);
   await gateway.settled(wallet, left);
 });
 
