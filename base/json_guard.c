@@ -154,7 +154,7 @@ static size_t skip_digits(struct scan *s)
 static int read_exponent(struct slice digits)
 {
     const int enough = 100 * 1000;
-    bool negative = digits.bytes[0] == '-';
+    bool negative = slice_starts(digits, SLICE("-"));
     int value = 0;
 
     for (size_t i = 0; i < digits.len && value < enough; i++)

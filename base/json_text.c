@@ -142,7 +142,10 @@ bool json_text_equal(struct slice inner, const char *name)
 {
     struct slice rest = slice_str(name);
 
-    if (slice_find(inner, '\\') == inner.len) /* nearly always */
+    /* The first byte tells nearly always. */
+    if (inner.len > 0 && inner.bytes[0] != '\\' && inner.bytes[0] != name[0])
+        return false;
+    if (slice_find(inner, '\\') == inner.len)
         return slice_equal(inner, rest);
     while (inner.len > 0) {
         char room[UTF8_MAX];
@@ -155,16 +158,4 @@ bool json_text_equal(struct slice inner, const char *name)
         inner = slice_sub(inner, used, inner.len);
     }
     return rest.len == 0;
-}
-
-bool json_text_is_space(char c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
-size_t json_text_skip_space(struct slice s, size_t at)
-{
-    while (at < s.len && json_text_is_space(s.bytes[at]))
-        at++;
-    return at;
 }

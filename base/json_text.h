@@ -26,8 +26,17 @@ size_t json_text_unescape(char *out, struct slice inner);
 /* Whether what stands between quotes reads `name` when decoded. */
 bool json_text_equal(struct slice inner, const char *name);
 
-bool json_text_is_space(char c);
+static inline bool json_text_is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
 /* Offset of the first byte at or behind `at` that is no white space, or s.len. */
-size_t json_text_skip_space(struct slice s, size_t at);
+static inline size_t json_text_skip_space(struct slice s, size_t at)
+{
+    while (at < s.len && json_text_is_space(s.bytes[at]))
+        at++;
+    return at;
+}
 
 #endif

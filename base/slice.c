@@ -5,25 +5,6 @@
 
 #include <string.h>
 
-struct slice slice_from(const char *bytes, size_t len)
-{
-    return (struct slice){bytes, len};
-}
-
-struct slice slice_str(const char *str)
-{
-    return str == NULL ? SLICE_NONE : slice_from(str, strlen(str));
-}
-
-struct slice slice_sub(struct slice s, size_t from, size_t len)
-{
-    if (from >= s.len)
-        return SLICE_NONE;
-    if (len > s.len - from)
-        len = s.len - from;
-    return slice_from(s.bytes + from, len);
-}
-
 /* memcmp() may not be given NULL, even for no bytes. */
 static bool same_bytes(const char *a, const char *b, size_t len)
 {
@@ -43,11 +24,6 @@ static bool same_bytes_nocase(const char *a, const char *b, size_t len)
         if (lower(a[i]) != lower(b[i]))
             return false;
     return true;
-}
-
-bool slice_equal(struct slice a, struct slice b)
-{
-    return a.len == b.len && same_bytes(a.bytes, b.bytes, a.len);
 }
 
 bool slice_equal_str(struct slice a, const char *b)

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/rc.h"
 
@@ -20,11 +21,34 @@ struct slice {
 /* For "%.*s". Log and error text only: cuts at INT_MAX. */
 #define SLICE_FMT(s) (int)((s).len > 4096 ? 4096 : (s).len), (s).bytes ? (s).bytes : ""
 
-struct slice slice_from(const char *bytes, size_t len);
-struct slice slice_str(const char *str); /* NULL becomes SLICE_NONE */
-struct slice slice_sub(struct slice s, size_t from, size_t len); /* clamped to s */
+/* The next four are in every inner loop over text: hence here. */
+static inline struct slice slice_from(const char *bytes, size_t len)
+{
+    return (struct slice){bytes, len};
+}
 
-bool slice_equal(struct slice a, struct slice b);
+/* NULL becomes SLICE_NONE. */
+static inline struct slice slice_str(const char *str)
+{
+    return str == NULL ? SLICE_NONE : slice_from(str, strlen(str));
+}
+
+/* Clamped to s. */
+static inline struct slice slice_sub(struct slice s, size_t from, size_t len)
+{
+    if (from >= s.len)
+        return SLICE_NONE;
+    if (len > s.len - from)
+        len = s.len - from;
+    return slice_from(s.bytes + from, len);
+}
+
+static inline bool slice_equal(struct slice a, struct slice b)
+{
+    /* memcmp() may not be given NULL, even for no bytes. */
+    return a.len == b.len && (a.len == 0 || memcmp(a.bytes, b.bytes, a.len) == 0);
+}
+
 bool slice_equal_str(struct slice a, const char *b);
 bool slice_equal_nocase(struct slice a, struct slice b); /* ASCII letters only */
 bool slice_starts(struct slice s, struct slice prefix);

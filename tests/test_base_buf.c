@@ -94,6 +94,31 @@ static void a_spent_buffer_takes_nothing_until_reset(void **state)
 }
 
 /* Whatever is left of the room, also none: the sanitizer build sees a NUL behind it. */
+/* Whatever is free behind what waits: none, too little, just enough, plenty. */
+static void printf_fits_any_free_room(void **state)
+{
+    char text[300];
+
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    for (int before = 0; before < 280; before += 7) {
+        for (int len = 0; len < (int)sizeof(text); len++) {
+            struct buf b;
+
+            buf_init(&b, 500);
+            buf_append(&b, slice_from(text, (size_t)before));
+            buf_printf(&b, "%.*s", len, text);
+            assert_int_equal(buf_spent(&b), before + len > 500);
+            if (!buf_spent(&b)) {
+                assert_int_equal(buf_len(&b), before + len);
+                assert_int_equal(
+                    memcmp(buf_slice(&b).bytes + before, text, (size_t)len), 0);
+            }
+            buf_free(&b);
+        }
+    }
+}
+
 static void printf_has_room_for_its_nul(void **state)
 {
     (void)state;
@@ -235,6 +260,7 @@ int main(void)
         cmocka_unit_test(appends_of_all_kinds_follow_each_other),
         cmocka_unit_test(the_limit_is_exact),
         cmocka_unit_test(a_spent_buffer_takes_nothing_until_reset),
+        cmocka_unit_test(printf_fits_any_free_room),
         cmocka_unit_test(printf_has_room_for_its_nul),
         cmocka_unit_test(a_limit_of_zero_takes_nothing),
         cmocka_unit_test(a_freed_buffer_can_be_used_again),
