@@ -22,6 +22,7 @@ enum {
     ANSWER_MAX = 16 << 20,
     TARGET_MAX = 32768,
     BODY_MAX = 65536,
+    FAULTS_MAX = 65536,
     CALL_TIMEOUT_MS = 10000,
     /* The folder may be another command's for a moment, or a daemon's that is just
      * starting and does not listen yet. */
@@ -31,8 +32,9 @@ enum {
 
 struct client {
     const struct cli *cli;
-    const struct config *config;
-    struct client_http *http; /* the daemon's; else: */
+    char *data_dir;
+    const struct config *config; /* NULL: the file has faults, the daemon answers */
+    struct client_http *http;    /* the daemon's; else: */
     struct datadir *dir;
     struct config_cell *cell;
     struct admin admin;
@@ -106,9 +108,9 @@ static enum rc become_owner(const char *dir)
 
 static enum rc take_folder(struct client *c, struct buf *faults)
 {
-    TRY(become_owner(c->config->data_dir));
+    TRY(become_owner(c->data_dir));
     TRY(config_cell_open(&c->cell, c->config));
-    TRY(datadir_open(&c->dir, c->config->data_dir, faults));
+    TRY(datadir_open(&c->dir, c->data_dir, faults));
     c->admin = (struct admin){
         .ledger = c->dir->ledger, .book = c->dir->book, .config = c->cell};
     return RC_OK;
@@ -117,15 +119,15 @@ static enum rc take_folder(struct client *c, struct buf *faults)
 static enum rc try_to_reach(struct client *c, struct buf *faults)
 {
     int fd = -1;
-    enum rc rc = datadir_admin_connect(&fd, c->config->data_dir);
+    enum rc rc = datadir_admin_connect(&fd, c->data_dir);
 
     if (rc == RC_OK) {
         (void)close(fd); /* it was only to see whether somebody is there */
-        return client_http_open(&c->http, c->config->data_dir);
+        return client_http_open(&c->http, c->data_dir);
     }
     if (rc == RC_FORBIDDEN) {
         buf_printf(faults, "%s belongs to somebody else: run as its owner or as root",
-                   c->config->data_dir);
+                   c->data_dir);
         return rc;
     }
     rc = take_folder(c, faults);
@@ -153,31 +155,58 @@ static enum rc reach(struct client *c, struct buf *faults)
     }
     buf_printf(faults,
                "the data folder %s is in use, but no daemon answers on its admin.sock",
-               c->config->data_dir);
+               c->data_dir);
     return RC_UNREACHABLE;
+}
+
+static int reach_with_config(struct client *c)
+{
+    struct buf faults;
+    int code = CLI_OK;
+    enum rc rc = RC_NOMEM;
+
+    buf_init(&faults, FAULTS_MAX);
+    c->data_dir = strdup(c->config->data_dir);
+    if (c->data_dir != NULL)
+        rc = reach(c, &faults);
+    if (rc != RC_OK && buf_len(&faults) == 0)
+        buf_printf(&faults, "cannot open the data folder: %s", rc_reason(rc));
+    if (rc != RC_OK)
+        code = cli_fail(c->cli, rc, "%.*s", SLICE_FMT(buf_slice(&faults)));
+    buf_free(&faults);
+    return code;
+}
+
+/* A daemon that runs is reached even if its file has become faulty, or names secrets
+ * that are not in our environment: freezing a wallet must not wait for that. */
+static bool reach_daemon(struct client *c)
+{
+    int fd;
+
+    if (datadir_find(&c->data_dir, cli_config_path(c->cli)) != RC_OK ||
+        datadir_admin_connect(&fd, c->data_dir) != RC_OK)
+        return false;
+    (void)close(fd);
+    return client_http_open(&c->http, c->data_dir) == RC_OK;
 }
 
 int client_open(struct client **out, const struct cli *cli)
 {
     struct client *c = calloc(1, sizeof(*c));
     struct buf faults;
+    int code = CLI_OK;
     enum rc rc;
-    int code;
 
     if (c == NULL)
         return cli_fail(cli, RC_NOMEM, "out of memory");
     c->cli = cli;
-    code = cli_load_config(&c->config, cli, false);
-    if (code == CLI_OK) {
-        buf_init(&faults, BODY_MAX);
-        rc = reach(c, &faults);
-        if (rc != RC_OK && buf_len(&faults) == 0)
-            buf_printf(&faults, "cannot open the data folder %s: %s",
-                       c->config->data_dir, rc_reason(rc));
-        if (rc != RC_OK)
-            code = cli_fail(cli, rc, "%.*s", SLICE_FMT(buf_slice(&faults)));
-        buf_free(&faults);
-    }
+    buf_init(&faults, FAULTS_MAX);
+    rc = config_load(&c->config, cli_config_path(cli), &faults);
+    if (rc == RC_OK)
+        code = reach_with_config(c);
+    else if (rc != RC_BAD_CONFIG || !reach_daemon(c))
+        code = cli_config_refused(cli, rc, buf_slice(&faults));
+    buf_free(&faults);
     if (code != CLI_OK) {
         client_close(c);
         return code;
@@ -194,6 +223,7 @@ void client_close(struct client *c)
     datadir_close(c->dir);
     config_cell_close(c->cell);
     config_unref(c->config);
+    free(c->data_dir);
     free(c);
 }
 
@@ -204,7 +234,7 @@ const struct cli *client_cli(const struct client *c)
 
 const char *client_data_dir(const struct client *c)
 {
-    return c->config->data_dir;
+    return c->data_dir;
 }
 
 bool client_has_daemon(const struct client *c)

@@ -13,7 +13,7 @@ const char *cli_config_path(const struct cli *c)
     return c->config_path != NULL ? c->config_path : "octroi.yaml";
 }
 
-static int refuse(const struct cli *c, enum rc rc, struct slice faults)
+int cli_config_refused(const struct cli *c, enum rc rc, struct slice faults)
 {
     const char *path = cli_config_path(c);
 
@@ -48,7 +48,7 @@ int cli_load_config(const struct config **out, const struct cli *c, bool warn)
     buf_init(&faults, FAULTS_MAX);
     rc = config_load(out, cli_config_path(c), &faults);
     if (rc != RC_OK)
-        code = refuse(c, rc, buf_slice(&faults));
+        code = cli_config_refused(c, rc, buf_slice(&faults));
     else if (warn)
         print_warnings(buf_slice(&faults));
     buf_free(&faults);

@@ -3,6 +3,8 @@
  * What the book and the keys mean is ledger's and wallet's business. */
 #include "gateway/datadir.h"
 
+#include "base/arena.h"
+#include "base/conf.h"
 #include "base/log.h"
 
 #include <assert.h>
@@ -132,6 +134,44 @@ enum rc datadir_create(const char *path, struct buf *faults)
     TRY(rc);
     rc = fill_folder(path, faults);
     (void)close(lock_fd);
+    return rc;
+}
+
+/* ---- Finding it ---- */
+
+static enum rc find_in(char **out, struct conf *c, struct arena *a)
+{
+    struct conf_node *server = conf_get(c, conf_root(c), "server");
+    struct conf_node *n = conf_get(c, server, "data_dir");
+    char *path = NULL;
+
+    if (conf_root(c) == NULL)
+        return RC_BAD_CONFIG; /* not YAML */
+    if (n == NULL)
+        path = arena_printf(a, "%s/var", conf_dir(c));
+    else if (!conf_path(c, n, &path, a))
+        return RC_BAD_CONFIG;
+    if (path != NULL)
+        path = strdup(path);
+    if (path == NULL)
+        return RC_NOMEM;
+    *out = path;
+    return RC_OK;
+}
+
+enum rc datadir_find(char **out, const char *config_path)
+{
+    struct arena *a;
+    struct conf *c;
+    enum rc rc;
+
+    TRY(arena_open(&a, 65536));
+    rc = conf_open(&c, config_path);
+    if (rc == RC_OK) {
+        rc = find_in(out, c, a);
+        conf_close(c);
+    }
+    arena_close(a);
     return rc;
 }
 

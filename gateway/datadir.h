@@ -21,6 +21,10 @@ struct datadir {
 /* Makes the folder (mode 0700) with an empty book and a new master key. RC_EXISTS: it
  * has a book already. RC_IO, with words in faults. */
 MUST_CHECK enum rc datadir_create(const char *path, struct buf *faults);
+/* Where the data folder is that a configuration names, in memory that the caller frees;
+ * faults elsewhere in the file do not matter: a daemon may well run with what it was
+ * before. RC_BAD_CONFIG, RC_NOT_FOUND: not to be told. */
+MUST_CHECK enum rc datadir_find(char **out, const char *config_path);
 /* Locks and opens all of it, and voids what another run left on hold. RC_NO_STORE: not
  * made by init. RC_LOCKED: a daemon (or another command) has it. */
 MUST_CHECK enum rc datadir_open(struct datadir **out, const char *path,

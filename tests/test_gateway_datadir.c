@@ -277,6 +277,51 @@ static void holds_of_an_earlier_run_are_voided(void **state)
     datadir_close(d);
 }
 
+/* ---- Finding ---- */
+
+/* What datadir_find() says of a configuration with this text; "" for a refusal. */
+static const char *found(const char *text, enum rc expected)
+{
+    static char kept[PATH_MAX];
+    char file[128];
+    char *dir = NULL;
+    FILE *out;
+
+    (void)snprintf(file, sizeof(file), "%s/octroi.yaml", top);
+    out = fopen(file, "we");
+    assert_non_null(out);
+    assert_true(fputs(text, out) >= 0);
+    assert_int_equal(fclose(out), 0);
+    assert_int_equal(datadir_find(&dir, file), expected);
+    (void)snprintf(kept, sizeof(kept), "%s", dir != NULL ? dir : "");
+    free(dir);
+    return kept;
+}
+
+static void a_faulty_file_still_tells_its_folder(void **state)
+{
+    char here[128];
+
+    (void)state;
+    assert_string_equal(
+        found("bogus: 1\nserver: {data_dir: /x/y, listen: nowhere}\n", RC_OK), "/x/y");
+    (void)snprintf(here, sizeof(here), "%s/var", top);
+    assert_string_equal(
+        found("server: {admin_token: \"${NOT_SET_ANYWHERE}\"}\n", RC_OK), here);
+}
+
+static void what_is_not_yaml_tells_nothing(void **state)
+{
+    char *dir = NULL;
+
+    (void)state;
+    (void)found("server: {data_dir: /x\n", RC_BAD_CONFIG);
+    (void)found("", RC_BAD_CONFIG);
+    (void)found("server: {data_dir: [a]}\n", RC_BAD_CONFIG);
+    assert_int_equal(datadir_find(&dir, "/nowhere/at/all"), RC_NOT_FOUND);
+    assert_null(dir);
+}
+
 /* ---- The socket ---- */
 
 static void assert_socket_works(const struct datadir *d)
@@ -373,6 +418,8 @@ int main(void)
         TEST(a_master_key_that_others_can_read_is_refused),
         TEST(a_damaged_book_is_refused),
         TEST(holds_of_an_earlier_run_are_voided),
+        TEST(a_faulty_file_still_tells_its_folder),
+        TEST(what_is_not_yaml_tells_nothing),
         TEST(a_client_reaches_the_socket),
         TEST(a_socket_in_a_deep_folder_is_reached),
         TEST(nobody_answers_without_a_daemon),
