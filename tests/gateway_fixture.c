@@ -201,6 +201,7 @@ void gate_config(const char *yaml)
     buf_append_str(&text, yaml);
     buf_append_char(&text, '\0');
     config_cell_close(gate.worker.config);
+    gate.worker.config = NULL;
     rc = config_load(&c, config_fixture_write(buf_slice(&text).bytes), &said);
     if (rc != RC_OK)
         print_error("%.*s\n", SLICE_FMT(buf_slice(&said)));
