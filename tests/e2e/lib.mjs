@@ -110,6 +110,12 @@ export function sse(res, bytes) {
 
 // ---- The gateway -----------------------------------------------------------------------
 
+// A test that fails before it stops its gateway must not leave it behind.
+const running = new Set();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** JSON is YAML: the configuration is written as a plain object. */
 export class Gateway {
   constructor(config, { init = true } = {}) {
@@ -139,7 +145,10 @@ export class Gateway {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, ...env },
     });
-    this.exited = new Promise((done) => this.child.on('close', (code, signal) => done({ code, signal })));
+    const { child } = this;
+    running.add(child);
+    child.on('exit', () => running.delete(child));
+    this.exited = new Promise((done) => child.on('close', (code, signal) => done({ code, signal })));
     this.child.stderr.on('data', (d) => {
       this.log += d;
       this.logs += d;
