@@ -109,7 +109,9 @@ static enum step step_hold(struct request *r)
     if (r->rc != RC_OK)
         return refuse(r, r->rc);
     r->held = true;
-    return r->gone ? settle_as(r, OUTCOME_GONE, RC_GONE) : go(r, REQUEST_SEND);
+    if (r->gone)
+        return settle_as(r, OUTCOME_GONE, RC_GONE);
+    return r->cut_off ? settle_as(r, OUTCOME_FAILED, RC_DRAINING) : go(r, REQUEST_SEND);
 }
 
 /* What a try that brought no answer means, when no other target is left. */
@@ -192,10 +194,11 @@ static enum step start_try(struct request *r)
 
 static enum step step_send(struct request *r)
 {
-    if (r->gone) {
+    if (r->gone || r->cut_off) {
         r->contacted =
             r->contacted || (r->upcall != NULL && upstream_was_sent(r->upcall));
-        return settle_as(r, OUTCOME_GONE, RC_GONE);
+        return r->gone ? settle_as(r, OUTCOME_GONE, RC_GONE)
+                       : settle_as(r, OUTCOME_FAILED, RC_DRAINING);
     }
     if (r->up_ended)
         return try_ended(r);
@@ -209,6 +212,8 @@ static enum step step_answer(struct request *r)
     r->contacted = true;
     if (r->gone)
         return settle_as(r, OUTCOME_GONE, RC_GONE);
+    if (r->cut_off)
+        return settle_as(r, OUTCOME_BROKEN, RC_DRAINING);
     if (!r->up_ended) {
         if (r->up_paused && request_room(r)) {
             r->up_paused = false;
@@ -324,6 +329,31 @@ void request__failed(struct request *r, enum rc rc)
         (void)go(r, REQUEST_DONE);
     }
     request_run(r);
+}
+
+/* What has shown nothing yet fails, a stream breaks, who does not read the end of an
+ * answer gets no more of it. What is being booked is a moment from its answer. */
+void request__cut_off(struct request *r)
+{
+    switch (r->state) {
+    case REQUEST_READ:
+        request__failed(r, RC_DRAINING);
+        return;
+    case REQUEST_HOLD:
+    case REQUEST_SEND:
+    case REQUEST_ANSWER:
+        r->cut_off = true;
+        request_run(r);
+        return;
+    case REQUEST_DRAIN:
+        request__failed(r, RC_GONE);
+        return;
+    case REQUEST_PLAN:
+    case REQUEST_SETTLE:
+    case REQUEST_DONE:
+    case REQUEST__COUNT:
+        return;
+    }
 }
 
 static void money_message(struct inbox_message *m)

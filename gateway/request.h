@@ -62,6 +62,7 @@ struct request {
     enum request_state state;
     bool running; /* request_run() is on the stack */
     bool gone;    /* no byte reaches the client any more */
+    bool cut_off; /* the daemon ends: no more work is begun or waited for */
     enum request_outcome outcome;
     enum rc rc; /* why it failed */
     struct fault fault;

@@ -97,12 +97,8 @@ static void leave_shared(struct request *r)
 
 static void finish_exchange(struct request *r)
 {
-    if (r->gone && !exchange_gone(r->exchange)) { /* broken off by us */
-        if (r->status == 0)
-            exchange_reply(r->exchange, 503, SLICE_NONE);
-        else
-            exchange_end(r->exchange, false);
-    }
+    if (r->gone && !exchange_gone(r->exchange)) /* cut off before its end was read */
+        exchange_end(r->exchange, false);
     exchange_set_user(r->exchange, NULL);
     exchange_finish(r->exchange);
 }
@@ -148,9 +144,8 @@ void request_abort_all(struct worker *w)
 
     for (struct request *r = w->first; r != NULL; r = next) {
         next = r->next; /* a request frees only itself */
-        /* One that is being booked is about to be answered. */
-        if (!r->gone && r->state != REQUEST_SETTLE)
-            request__failed(r, RC_GONE);
+        if (!r->gone)
+            request__cut_off(r);
     }
 }
 

@@ -9,6 +9,8 @@
 /* request.c */
 void request__body_in(struct request *r);
 void request__failed(struct request *r, enum rc rc);
+/* The daemon ends and waits for r no longer. */
+void request__cut_off(struct request *r);
 void request__enter_answer(struct request *r);
 enum rc request__upstream_start(struct request *r);
 

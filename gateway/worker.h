@@ -36,7 +36,7 @@ struct worker {
 /* The callbacks for server_open(); arg is the worker. */
 struct server_user request_server_user(struct worker *w);
 void request_pool_free(struct worker *w);
-/* Breaks off every request, as if all clients had left. */
+/* Breaks off every request: the daemon waits no longer. */
 void request_abort_all(struct worker *w);
 
 #endif

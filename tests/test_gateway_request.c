@@ -453,6 +453,14 @@ static void a_client_that_leaves_while_the_end_drains_has_paid(void **state)
 
 /* ---- Breaking off everything ---- */
 
+static void expect_draining_told(const struct exchange *x)
+{
+    const struct slice out = buf_slice(&x->out);
+
+    assert_true(x->complete);
+    assert_true(slice_search(out, SLICE("\"code\":\"draining\"")) < out.len);
+}
+
 static void breaking_off_ends_requests_in_every_state(void **state)
 {
     struct exchange *reading, *sending, *streaming, *draining, *holding, *refused;
@@ -478,10 +486,26 @@ static void breaking_off_ends_requests_in_every_state(void **state)
     expect_status(reading, 503);
     expect_status(sending, 503);
     expect_status(holding, 503);
-    expect_status(refused, 503);
-    expect_cut(streaming);
+    expect_status(refused, 402);
+    expect_draining_told(sending);
+    expect_draining_told(streaming);
     expect_cut(draining);
     expect_spent("0.0001"); /* two streams, as far as they came */
+}
+
+/* The caller did not leave, so a flat price is not owed. */
+static void what_we_break_off_ourselves_costs_no_flat_price(void **state)
+{
+    struct exchange *x = get("/v1/data/search/search");
+
+    (void)state;
+    upstream_says_head(upstream_last(), 200, "Content-Type: text/event-stream\n");
+    upstream_says(upstream_last(), SLICE("part"));
+    book_keep();
+    request_abort_all(&gate.worker);
+    book_release();
+    expect_cut(x);
+    expect_spent("0");
 }
 
 static void what_is_being_booked_is_answered_even_then(void **state)
@@ -559,6 +583,7 @@ int main(void)
         GATE_TEST(a_client_that_leaves_while_it_is_booked_pays),
         GATE_TEST(a_client_that_leaves_while_the_end_drains_has_paid),
         GATE_TEST(breaking_off_ends_requests_in_every_state),
+        GATE_TEST(what_we_break_off_ourselves_costs_no_flat_price),
         GATE_TEST(what_is_being_booked_is_answered_even_then),
         GATE_TEST(every_request_of_a_caller_has_its_line),
         GATE_TEST(queries_and_secrets_stay_out_of_the_log),
