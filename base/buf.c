@@ -20,8 +20,22 @@ void buf_init(struct buf *b, size_t limit)
     *b = (struct buf){.limit = limit};
 }
 
+void buf_init_lent(struct buf *b, char *room, size_t size)
+{
+    assert(size > 0);
+    *b = (struct buf){.bytes = room,
+                      .size = room == NULL ? 0 : size,
+                      .limit = room == NULL ? 0 : size - 1,
+                      .lent = true,
+                      .spent = room == NULL};
+}
+
 void buf_free(struct buf *b)
 {
+    if (b->lent) {
+        buf_reset(b);
+        return;
+    }
     free(b->bytes);
     buf_init(b, b->limit);
 }
@@ -37,7 +51,7 @@ void buf_reset(struct buf *b)
 {
     b->start = 0;
     b->end = 0;
-    b->spent = false;
+    b->spent = b->lent && b->bytes == NULL;
 }
 
 bool buf_spent(const struct buf *b)
@@ -118,7 +132,8 @@ static bool make_room(struct buf *b, size_t len)
         b->spent = true;
         return false;
     }
-    if (needed <= b->size && (b->start >= b->size / 4 || b->size >= room_max(b)))
+    if (b->lent || (needed <= b->size &&
+                    (b->start >= b->size / 4 || b->size >= room_max(b))))
         move_down(b);
     else if (!grow(b, needed))
         b->spent = true;

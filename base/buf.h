@@ -11,17 +11,21 @@
 #include "base/slice.h"
 
 struct buf {
-    char *bytes;  /* owned; private, like all members: use the functions */
+    char *bytes;  /* private, like all members: use the functions */
     size_t start; /* first byte not consumed */
     size_t end;   /* one behind the last byte */
     size_t size;  /* room allocated */
     size_t limit; /* most bytes that may wait at once */
+    bool lent;    /* bytes belong to somebody else */
     bool spent;
 };
 
 /* No allocation yet. */
 void buf_init(struct buf *b, size_t limit);
-void buf_free(struct buf *b);  /* frees the bytes; b can be used again */
+/* Over somebody else's room of size > 0 bytes (an arena's): up to size - 1 bytes wait
+ * there, nothing is ever allocated, and buf_free() need not be called. NULL: spent. */
+void buf_init_lent(struct buf *b, char *room, size_t size);
+void buf_free(struct buf *b);  /* frees what it owns; b can be used again */
 void buf_wipe(struct buf *b);  /* the same, but zeroes them before */
 void buf_reset(struct buf *b); /* empties, clears the mark, keeps the room */
 

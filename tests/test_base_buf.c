@@ -253,6 +253,36 @@ static void the_room_is_bounded_by_the_limit(void **state)
     buf_free(&b);
 }
 
+/* It takes what fits with a NUL, moves its run down instead of growing, and leaves the
+ * room to its owner. */
+static void a_lent_room_is_all_there_is(void **state)
+{
+    char room[8];
+    struct buf b;
+
+    (void)state;
+    buf_init_lent(&b, room, sizeof(room));
+    buf_append_str(&b, "1234567");
+    assert_false(buf_spent(&b));
+    for (unsigned i = 0; i < 20; i++) {
+        buf_consume(&b, 1);
+        buf_append_char(&b, (char)('8' + i));
+        assert_ptr_equal(b.bytes, room);
+        assert_int_equal(buf_len(&b), 7);
+    }
+    buf_append_char(&b, 'x');
+    assert_true(buf_spent(&b));
+    buf_free(&b);
+    assert_false(buf_spent(&b));
+    buf_printf(&b, "%u", 1234567U);
+    assert_memory_equal(room, "1234567", 8);
+
+    buf_init_lent(&b, NULL, 8);
+    buf_append_char(&b, 'x');
+    buf_reset(&b);
+    assert_true(buf_spent(&b) && buf_len(&b) == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +296,7 @@ int main(void)
         cmocka_unit_test(a_freed_buffer_can_be_used_again),
         cmocka_unit_test(a_queue_keeps_its_order),
         cmocka_unit_test(the_room_is_bounded_by_the_limit),
+        cmocka_unit_test(a_lent_room_is_all_there_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
