@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "x402/members.h"
+
+#include "base/codec.h"
+#include "x402/jcs.h"
+
+enum {
+    DEPTH_MAX = 16 /* extensions may carry schemas; nothing of ours is so deep */
+};
+
+enum rc x402__guard(struct slice json, struct arena *a)
+{
+    const struct json_limits limits = {.depth = DEPTH_MAX};
+
+    return json_guard(json, &limits, NULL, 0, NULL, a);
+}
+
+enum rc x402__decode(struct slice *json, struct slice header, size_t max,
+                     struct arena *a)
+{
+    struct slice text;
+
+    if (header.len > max)
+        return RC_TOO_BIG;
+    TRY(base64_decode(&text, header, a));
+    TRY(x402__guard(text, a));
+    *json = text;
+    return RC_OK;
+}
+
+struct buf x402__room(struct arena *a, size_t limit)
+{
+    struct buf b;
+
+    buf_init_lent(&b, arena_alloc(a, limit + 1), limit + 1);
+    return b;
+}
+
+enum rc x402__encode(struct slice *out, const struct buf *text, struct arena *a)
+{
+    struct slice encoded = SLICE_NONE;
+
+    if (!buf_spent(text))
+        encoded = base64_encode(a, buf_slice(text));
+    if (encoded.bytes == NULL)
+        return RC_TOO_BIG;
+    *out = encoded;
+    return RC_OK;
+}
+
+enum rc x402__encode_url(struct slice *out, const struct buf *text, struct arena *a)
+{
+    struct slice encoded = SLICE_NONE;
+
+    if (!buf_spent(text))
+        encoded = base64url_encode(a, buf_slice(text));
+    if (encoded.bytes == NULL)
+        return RC_TOO_BIG;
+    *out = encoded;
+    return RC_OK;
+}
+
+enum rc x402__encode_canonical(struct slice *out, struct slice json, struct arena *a)
+{
+    struct buf text = x402__room(a, X402_JCS_BYTES_MAX);
+
+    TRY(x402_jcs(&text, json, a));
+    return x402__encode_url(out, &text, a);
+}
+
+enum rc x402__text(struct slice *out, struct slice object, const char *name,
+                   struct arena *a)
+{
+    struct slice raw;
+
+    switch (json_raw_member(&raw, object, name)) {
+    case JSON_STRING:
+        return json_raw_string(out, raw, a);
+    case JSON_ABSENT:
+    case JSON_NULL:
+        return RC_NOT_FOUND;
+    case JSON_TRUE:
+    case JSON_FALSE:
+    case JSON_NUMBER:
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+        return RC_BAD_INPUT;
+    }
+    return RC_BAD_INPUT;
+}
+
+enum rc x402__text_or_none(struct slice *out, struct slice object, const char *name,
+                           struct arena *a)
+{
+    const enum rc rc = x402__text(out, object, name, a);
+
+    if (rc != RC_NOT_FOUND)
+        return rc;
+    *out = SLICE_NONE;
+    return RC_OK;
+}
+
+/* A member of a type that is not read further here. */
+static enum rc member_of(struct slice *out, struct slice object, const char *name,
+                         enum json_kind kind)
+{
+    struct slice raw;
+    const enum json_kind found = json_raw_member(&raw, object, name);
+
+    if (found == JSON_ABSENT || found == JSON_NULL)
+        return RC_NOT_FOUND;
+    if (found != kind)
+        return RC_BAD_INPUT;
+    *out = raw;
+    return RC_OK;
+}
+
+enum rc x402__object(struct slice *out, struct slice object, const char *name)
+{
+    return member_of(out, object, name, JSON_OBJECT);
+}
+
+enum rc x402__u64(uint64_t *out, struct slice object, const char *name)
+{
+    struct slice raw;
+
+    TRY(member_of(&raw, object, name, JSON_NUMBER));
+    return json_raw_u64(out, raw);
+}
+
+enum rc x402__u256(struct x402_u256 *out, struct slice object, const char *name,
+                   struct arena *a)
+{
+    struct slice text;
+
+    TRY(x402__text(&text, object, name, a));
+    return x402_u256_parse(out, text) == RC_OK ? RC_OK : RC_BAD_INPUT;
+}
+
+enum rc x402__hash(struct x402_hash *out, struct slice object, const char *name,
+                   struct arena *a)
+{
+    struct slice text;
+
+    TRY(x402__text(&text, object, name, a));
+    return x402_hash_parse(out, text);
+}
