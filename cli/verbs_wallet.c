@@ -23,11 +23,17 @@ static void start_at(struct client_request *q, const char *method, const char *w
 
 static void print_created(const struct cli *c, struct json_object *answer)
 {
-    char name[FORMAT_SIZE], id[FORMAT_SIZE];
+    char id[FORMAT_SIZE];
 
     (void)printf("%s\n", format_text(id, answer, "id"));
-    (void)fprintf(stderr, "wallet %s is made; fund it: octroi wallet topup %s AMOUNT\n",
-                  format_text(name, answer, "name"), c->words[0]);
+    if (cli_value(c, "--parent") != NULL)
+        (void)fputs("Its calls are paid by the root above it; limit it with\n"
+                    "  octroi wallet limit ",
+                    stderr);
+    else
+        (void)fputs("Put money in with\n  octroi wallet topup ", stderr);
+    (void)fprintf(stderr, "%s %s\n", id,
+                  cli_value(c, "--parent") != NULL ? "--per day --amount A" : "AMOUNT");
 }
 
 int verb_wallet_create(const struct cli *c)

@@ -101,18 +101,28 @@ static enum rc explain_create(struct admin_call *c, enum rc rc, struct slice nam
     return rc;
 }
 
+/* Dot segments are refused in paths, encoded or not: such a name could not be called.
+ */
+static bool in_path(struct slice name)
+{
+    return !slice_equal(name, SLICE(".")) && !slice_equal(name, SLICE(".."));
+}
+
 static enum rc serve_create(struct admin_call *c)
 {
     struct slice parent_text = SLICE_NONE;
     struct slice name = SLICE_NONE;
     struct wallet parent = {.id = ID_NONE};
     struct wallet w;
+    enum rc rc;
 
     TRY(admin__body_text(&name, c, "name", true));
     TRY(admin__body_text(&parent_text, c, "parent", false));
     if (parent_text.bytes != NULL)
         TRY(admin__find_wallet(&parent, c, parent_text));
-    TRY(explain_create(c, wallet_create(&w, c->admin->book, name, parent.id), name));
+    rc = in_path(name) ? wallet_create(&w, c->admin->book, name, parent.id)
+                       : RC_BAD_INPUT;
+    TRY(explain_create(c, rc, name));
     c->reply->status = 201;
     json_out_object(&c->out);
     admin__put_id(&c->out, "id", 'w', w.id);

@@ -193,6 +193,7 @@ static void wallets_are_made_found_and_named_once(void **state)
     refused(404, "not_found", "POST /admin/v1/wallets",
             "{\"name\":\"c\",\"parent\":\"nobody\"}");
     refused(400, "invalid_request", "POST /admin/v1/wallets", "{\"name\":\"\"}");
+    refused(400, "invalid_request", "POST /admin/v1/wallets", "{\"name\":\"..\"}");
     refused(400, "invalid_request", "POST /admin/v1/wallets",
             "{\"name\":\"a\\u0007\"}");
     ask(200, "GET /admin/v1/wallets/b", NULL);
