@@ -227,6 +227,18 @@ static enum rc admit(struct request *r)
     return RC_OK;
 }
 
+enum {
+    FREE_BODY_MAX = 16384 /* some clients send a body with a GET, nobody a large one */
+};
+
+/* What costs nothing must not cost us memory: anybody may ask for it. */
+static uint64_t body_max(const struct request *r)
+{
+    const uint64_t limit = r->config->limits.max_body_bytes;
+
+    return r->match.api->serve != NULL && limit > FREE_BODY_MAX ? FREE_BODY_MAX : limit;
+}
+
 static void on_head(void *arg, struct exchange *x)
 {
     struct request *r = request_new(arg, x);
@@ -239,7 +251,7 @@ static void on_head(void *arg, struct exchange *x)
     }
     rc = admit(r);
     if (rc == RC_OK) {
-        exchange_accept(x, r->config->limits.max_body_bytes, 0);
+        exchange_accept(x, body_max(r), 0);
         return;
     }
     r->rc = rc;

@@ -521,6 +521,20 @@ static void what_is_being_booked_is_answered_even_then(void **state)
     expect_spent("0.00021");
 }
 
+/* ---- Bodies ---- */
+
+static void what_is_free_takes_no_large_body(void **state)
+{
+    struct exchange *free_one = client_head(&gate.user, "GET", "/healthz", "", true);
+    struct exchange *paid_one = client_head(&gate.user, "POST", chat, bearer(), true);
+
+    (void)state;
+    assert_true(free_one->max_body < 65536);
+    assert_true(paid_one->max_body > 65536);
+    leave(free_one);
+    leave(paid_one);
+}
+
 /* ---- The line in the log ---- */
 
 static void every_request_of_a_caller_has_its_line(void **state)
@@ -585,6 +599,7 @@ int main(void)
         GATE_TEST(breaking_off_ends_requests_in_every_state),
         GATE_TEST(what_we_break_off_ourselves_costs_no_flat_price),
         GATE_TEST(what_is_being_booked_is_answered_even_then),
+        GATE_TEST(what_is_free_takes_no_large_body),
         GATE_TEST(every_request_of_a_caller_has_its_line),
         GATE_TEST(queries_and_secrets_stay_out_of_the_log),
     };
