@@ -12,7 +12,6 @@
 #include "gateway/request.h"
 
 #include <curl/curl.h>
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -28,7 +27,8 @@ enum {
     ANSWERS_BYTES = 64 << 20,
     DRAIN_MS = 30000, /* what runs then is broken off, charged for what it delivered */
     FILES_SPARE = 64, /* descriptors kept free of connections */
-    SWEEP_MAX = 1000,
+    SWEEP_MAX = 1000, /* at a time */
+    TEND_MS = 60000,
     DRAIN_TURN_MS = 50
 };
 
@@ -300,28 +300,36 @@ static void reload(struct gateway *g)
     buf_free(&faults);
 }
 
-/* Once a minute: what has grown old. */
-static void tend(struct gateway *g)
+/* Deletes some of what has grown old. Whether there may be more of it. */
+static bool tend(struct gateway *g)
 {
     unsigned deleted;
 
-    if (wallet_sweep(g->dir->book, SWEEP_MAX, &deleted) != RC_OK)
-        log_line(LOG_WARN, "old idempotency keys could not be swept");
+    if (wallet_sweep(g->dir->book, SWEEP_MAX, &deleted) == RC_OK)
+        return deleted == SWEEP_MAX;
+    log_line(LOG_WARN, "old idempotency keys could not be swept");
+    return false;
 }
 
+/* However many signals come, what is old is looked at every minute; however much of it
+ * there is, signals are answered in between. */
 static void wait_for_signals(struct gateway *g, const sigset_t *set)
 {
-    static const struct timespec minute = {60, 0};
+    uint64_t due_ms = clock_mono_ms() + TEND_MS;
 
     for (;;) {
-        int signal = sigtimedwait(set, NULL, &minute);
+        const uint64_t now_ms = clock_mono_ms();
+        const uint64_t left_ms = due_ms > now_ms ? due_ms - now_ms : 0;
+        const struct timespec wait = {(time_t)(left_ms / 1000),
+                                      (long)(left_ms % 1000) * 1000000};
+        const int signal = sigtimedwait(set, NULL, &wait);
 
+        if (signal == SIGTERM || signal == SIGINT)
+            return;
         if (signal == SIGHUP)
             reload(g);
-        else if (signal == SIGTERM || signal == SIGINT)
-            return;
-        else if (signal < 0 && errno == EAGAIN)
-            tend(g);
+        if (clock_mono_ms() >= due_ms)
+            due_ms = tend(g) ? 0 : clock_mono_ms() + TEND_MS;
     }
 }
 
