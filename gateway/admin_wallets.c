@@ -96,7 +96,7 @@ static enum rc explain_create(struct admin_call *c, enum rc rc, struct slice nam
         return admin__refuse(
             c, rc, "name",
             "a wallet's name is 1 to %d bytes of UTF-8 without control "
-            "characters, and must not look like a wallet's id",
+            "characters, not '.' or '..', and nothing like a wallet's id",
             WALLET_NAME_MAX);
     return rc;
 }
