@@ -36,7 +36,7 @@ const char gate_yaml[] =
     "api_keys: [\"${KEY_ONE}\"]}\n"
     "  two: {kind: compatible, vendor: vllm, base_url: \"https://two.example/v1\", "
     "api_keys: [\"${KEY_TWO}\"]}\n"
-    "  three: {kind: compatible, vendor: vllm, base_url: \"https://three.example/v1\"}\n"
+    "  three: {kind: compatible, base_url: \"https://three.example/v1\"}\n"
     "models:\n"
     "  alone:\n"
     "    targets: [{provider: one, model: alone}]\n"
@@ -105,6 +105,17 @@ static bool on_our_thread(void)
     return gettid() == getpid();
 }
 
+static void refuse_or_submit(struct ledger *l, struct ledger_cmd *cmd)
+{
+    if (book.refuse_count == 0) {
+        __real_ledger_submit(l, cmd);
+        return;
+    }
+    book.refuse_count--;
+    cmd->result = (struct ledger_result){.rc = book.refusal};
+    cmd->done(cmd);
+}
+
 void __wrap_ledger_submit(struct ledger *l, struct ledger_cmd *cmd)
 {
     if (!on_our_thread()) {
@@ -112,16 +123,12 @@ void __wrap_ledger_submit(struct ledger *l, struct ledger_cmd *cmd)
         return;
     }
     book.submitted++;
-    if (book.keeps) {
-        assert_true(book.kept_count < KEPT_MAX);
-        book.kept[book.kept_count++] = cmd;
-    } else if (book.refuse_count > 0) {
-        book.refuse_count--;
-        cmd->result = (struct ledger_result){.rc = book.refusal};
-        cmd->done(cmd);
-    } else {
-        __real_ledger_submit(l, cmd);
+    if (!book.keeps) {
+        refuse_or_submit(l, cmd);
+        return;
     }
+    assert_true(book.kept_count < KEPT_MAX);
+    book.kept[book.kept_count++] = cmd;
 }
 
 void book_keep(void)
@@ -141,7 +148,7 @@ void book_release(void)
     book_pass();
     book.kept_count = 0;
     for (unsigned i = 0; i < count; i++)
-        __wrap_ledger_submit(gate.money.ledger, book.kept[i]);
+        refuse_or_submit(gate.money.ledger, book.kept[i]);
     gate_turn();
 }
 

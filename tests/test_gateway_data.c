@@ -278,6 +278,24 @@ static void a_head_request_tells_the_length_without_a_body(void **state)
     expect_spent("0.005");
 }
 
+static void a_head_request_with_a_body_is_refused(void **state)
+{
+    (void)state;
+    expect_error(call("HEAD", search, "", "x"), 400, "invalid_request", NULL);
+    assert_int_equal(upstream_count(), 0);
+}
+
+static void a_length_that_is_none_is_unknown(void **state)
+{
+    struct exchange *x = call("HEAD", search, "", NULL);
+
+    (void)state;
+    upstream_says_head(upstream_last(), 200, "Content-Length: many\n");
+    ends(upstream_last(), UPSTREAM_FINE);
+    expect_whole(x);
+    assert_true(x->content_length == UINT64_MAX);
+}
+
 static void redirects_and_refusals_of_our_credential_become_502(void **state)
 {
     static const unsigned statuses[] = {301, 302, 303, 307, 308, 300, 401, 407};
@@ -527,6 +545,8 @@ int main(void)
         GATE_TEST(an_unclean_header_is_left_out_and_logged),
         GATE_TEST(a_page_is_an_attachment_whatever_the_upstream_says),
         GATE_TEST(a_head_request_tells_the_length_without_a_body),
+        GATE_TEST(a_head_request_with_a_body_is_refused),
+        GATE_TEST(a_length_that_is_none_is_unknown),
         GATE_TEST(redirects_and_refusals_of_our_credential_become_502),
         GATE_TEST(a_401_of_an_upstream_without_our_credential_passes),
         GATE_TEST(a_call_is_charged_on_success_only),

@@ -431,6 +431,35 @@ static void a_free_model_costs_nothing_and_is_booked(void **state)
     expect_spent("0");
 }
 
+static void a_cost_beyond_any_amount_takes_what_was_agreed(void **state)
+{
+    struct exchange *x;
+
+    (void)state;
+    gate_config("providers: {p: {kind: compatible, base_url: \"https://p.example\"}}\n"
+                "models: {alone: {targets: [{provider: p, model: m}], "
+                "price: {input: \"0\", output: \"9000000000\"}}}\n");
+    fund(&gate.money, gate.wallet, "10000");
+    x = post(chat, "{\"model\":\"alone\",\"max_tokens\":1," MESSAGES "}");
+    expect_held("9000");
+    answers_json(upstream_last(),
+                 "{\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2147483647}}");
+    expect_header(x, "x-octroi-cost", "9000.000000000");
+    assert_true(logged("cost beyond an amount"));
+    assert_usd(balance_of(&gate.money, gate.wallet), "1010");
+}
+
+static void a_content_type_too_long_to_be_one_is_json(void **state)
+{
+    struct exchange *x = post(chat, alone);
+    char head[256];
+
+    (void)state;
+    (void)snprintf(head, sizeof(head), "Content-Type: application/json; a=%0128d\n", 0);
+    answers(upstream_last(), 200, head, answer);
+    expect_header(x, "Content-Type", "application/json");
+}
+
 static void prices_stay_what_they_were_when_the_call_began(void **state)
 {
     struct exchange *x = post(chat, alone);
@@ -499,6 +528,8 @@ int main(void)
         GATE_TEST(an_answer_without_usage_is_estimated),
         GATE_TEST(an_answer_with_unbelievable_usage_is_estimated),
         GATE_TEST(a_free_model_costs_nothing_and_is_booked),
+        GATE_TEST(a_cost_beyond_any_amount_takes_what_was_agreed),
+        GATE_TEST(a_content_type_too_long_to_be_one_is_json),
         GATE_TEST(prices_stay_what_they_were_when_the_call_began),
         GATE_TEST(an_answer_in_an_encoding_nobody_asked_for_is_garbage),
         GATE_TEST(a_large_answer_comes_whole),

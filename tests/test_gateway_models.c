@@ -76,8 +76,7 @@ static void names_may_have_slashes_plain_or_escaped(void **state)
                 "price: {input: \"1\", output: \"1\"}}}\n");
     expect_status(anonymous("/v1/models/org/m%2e1"), 200);
     expect_status(anonymous("/v1/models/org%2Fm.1"), 200);
-    expect_error(anonymous("/v1/models/org%252Fm.1"), 404, "model_not_found",
-                 "model");
+    expect_error(anonymous("/v1/models/org%252Fm.1"), 404, "model_not_found", "model");
 }
 
 static void a_key_sees_what_it_may_use(void **state)

@@ -64,6 +64,29 @@ static void a_call_goes_through_its_states_in_order(void **state)
     assert_int_equal(gate.worker.live, 0);
 }
 
+static void a_wake_up_that_means_nothing_changes_nothing(void **state)
+{
+    struct exchange *x = client_head(&gate.user, "POST", chat, bearer(), true);
+
+    (void)state;
+    gate.user.writable(gate.user.arg, x);
+    assert_int_equal(state_of(x), REQUEST_READ);
+    book_keep();
+    client_body(&gate.user, x, slice_str(alone));
+    gate.user.writable(gate.user.arg, x);
+    assert_int_equal(state_of(x), REQUEST_HOLD);
+    book_release();
+    gate.user.writable(gate.user.arg, x);
+    assert_int_equal(state_of(x), REQUEST_SEND);
+    book_keep();
+    answers_json(upstream_last(), answer);
+    gate.user.writable(gate.user.arg, x);
+    assert_int_equal(state_of(x), REQUEST_SETTLE);
+    assert_int_equal(book_submitted(), 2);
+    book_release();
+    expect_body(x, answer);
+}
+
 static void requests_are_used_again(void **state)
 {
     const struct request *first;
@@ -571,6 +594,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         GATE_TEST(a_call_goes_through_its_states_in_order),
+        GATE_TEST(a_wake_up_that_means_nothing_changes_nothing),
         GATE_TEST(requests_are_used_again),
         GATE_TEST(many_calls_at_once_do_not_meet),
         GATE_TEST(every_failure_before_the_first_byte_tries_the_next_target),

@@ -105,6 +105,19 @@ static void a_body_too_large_or_too_late_is_told(void **state)
     assert_int_equal(upstream_count(), 0);
 }
 
+static void what_is_free_takes_no_large_body(void **state)
+{
+    struct exchange *x = client_head(&gate.user, "GET", "/v1/models", "", true);
+
+    (void)state;
+    assert_int_equal(x->max_body, 16384);
+    client_body(&gate.user, x, SLICE("some clients do"));
+    expect_status(x, 200);
+    x = client_head(&gate.user, "POST", chat, bearer(), true);
+    assert_int_equal(x->max_body, 8388608);
+    leave(x);
+}
+
 static void while_draining_no_call_is_taken_but_its_state_is_told(void **state)
 {
     struct exchange *x;
@@ -471,6 +484,7 @@ int main(void)
         GATE_TEST(what_the_server_refuses_has_the_paths_dialect),
         GATE_TEST(bodies_are_json_where_that_is_asked),
         GATE_TEST(a_body_too_large_or_too_late_is_told),
+        GATE_TEST(what_is_free_takes_no_large_body),
         GATE_TEST(while_draining_no_call_is_taken_but_its_state_is_told),
         GATE_TEST(so_many_calls_at_once_and_no_more),
         GATE_TEST(so_many_calls_a_minute_and_no_more),
