@@ -391,22 +391,32 @@ static void a20_the_oldest_idle_connection_makes_room(void **state)
     assert_false(c[0]->closed || c[2]->closed);
 }
 
-static void a20_the_busy_are_not_closed_for_the_new(void **state)
+static void a20_who_is_served_is_not_closed_for_the_new_but_who_dribbles_is(
+    void **state)
 {
     struct client *c[4];
+    struct exchange *held[2];
 
     (void)state;
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < 2; i++) {
         c[i] = client_open();
-        client_say(c[i], "GET /echo HTTP/1.1\r\n");
+        client_say(c[i], "GET /hold HTTP/1.1\r\n" HOST "\r\n");
+        turns(3);
+        held[i] = served.x;
     }
+    c[2] = client_open();
+    client_say(c[2], "GET /echo HTTP/1.1\r\n");
     turns(3);
     c[3] = client_open();
-    assert_true(client_sees_end(c[3]));
-    for (unsigned i = 0; i < 3; i++) {
-        client_say(c[i], HOST "\r\n");
+    client_say(c[3], "GET /echo HTTP/1.1\r\n" HOST "\r\n");
+    assert_int_equal(client_answer(c[3], true)->status, 200);
+    assert_true(client_sees_end(c[2]));
+    for (unsigned i = 0; i < 2; i++) {
+        exchange_reply(held[i], 200, SLICE("kept"));
+        exchange_finish(held[i]);
         assert_int_equal(client_answer(c[i], true)->status, 200);
     }
+    served.x = NULL;
 }
 
 static double cpu_seconds(void)
@@ -632,7 +642,8 @@ int main(void)
         SERVER_TEST(a_request_may_take_as_long_as_its_user_likes, open_default),
         SERVER_TEST(connections_are_limited_per_address, open_one_per_address),
         SERVER_TEST(a20_the_oldest_idle_connection_makes_room, open_three),
-        SERVER_TEST(a20_the_busy_are_not_closed_for_the_new, open_three),
+        SERVER_TEST(a20_who_is_served_is_not_closed_for_the_new_but_who_dribbles_is,
+                    open_three),
         SERVER_TEST(a20_without_descriptors_the_loop_rests, open_default),
         SERVER_TEST(a21_who_spoke_to_our_proxy_is_the_client, open_behind_proxy),
         SERVER_TEST(a21_junk_from_a_proxy_is_not_an_address, open_behind_proxy),
