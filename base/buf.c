@@ -132,8 +132,8 @@ static bool make_room(struct buf *b, size_t len)
         b->spent = true;
         return false;
     }
-    if (b->lent || (needed <= b->size &&
-                    (b->start >= b->size / 4 || b->size >= room_max(b))))
+    if (b->lent ||
+        (needed <= b->size && (b->start >= b->size / 4 || b->size >= room_max(b))))
         move_down(b);
     else if (!grow(b, needed))
         b->spent = true;
