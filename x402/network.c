@@ -2,17 +2,16 @@
 /* Tables, and how to find something in them. */
 #include "x402/network.h"
 
+#include "x402/word.h"
+
 #include <stdio.h>
 
-/* Five words of four bytes, as they are read in the text. */
-#define BYTES(word)                                          \
-    (uint8_t)((word) >> 24), (uint8_t)((word) >> 16 & 0xff), \
-        (uint8_t)((word) >> 8 & 0xff), (uint8_t)((word)&0xff)
-#define ADDRESS(a, b, c, d, e)                               \
-    {                                                        \
-        {                                                    \
-            BYTES(a), BYTES(b), BYTES(c), BYTES(d), BYTES(e) \
-        }                                                    \
+#define ADDRESS(a, b, c, d, e)                                              \
+    {                                                                       \
+        {                                                                   \
+            X402__BYTES(a), X402__BYTES(b), X402__BYTES(c), X402__BYTES(d), \
+                X402__BYTES(e)                                              \
+        }                                                                   \
     }
 
 /* Version 1 has no other way to name a network. */

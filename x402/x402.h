@@ -5,13 +5,15 @@
  * and what the chain says, is for others to know.
  *
  * Other folders include this header only. Its parts: 256-bit words (u256.h), addresses
- * (address.h), networks and tokens (network.h), signatures (curve.h). */
+ * (address.h), networks and tokens (network.h), signatures (curve.h), and what is
+ * signed (typed_data.h). */
 #ifndef X402_X402_H
 #define X402_X402_H
 
 #include "x402/address.h"
 #include "x402/curve.h"
 #include "x402/network.h"
+#include "x402/typed_data.h"
 #include "x402/u256.h"
 
 #endif
