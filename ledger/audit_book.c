@@ -659,8 +659,8 @@ static void check_balance(struct entering *n, const struct audit_hold *ended)
     else if (ended != NULL)
         id = ended->accounts[0];
     a = ledger__audit_account(n->book, id);
-    if (a != NULL && spendable(a) > 0)
-        balance = spendable(a);
+    if (a != NULL && a->credits > a->debits)
+        balance = a->credits - a->debits;
     if (balance != (ledger__wide)e->balance)
         complain(n, "the balance is wrong");
     if (n->opened != e->opened)

@@ -518,16 +518,23 @@ static enum rc spell(struct act *a)
     return RC_OK;
 }
 
+/* Holds are not taken off: so what moves an account adds up from entry to entry,
+ * whatever else was on hold meanwhile. */
+static struct money balance_of(const struct ledger_account *a)
+{
+    return money_sub_floor(a->credits, a->debits);
+}
+
 static struct money balance_after(struct act *a)
 {
     const struct ledger_leg *leg = &a->cmd->legs[0];
 
     if (a->cmd->leg_count == 0)
-        return a->hold != NULL ? ledger_available(account_of(a, a->hold->accounts[0]))
+        return a->hold != NULL ? balance_of(account_of(a, a->hold->accounts[0]))
                                : MONEY_ZERO;
     if (a->cmd->verb == LEDGER_TRANSFER && leg->credit_flags != 0)
-        return ledger_available(account_of(a, leg->credit));
-    return ledger_available(account_of(a, leg->debit));
+        return balance_of(account_of(a, leg->credit));
+    return balance_of(account_of(a, leg->debit));
 }
 
 static void note_tags(struct made *m, const struct ledger_cmd *cmd)

@@ -41,7 +41,7 @@ struct ledger_entry {
     struct money
         released; /* CAPTURE, VOID, EXPIRE: given back on the hold's first leg */
     struct money
-        balance; /* available on leg 0's own side after the entry: its debit
+        balance; /* of leg 0's own side after the entry, holds not taken off: its debit
                     account, for a TRANSFER to a NO_OVERDRAFT credit that one */
     struct slice memo;
     uint8_t hash[32];

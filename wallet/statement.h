@@ -23,7 +23,7 @@ struct wallet_row {
     struct slice ref; /* a top-up's */
     bool credit;      /* money came in */
     struct money amount;
-    struct money balance; /* of the root, after */
+    struct money balance; /* of the root, after; holds not taken off */
     struct money shortfall;
     uint64_t prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens;
     unsigned status;

@@ -357,6 +357,19 @@ test('who leaves while the answer is being booked gets it under the same Idempot
   left = await gateway.settled(wallet);
 });
 
+test('the balances of a statement add up, also of calls that ran at once', async () => {
+  const many = gateway.wallet('many', '1');
+  first.handle = async (req, res) => { await sleep(200); json(res, 200, whole); };
+  await Promise.all(Array.from({ length: 8 }, () => post({ model: 'alone', messages }, {}, many.key)));
+  let sum = 0n;
+  for (const row of gateway.statement(many)) {
+    sum += row.direction === 'in' ? nano(row.amount) : -nano(row.amount);
+    assert.equal(usd(nano(row.balance)), usd(sum));
+  }
+  assert.equal(sum, nano('1') - 8n * wholeCost);
+  await gateway.settled(many, sum);
+});
+
 test('refunds: in part, to the end, and no further', async () => {
   const row = gateway.statement(wallet).at(-1);
   gateway.run('wallet', 'refund', row.transfer, usd(wholeCost - 10n));
