@@ -97,10 +97,8 @@ enum rc mpp_credential_read(struct mpp_credential *out, struct slice json,
                             struct arena *a)
 {
     struct mpp_credential c = {0};
-    const enum rc rc = read_credential(&c, json, a);
 
-    if (rc != RC_OK)
-        return rc == RC_NOT_FOUND ? RC_BAD_INPUT : rc;
+    TRY(read_credential(&c, json, a));
     *out = c;
     return RC_OK;
 }
@@ -214,15 +212,12 @@ enum rc mpp_receipt_parse(struct mpp_receipt *out, struct slice header, struct a
 {
     struct mpp_receipt r = {0};
     struct slice json;
-    enum rc rc;
 
     if (header.len > MPP_HEADER_MAX)
         return RC_TOO_BIG;
     TRY(base64url_decode(&json, header, a));
     TRY(x402__guard(json, a));
-    rc = read_receipt(&r, json, a);
-    if (rc != RC_OK)
-        return rc == RC_NOT_FOUND ? RC_BAD_INPUT : rc;
+    TRY(read_receipt(&r, json, a));
     *out = r;
     return RC_OK;
 }

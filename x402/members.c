@@ -68,6 +68,14 @@ enum rc x402__encode_canonical(struct slice *out, struct slice json, struct aren
     return x402__encode_url(out, &text, a);
 }
 
+bool x402__has(struct slice object, const char *name)
+{
+    struct slice raw;
+    const enum json_kind kind = json_raw_member(&raw, object, name);
+
+    return kind != JSON_ABSENT && kind != JSON_NULL;
+}
+
 enum rc x402__text(struct slice *out, struct slice object, const char *name,
                    struct arena *a)
 {
@@ -78,7 +86,6 @@ enum rc x402__text(struct slice *out, struct slice object, const char *name,
         return json_raw_string(out, raw, a);
     case JSON_ABSENT:
     case JSON_NULL:
-        return RC_NOT_FOUND;
     case JSON_TRUE:
     case JSON_FALSE:
     case JSON_NUMBER:
@@ -92,10 +99,8 @@ enum rc x402__text(struct slice *out, struct slice object, const char *name,
 enum rc x402__text_or_none(struct slice *out, struct slice object, const char *name,
                            struct arena *a)
 {
-    const enum rc rc = x402__text(out, object, name, a);
-
-    if (rc != RC_NOT_FOUND)
-        return rc;
+    if (x402__has(object, name))
+        return x402__text(out, object, name, a);
     *out = SLICE_NONE;
     return RC_OK;
 }
@@ -105,11 +110,8 @@ static enum rc member_of(struct slice *out, struct slice object, const char *nam
                          enum json_kind kind)
 {
     struct slice raw;
-    const enum json_kind found = json_raw_member(&raw, object, name);
 
-    if (found == JSON_ABSENT || found == JSON_NULL)
-        return RC_NOT_FOUND;
-    if (found != kind)
+    if (json_raw_member(&raw, object, name) != kind)
         return RC_BAD_INPUT;
     *out = raw;
     return RC_OK;
@@ -118,6 +120,20 @@ static enum rc member_of(struct slice *out, struct slice object, const char *nam
 enum rc x402__object(struct slice *out, struct slice object, const char *name)
 {
     return member_of(out, object, name, JSON_OBJECT);
+}
+
+enum rc x402__array(struct slice *out, struct slice object, const char *name)
+{
+    return member_of(out, object, name, JSON_ARRAY);
+}
+
+enum rc x402__bool(bool *out, struct slice object, const char *name)
+{
+    struct slice raw;
+
+    if (json_raw_member(&raw, object, name) == JSON_ABSENT)
+        return RC_BAD_INPUT;
+    return json_raw_bool(out, raw);
 }
 
 enum rc x402__u64(uint64_t *out, struct slice object, const char *name)
@@ -144,4 +160,13 @@ enum rc x402__hash(struct x402_hash *out, struct slice object, const char *name,
 
     TRY(x402__text(&text, object, name, a));
     return x402_hash_parse(out, text);
+}
+
+enum rc x402__address(struct x402_address *out, struct slice object, const char *name,
+                      struct arena *a)
+{
+    struct slice text;
+
+    TRY(x402__text(&text, object, name, a));
+    return x402_address_parse(out, text);
 }

@@ -6,12 +6,14 @@
 #ifndef X402_MEMBERS_H
 #define X402_MEMBERS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/json_guard.h"
 #include "base/slice.h"
+#include "x402/address.h"
 #include "x402/u256.h"
 
 /* The JSON object in standard base64 (strict), guarded. RC_TOO_BIG: longer than max.
@@ -32,19 +34,25 @@ MUST_CHECK enum rc x402__encode_url(struct slice *out, const struct buf *text,
 MUST_CHECK enum rc x402__encode_canonical(struct slice *out, struct slice json,
                                           struct arena *a);
 
+bool x402__has(struct slice object, const char *name); /* and it is not null */
 MUST_CHECK enum rc x402__text(struct slice *out, struct slice object, const char *name,
                               struct arena *a);
-/* Absent: RC_OK, and *out is SLICE_NONE. */
+/* Absent or null: RC_OK, and *out is SLICE_NONE. */
 MUST_CHECK enum rc x402__text_or_none(struct slice *out, struct slice object,
                                       const char *name, struct arena *a);
 MUST_CHECK enum rc x402__object(struct slice *out, struct slice object,
                                 const char *name);
+MUST_CHECK enum rc x402__array(struct slice *out, struct slice object,
+                               const char *name);
+MUST_CHECK enum rc x402__bool(bool *out, struct slice object, const char *name);
 MUST_CHECK enum rc x402__u64(uint64_t *out, struct slice object, const char *name);
 /* A number in a string, never a JSON number. */
 MUST_CHECK enum rc x402__u256(struct x402_u256 *out, struct slice object,
                               const char *name, struct arena *a);
 MUST_CHECK enum rc x402__hash(struct x402_hash *out, struct slice object,
                               const char *name, struct arena *a);
+MUST_CHECK enum rc x402__address(struct x402_address *out, struct slice object,
+                                 const char *name, struct arena *a);
 
 /* What a challenge must have, however it came. RC_BAD_INPUT. */
 struct mpp_challenge;

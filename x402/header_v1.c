@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "x402/header_v1.h"
+
+#include "x402/members.h"
+#include "x402/network.h"
+#include "x402/wire.h"
+
+enum {
+    VERSION = 1,
+    JSON_MAX = X402_HEADER_MAX / 4 * 3 /* its base64 fills a header */
+};
+
+/* The 402 ----------------------------------------------------------------------------
+ */
+
+bool x402_v1_can_offer(const struct x402_offer *offer)
+{
+    return offer->scheme == X402_SCHEME_EXACT && offer->method == X402_EIP3009 &&
+           x402_network_v1_offered(offer->chain_id);
+}
+
+/* Description and type may be empty but must be there, or the client throws; so it does
+ * for an outputSchema that is null. */
+static void write_offer(struct json_out *o, const struct x402_offer *offer,
+                        const struct x402_resource *resource)
+{
+    json_out_object(o);
+    json_out_kstr(o, "scheme", x402__scheme_name(offer->scheme));
+    x402__write_network(o, offer->chain_id, VERSION);
+    x402__write_u256(o, "maxAmountRequired", &offer->amount);
+    json_out_kslice(o, "resource", resource->url);
+    json_out_kslice(o, "description", resource->description);
+    json_out_kslice(o, "mimeType", resource->mime_type);
+    x402__write_address(o, "payTo", &offer->pay_to);
+    json_out_ku64(o, "maxTimeoutSeconds", offer->timeout_s);
+    x402__write_address(o, "asset", &offer->asset);
+    x402__write_extra(o, offer);
+    json_out_end_object(o);
+}
+
+void x402_v1_required_write(struct json_out *o, const struct x402_required *r)
+{
+    json_out_ku64(o, "x402Version", VERSION);
+    x402__write_text(o, "error", r->error);
+    json_out_key(o, "accepts");
+    json_out_array(o);
+    for (size_t i = 0; i < r->offer_count; i++) {
+        if (x402_v1_can_offer(&r->offers[i]))
+            write_offer(o, &r->offers[i], &r->resource);
+    }
+    json_out_end_array(o);
+}
+
+/* X-PAYMENT --------------------------------------------------------------------------
+ */
+
+enum rc x402_v1_payment_read(struct x402_payment *out, struct slice json,
+                             struct arena *a)
+{
+    struct x402_payment p = {.version = VERSION};
+    uint64_t version;
+
+    TRY(x402__u64(&version, json, "x402Version"));
+    if (version != VERSION)
+        return RC_NOT_FOUND;
+    TRY(x402__read_scheme(&p.scheme, json, a));
+    TRY(x402__read_network(&p.chain_id, json, VERSION, a));
+    TRY(x402__read_payload(&p, json, a));
+    if (p.scheme != X402_SCHEME_EXACT || p.method != X402_EIP3009)
+        return RC_NOT_FOUND;
+    *out = p;
+    return RC_OK;
+}
+
+enum rc x402_v1_payment_parse(struct x402_payment *out, struct slice header,
+                              struct arena *a)
+{
+    struct slice json;
+
+    TRY(x402__decode(&json, header, X402_HEADER_MAX, a));
+    return x402_v1_payment_read(out, json, a);
+}
+
+void x402_v1_payment_write(struct json_out *o, const struct x402_payment *p)
+{
+    json_out_object(o);
+    json_out_ku64(o, "x402Version", VERSION);
+    json_out_kstr(o, "scheme", x402__scheme_name(p->scheme));
+    x402__write_network(o, p->chain_id, VERSION);
+    x402__write_payload(o, p);
+    json_out_end_object(o);
+}
+
+enum rc x402_v1_payment_print(struct slice *header, const struct x402_payment *p,
+                              struct arena *a)
+{
+    struct buf text = x402__room(a, JSON_MAX);
+    struct json_out o;
+
+    json_out_init(&o, &text);
+    x402_v1_payment_write(&o, p);
+    return x402__encode(header, &text, a);
+}
+
+/* X-PAYMENT-RESPONSE -----------------------------------------------------------------
+ */
+
+void x402_v1_receipt_write(struct json_out *o, const struct x402_receipt *r)
+{
+    x402__write_receipt(o, r, VERSION);
+}
+
+enum rc x402_v1_receipt_print(struct slice *header, const struct x402_receipt *r,
+                              struct arena *a)
+{
+    struct buf text = x402__room(a, JSON_MAX);
+    struct json_out o;
+
+    json_out_init(&o, &text);
+    x402_v1_receipt_write(&o, r);
+    return x402__encode(header, &text, a);
+}
+
+enum rc x402_v1_receipt_read(struct x402_receipt *out, struct slice json,
+                             struct arena *a)
+{
+    return x402__read_receipt(out, json, VERSION, a);
+}
+
+enum rc x402_v1_receipt_parse(struct x402_receipt *out, struct slice header,
+                              struct arena *a)
+{
+    struct slice json;
+
+    TRY(x402__decode(&json, header, X402_HEADER_MAX, a));
+    return x402_v1_receipt_read(out, json, a);
+}

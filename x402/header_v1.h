@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* x402 version 1, as seller: the members of the body of a 402, X-PAYMENT,
+ * X-PAYMENT-RESPONSE; and X-PAYMENT as it is sent. Only `exact` by EIP-3009, on
+ * networks with a short name. Result codes as in header_v2.h. */
+#ifndef X402_HEADER_V1_H
+#define X402_HEADER_V1_H
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/slice.h"
+#include "x402/offer.h"
+
+/* Whether a client of this version can pay the offer; one that it does not know makes
+ * it refuse the whole body. */
+bool x402_v1_can_offer(const struct x402_offer *offer);
+
+/* Writes x402Version, error (when there is one) and accepts as members of an object
+ * that is open, so that they stand beside those of other dialects. Leaves out offers
+ * that version 1 cannot express. */
+void x402_v1_required_write(struct json_out *o, const struct x402_required *r);
+
+/* Also RC_NOT_FOUND: of another version, scheme or network. */
+MUST_CHECK enum rc x402_v1_payment_read(struct x402_payment *out, struct slice json,
+                                        struct arena *a);
+MUST_CHECK enum rc x402_v1_payment_parse(struct x402_payment *out, struct slice header,
+                                         struct arena *a);
+void x402_v1_payment_write(struct json_out *o, const struct x402_payment *p);
+MUST_CHECK enum rc x402_v1_payment_print(struct slice *header,
+                                         const struct x402_payment *p, struct arena *a);
+
+void x402_v1_receipt_write(struct json_out *o, const struct x402_receipt *r);
+MUST_CHECK enum rc x402_v1_receipt_print(struct slice *header,
+                                         const struct x402_receipt *r, struct arena *a);
+MUST_CHECK enum rc x402_v1_receipt_read(struct x402_receipt *out, struct slice json,
+                                        struct arena *a);
+MUST_CHECK enum rc x402_v1_receipt_parse(struct x402_receipt *out, struct slice header,
+                                         struct arena *a);
+
+#endif
