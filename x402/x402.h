@@ -13,6 +13,7 @@
 #include "x402/address.h"
 #include "x402/curve.h"
 #include "x402/network.h"
+#include "x402/rlp.h"
 #include "x402/typed_data.h"
 #include "x402/u256.h"
 
