@@ -3,6 +3,7 @@
 
 #include "base/codec.h"
 
+#include <json-c/json.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,6 +67,14 @@ struct slice vector_text(struct json_object *o, const char *key)
     if (json_get_string(&text, o, key) != RC_OK)
         fail_msg("no text \"%s\"", key);
     return text;
+}
+
+struct slice vector_element_text(struct json_object *list, size_t index)
+{
+    struct json_object *element = json_array_at(list, index);
+
+    assert_int_equal(json_object_get_type(element), json_type_string);
+    return slice_str(json_object_get_string(element));
 }
 
 uint64_t vector_u64(struct json_object *o, const char *key)

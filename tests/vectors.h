@@ -25,6 +25,8 @@ struct json_object *vectors_open(const char *file);
 struct json_object *vector_list(struct json_object *o, const char *key);
 struct json_object *vector_member(struct json_object *o, const char *key);
 struct slice vector_text(struct json_object *o, const char *key);
+/* An element of a list of texts. */
+struct slice vector_element_text(struct json_object *list, size_t index);
 uint64_t vector_u64(struct json_object *o, const char *key);
 /* "0x.." of any length, and of one length. */
 struct vector_bytes vector_hex(struct json_object *o, const char *key);

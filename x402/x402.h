@@ -5,8 +5,8 @@
  * and what the chain says, is for others to know.
  *
  * Other folders include this header only. Its parts: 256-bit words (u256.h), addresses
- * (address.h), networks and tokens (network.h), signatures (curve.h), and what is
- * signed (typed_data.h). */
+ * (address.h), networks and tokens (network.h), signatures (curve.h), what is signed
+ * (typed_data.h), transactions (tx.h) and their encoding (rlp.h). */
 #ifndef X402_X402_H
 #define X402_X402_H
 
@@ -14,6 +14,7 @@
 #include "x402/curve.h"
 #include "x402/network.h"
 #include "x402/rlp.h"
+#include "x402/tx.h"
 #include "x402/typed_data.h"
 #include "x402/u256.h"
 
