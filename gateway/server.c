@@ -166,6 +166,13 @@ static void shut(struct conn *c)
         touch(c->shard);
 }
 
+/* While draining: a request that is on its way in is still answered. */
+static void shut_if_silent(struct conn *c)
+{
+    if (unread_bytes(c->watch.fd) == 0)
+        shut(c);
+}
+
 void server__phase(struct conn *c, enum conn_phase phase, uint64_t deadline_ms)
 {
     struct server *s = c->server;
@@ -181,6 +188,8 @@ void server__phase(struct conn *c, enum conn_phase phase, uint64_t deadline_ms)
     case CONN_IDLE:
         deadline_ms = now_ms + s->idle_timeout_ms;
         idle_add(c);
+        if (s->draining) /* what it was answered had begun before, and said nothing */
+            shut_if_silent(c);
         break;
     case CONN_BODY:
         break;
@@ -732,9 +741,8 @@ void server_drain(struct server *s)
     stop_accepting(s);
     for (struct conn *c = s->idle_oldest, *next; c != NULL; c = next) {
         next = c->idle_next;
-        /* A request that is on its way in is still answered. */
-        if (c->phase == CONN_IDLE && unread_bytes(c->watch.fd) == 0)
-            shut(c);
+        if (c->phase == CONN_IDLE)
+            shut_if_silent(c);
     }
 }
 
