@@ -4,7 +4,7 @@
 // call that was acknowledged is booked with the cost that was told, once; what was not
 // acknowledged is booked at most once; limits count what was spent; an idempotency key that
 // was in flight neither executes nor charges a second time, a top-up's reference neither.
-// CRASH_ROUNDS: how many kills (100).
+// An orderly stop breaks off nothing either. CRASH_ROUNDS: how many kills (100).
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import http from 'node:http';
@@ -74,66 +74,70 @@ after(async () => {
 
 // ---- The load --------------------------------------------------------------------------
 
-/** One call to its end. Gives what was acknowledged: {id, cost}; null when the gateway died
- * before all of the answer was there. */
+/** One call to its end: {id, cost, due} when it was acknowledged, {refused} when it was not
+ * taken, {broken} when not all of the answer came. */
 async function call(round, kind, name) {
-  const auth = { authorization: `Bearer ${round.wallet.key}` };
-  if (kind === 'data') {
-    const r = await request(`${gateway.url}/v1/data/d/find?name=${name}`, { headers: auth, agent: round.agent });
-    if (!r.complete) return null;
-    assert.equal(r.status, 200, r.body.toString());
-    return { id: r.headers['x-request-id'], cost: nano(r.headers['x-octroi-cost']), due: apiPrice };
+  const headers = { authorization: `Bearer ${round.wallet.key}` };
+  const options = { headers, agent: round.agent };
+  let url = `${gateway.url}/v1/data/d/find?name=${name}`;
+  if (kind !== 'data') {
+    url = `${gateway.url}/v1/chat/completions`;
+    options.method = 'POST';
+    headers['content-type'] = 'application/json';
+    if (kind === 'idempotent') headers['idempotency-key'] = name;
+    const asked = { model: 'm', user: name, messages: [{ role: 'user', content: 'Say something' }] };
+    if (kind === 'stream') Object.assign(asked, { stream: true, stream_options: { include_usage: true } });
+    options.body = JSON.stringify(asked);
   }
-  const body = { model: 'm', user: name, messages: [{ role: 'user', content: 'Say something' }] };
-  if (kind === 'stream') Object.assign(body, { stream: true, stream_options: { include_usage: true } });
-  const headers = { ...auth, 'content-type': 'application/json' };
-  if (kind === 'idempotent') headers['idempotency-key'] = name;
-  const r = await request(`${gateway.url}/v1/chat/completions`, { method: 'POST', headers, body: JSON.stringify(body), agent: round.agent });
+  const r = await request(url, options);
   const text = r.body.toString();
-  if (!r.complete || (kind === 'stream' && r.status === 200 && !text.endsWith('data: [DONE]\n\n'))) return null;
-  if (r.status !== 200) return { status: r.status, code: JSON.parse(text).error.code };
+  if (!r.complete) return { broken: true };
+  if (r.status !== 200) return { refused: (JSON.parse(text).error ?? JSON.parse(text)).code };
+  if (kind === 'stream' && !text.endsWith('data: [DONE]\n\n')) return { broken: true };
   const cost = kind === 'stream' ? /"cost":"([0-9.]+)"/.exec(text)[1] : r.headers['x-octroi-cost'];
-  return { id: r.headers['x-request-id'], cost: nano(cost), due: costOf(usageOf(name)) };
+  return { id: r.headers['x-request-id'], cost: nano(cost), due: kind === 'data' ? apiPrice : costOf(usageOf(name)) };
 }
 
 async function work(round, next) {
   while (!round.over) {
     const name = `${round.number}-${round.count++}`;
     const kind = ['plain', 'stream', 'data', 'idempotent'][next(4)];
-    const done = await call(round, kind, name).catch((error) => {
-      if (error instanceof assert.AssertionError) throw error;
-      return null;
-    });
-    if (done === null) {
-      assert.ok(round.over, `${kind} ${name} was broken off before the kill`);
+    const done = await call(round, kind, name).catch(() => ({ gone: true }));
+    if (done.id === undefined) {
+      assert.ok(round.over, `${kind} ${name} before the end: ${JSON.stringify(done)}`);
       if (kind === 'idempotent') round.pending.push(name);
+      if (done.refused) assert.equal(done.refused, 'draining');
+      round.broken += done.broken ? 1 : 0;
       return;
     }
-    assert.equal(done.status, undefined, `${kind} ${name}: ${done.status} ${done.code}`);
     assert.equal(usd(done.cost), usd(done.due), `${kind} ${name}`);
     round.acknowledged.set(done.id, done.cost);
   }
 }
 
-/** A top-up by the command line, in flight or done when the kill comes. */
+/** A top-up by the command line, in flight or done when the signal comes. */
 function topup(round) {
-  return new Promise((done) => {
-    const child = spawn(octroi, ['wallet', 'topup', round.wallet.id, '1', '--ref', `round-${round.number}`, '--config', gateway.file], { stdio: 'ignore' });
-    child.on('exit', (code) => done(code === 0));
-  });
+  const words = ['wallet', 'topup', round.wallet.id, '1', '--ref', `round-${round.number}`, '--config', gateway.file];
+  return new Promise((done) => spawn(octroi, words, { stdio: 'ignore' }).on('exit', done));
 }
 
-async function load(number, next) {
-  const round = { number, wallet: gateway.wallet(`round-${number}`, usd(fund), ['--limit-per-day', '900']), agent: new http.Agent({ keepAlive: true }), acknowledged: new Map(), pending: [], count: 0, over: false };
+/** Some time under load, then the signal. */
+async function load(number, next, signal) {
+  const wallet = gateway.wallet(`round-${number}`, usd(fund), ['--limit-per-day', '900']);
+  const agent = new http.Agent({ keepAlive: true });
+  const round = { number, wallet, agent, acknowledged: new Map(), pending: [], count: 0, broken: 0, over: false };
   const all = Array.from({ length: workers }, () => work(round, next));
   await sleep(200 + next(1000));
   const topped = topup(round);
   await sleep(next(30));
   round.over = true; // workers end with the connection, or with what has just come whole
-  gateway.child.kill('SIGKILL');
-  assert.equal((await gateway.exited).signal, 'SIGKILL', gateway.log.slice(-2000));
+  gateway.child.kill(signal);
+  const begun = Date.now();
+  const end = await gateway.exited;
+  assert.ok(Date.now() - begun < 15000, `it took ${Date.now() - begun} ms to end`); // a call takes 50
+  assert.deepEqual(end, signal === 'SIGKILL' ? { code: null, signal } : { code: 0, signal: null }, gateway.log.slice(-2000));
   await Promise.all(all);
-  round.topped = await topped;
+  await topped;
   round.agent.destroy();
   return round;
 }
@@ -199,7 +203,7 @@ async function prove(round) {
 
   for (const name of round.pending) {
     const again = await call({ ...round, agent: false }, 'idempotent', name);
-    if (again.status) assert.ok(['idempotency_answer_gone'].includes(again.code), `${name}: ${again.status} ${again.code}`);
+    if (again.id === undefined) assert.equal(again.refused, 'idempotency_answer_gone', `${name}: ${JSON.stringify(again)}`);
   }
   const charged = statement(wallet).filter((row) => row.kind !== 'topup').length;
   assert.ok(charged <= booked.size + round.pending.length);
@@ -211,7 +215,7 @@ test(`${rounds} kills under load lose nothing that was acknowledged and charge n
   const next = numbers(20261);
   const seen = { acknowledged: 0, unheard: 0, pending: 0 };
   for (let number = 1; number <= rounds; number++) {
-    const round = await load(number, next);
+    const round = await load(number, next, 'SIGKILL');
     if (number > rounds - startRounds) await killDuringStart(next);
     await gateway.start();
     seen.unheard += await prove(round);
@@ -225,4 +229,16 @@ test(`${rounds} kills under load lose nothing that was acknowledged and charge n
   t.diagnostic(`${rounds} kills: ${JSON.stringify(seen)}`);
   // Else the kills came when nothing was going on, and prove nothing.
   if (rounds >= 20) for (const [what, count] of Object.entries(seen)) assert.ok(count > 0, what);
+});
+
+test('orderly stops under load break off nothing that was begun', { timeout: 300000 }, async () => {
+  const next = numbers(20262);
+  for (let number = 1; number <= 10; number++) {
+    const round = await load(`orderly-${number}`, next, 'SIGTERM');
+    await gateway.start();
+    assert.equal(round.broken, 0, 'an answer was cut');
+    assert.equal(await prove(round), 0, 'a call was booked that nobody heard of');
+    executed.clear();
+  }
+  gateway.laws();
 });
