@@ -6,7 +6,7 @@
 #include "x402/wire.h"
 
 enum {
-    VERSION = 1,
+    THIS_VERSION = 1,
     JSON_MAX = X402_HEADER_MAX / 4 * 3 /* its base64 fills a header */
 };
 
@@ -26,7 +26,7 @@ static void write_offer(struct json_out *o, const struct x402_offer *offer,
 {
     json_out_object(o);
     json_out_kstr(o, "scheme", x402__scheme_name(offer->scheme));
-    x402__write_network(o, offer->chain_id, VERSION);
+    x402__write_network(o, offer->chain_id, THIS_VERSION);
     x402__write_u256(o, "maxAmountRequired", &offer->amount);
     json_out_kslice(o, "resource", resource->url);
     json_out_kslice(o, "description", resource->description);
@@ -40,7 +40,7 @@ static void write_offer(struct json_out *o, const struct x402_offer *offer,
 
 void x402_v1_required_write(struct json_out *o, const struct x402_required *r)
 {
-    json_out_ku64(o, "x402Version", VERSION);
+    json_out_ku64(o, "x402Version", THIS_VERSION);
     x402__write_text(o, "error", r->error);
     json_out_key(o, "accepts");
     json_out_array(o);
@@ -57,14 +57,14 @@ void x402_v1_required_write(struct json_out *o, const struct x402_required *r)
 enum rc x402_v1_payment_read(struct x402_payment *out, struct slice json,
                              struct arena *a)
 {
-    struct x402_payment p = {.version = VERSION};
+    struct x402_payment p = {.version = THIS_VERSION};
     uint64_t version;
 
     TRY(x402__u64(&version, json, "x402Version"));
-    if (version != VERSION)
+    if (version != THIS_VERSION)
         return RC_NOT_FOUND;
     TRY(x402__read_scheme(&p.scheme, json, a));
-    TRY(x402__read_network(&p.chain_id, json, VERSION, a));
+    TRY(x402__read_network(&p.chain_id, json, THIS_VERSION, a));
     TRY(x402__read_payload(&p, json, a));
     if (p.scheme != X402_SCHEME_EXACT || p.method != X402_EIP3009)
         return RC_NOT_FOUND;
@@ -84,9 +84,9 @@ enum rc x402_v1_payment_parse(struct x402_payment *out, struct slice header,
 void x402_v1_payment_write(struct json_out *o, const struct x402_payment *p)
 {
     json_out_object(o);
-    json_out_ku64(o, "x402Version", VERSION);
+    json_out_ku64(o, "x402Version", THIS_VERSION);
     json_out_kstr(o, "scheme", x402__scheme_name(p->scheme));
-    x402__write_network(o, p->chain_id, VERSION);
+    x402__write_network(o, p->chain_id, THIS_VERSION);
     x402__write_payload(o, p);
     json_out_end_object(o);
 }
@@ -107,7 +107,7 @@ enum rc x402_v1_payment_print(struct slice *header, const struct x402_payment *p
 
 void x402_v1_receipt_write(struct json_out *o, const struct x402_receipt *r)
 {
-    x402__write_receipt(o, r, VERSION);
+    x402__write_receipt(o, r, THIS_VERSION);
 }
 
 enum rc x402_v1_receipt_print(struct slice *header, const struct x402_receipt *r,
@@ -124,7 +124,7 @@ enum rc x402_v1_receipt_print(struct slice *header, const struct x402_receipt *r
 enum rc x402_v1_receipt_read(struct x402_receipt *out, struct slice json,
                              struct arena *a)
 {
-    return x402__read_receipt(out, json, VERSION, a);
+    return x402__read_receipt(out, json, THIS_VERSION, a);
 }
 
 enum rc x402_v1_receipt_parse(struct x402_receipt *out, struct slice header,

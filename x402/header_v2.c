@@ -5,7 +5,7 @@
 #include "x402/wire.h"
 
 enum {
-    VERSION = 2,
+    THIS_VERSION = 2,
     JSON_MAX = X402_HEADER_MAX / 4 * 3, /* its base64 fills a header */
     PAYMENT_ID_MIN = 16,
     PAYMENT_ID_MAX = 128
@@ -16,7 +16,7 @@ static enum rc check_version(struct slice json)
     uint64_t version;
 
     TRY(x402__u64(&version, json, "x402Version"));
-    return version == VERSION ? RC_OK : RC_NOT_FOUND;
+    return version == THIS_VERSION ? RC_OK : RC_NOT_FOUND;
 }
 
 /* Offers -----------------------------------------------------------------------------
@@ -30,7 +30,7 @@ void x402_v2_offer_write(struct json_out *o, const struct x402_offer *offer)
     }
     json_out_object(o);
     json_out_kstr(o, "scheme", x402__scheme_name(offer->scheme));
-    x402__write_network(o, offer->chain_id, VERSION);
+    x402__write_network(o, offer->chain_id, THIS_VERSION);
     x402__write_u256(o, "amount", &offer->amount);
     x402__write_address(o, "asset", &offer->asset);
     x402__write_address(o, "payTo", &offer->pay_to);
@@ -44,7 +44,7 @@ enum rc x402_v2_offer_read(struct x402_offer *out, struct slice json, struct are
     struct x402_offer offer = {.raw = json};
 
     TRY(x402__read_scheme(&offer.scheme, json, a));
-    TRY(x402__read_network(&offer.chain_id, json, VERSION, a));
+    TRY(x402__read_network(&offer.chain_id, json, THIS_VERSION, a));
     TRY(x402__u256(&offer.amount, json, "amount", a));
     TRY(x402__address(&offer.asset, json, "asset", a));
     TRY(x402__address(&offer.pay_to, json, "payTo", a));
@@ -101,7 +101,7 @@ static void write_extensions(struct json_out *o, struct slice extensions)
 void x402_v2_required_write(struct json_out *o, const struct x402_required *r)
 {
     json_out_object(o);
-    json_out_ku64(o, "x402Version", VERSION);
+    json_out_ku64(o, "x402Version", THIS_VERSION);
     x402__write_text(o, "error", r->error);
     write_resource(o, &r->resource);
     json_out_key(o, "accepts");
@@ -204,7 +204,7 @@ static enum rc read_payment_id(struct slice *out, struct slice extensions,
 enum rc x402_v2_payment_read(struct x402_payment *out, struct slice json,
                              struct arena *a)
 {
-    struct x402_payment p = {.version = VERSION, .has_accepted = true};
+    struct x402_payment p = {.version = THIS_VERSION, .has_accepted = true};
     struct slice accepted;
 
     TRY(check_version(json));
@@ -233,7 +233,7 @@ enum rc x402_v2_payment_parse(struct x402_payment *out, struct slice header,
 void x402_v2_payment_write(struct json_out *o, const struct x402_payment *p)
 {
     json_out_object(o);
-    json_out_ku64(o, "x402Version", VERSION);
+    json_out_ku64(o, "x402Version", THIS_VERSION);
     x402__write_payload(o, p);
     write_extensions(o, p->extensions);
     if (p->resource.url.bytes != NULL)
@@ -259,7 +259,7 @@ enum rc x402_v2_payment_print(struct slice *header, const struct x402_payment *p
 
 void x402_v2_receipt_write(struct json_out *o, const struct x402_receipt *r)
 {
-    x402__write_receipt(o, r, VERSION);
+    x402__write_receipt(o, r, THIS_VERSION);
 }
 
 enum rc x402_v2_receipt_print(struct slice *header, const struct x402_receipt *r,
@@ -276,7 +276,7 @@ enum rc x402_v2_receipt_print(struct slice *header, const struct x402_receipt *r
 enum rc x402_v2_receipt_read(struct x402_receipt *out, struct slice json,
                              struct arena *a)
 {
-    return x402__read_receipt(out, json, VERSION, a);
+    return x402__read_receipt(out, json, THIS_VERSION, a);
 }
 
 enum rc x402_v2_receipt_parse(struct x402_receipt *out, struct slice header,
