@@ -133,7 +133,7 @@ void x402__write_extra(struct json_out *o, const struct x402_offer *offer)
 
 /* payload -------------------------------------------------------------------------- */
 
-static enum rc read_signature(struct slice *out, struct slice payload, struct arena *a)
+enum rc x402__read_signature(struct slice *out, struct slice payload, struct arena *a)
 {
     struct slice text;
     uint8_t *bytes;
@@ -154,12 +154,9 @@ static enum rc read_signature(struct slice *out, struct slice payload, struct ar
     return RC_OK;
 }
 
-static enum rc read_transfer(struct x402_transfer *t, struct slice payload,
-                             struct arena *a)
+enum rc x402__read_transfer(struct x402_transfer *t, struct slice object,
+                            struct arena *a)
 {
-    struct slice object;
-
-    TRY(x402__object(&object, payload, "authorization"));
     TRY(x402__address(&t->from, object, "from", a));
     TRY(x402__address(&t->to, object, "to", a));
     TRY(x402__u256(&t->value, object, "value", a));
@@ -200,22 +197,24 @@ static enum rc read_permit(struct x402_permit *p, struct slice payload, struct a
 enum rc x402__read_payload(struct x402_payment *p, struct slice object, struct arena *a)
 {
     struct slice payload;
+    struct slice transfer;
 
     TRY(x402__object(&payload, object, "payload"));
-    TRY(read_signature(&p->signature, payload, a));
+    TRY(x402__read_signature(&p->signature, payload, a));
     /* One of them: with both, two readers could see two payments. */
     if (x402__has(payload, "authorization") ==
         x402__has(payload, "permit2Authorization"))
         return RC_BAD_INPUT;
     if (x402__has(payload, "authorization")) {
         p->method = X402_EIP3009;
-        return read_transfer(&p->transfer, payload, a);
+        TRY(x402__object(&transfer, payload, "authorization"));
+        return x402__read_transfer(&p->transfer, transfer, a);
     }
     p->method = X402_PERMIT2;
     return read_permit(&p->permit, payload, a);
 }
 
-static void write_signature(struct json_out *o, struct slice signature)
+void x402__write_signature(struct json_out *o, struct slice signature)
 {
     char text[HEX_SIZE] = "0x";
 
@@ -273,13 +272,13 @@ void x402__write_payload(struct json_out *o, const struct x402_payment *p)
     json_out_key(o, "payload");
     json_out_object(o);
     if (!signature_last)
-        write_signature(o, p->signature);
+        x402__write_signature(o, p->signature);
     if (p->method == X402_EIP3009)
         write_transfer(o, &p->transfer);
     else
         write_permit(o, &p->permit);
     if (signature_last)
-        write_signature(o, p->signature);
+        x402__write_signature(o, p->signature);
     json_out_end_object(o);
 }
 

@@ -28,6 +28,13 @@ MUST_CHECK enum rc x402__read_payload(struct x402_payment *p, struct slice objec
                                       struct arena *a);
 void x402__write_payload(struct json_out *o, const struct x402_payment *p);
 
+/* Of these, the members of an object. */
+MUST_CHECK enum rc x402__read_transfer(struct x402_transfer *t, struct slice object,
+                                       struct arena *a);
+MUST_CHECK enum rc x402__read_signature(struct slice *out, struct slice object,
+                                        struct arena *a);
+void x402__write_signature(struct json_out *o, struct slice signature);
+
 MUST_CHECK enum rc x402__read_receipt(struct x402_receipt *out, struct slice json,
                                       unsigned version, struct arena *a);
 void x402__write_receipt(struct json_out *o, const struct x402_receipt *r,
