@@ -6,16 +6,28 @@
  *
  * Other folders include this header only. Its parts: 256-bit words (u256.h), addresses
  * (address.h), networks and tokens (network.h), signatures (curve.h), what is signed
- * (typed_data.h), transactions (tx.h) and their encoding (rlp.h). */
+ * (typed_data.h), transactions (tx.h) and their encoding (rlp.h).
+ *
+ * Above them: offers, payments and receipts of x402 (offer.h) and their texts in both
+ * versions (header_v1.h, header_v2.h), verdicts on payments and making them (verify.h);
+ * the texts of MPP (header_mpp.h) and its methods (mpp_method.h); canonical JSON
+ * (jcs.h). */
 #ifndef X402_X402_H
 #define X402_X402_H
 
 #include "x402/address.h"
 #include "x402/curve.h"
+#include "x402/header_mpp.h"
+#include "x402/header_v1.h"
+#include "x402/header_v2.h"
+#include "x402/jcs.h"
+#include "x402/mpp_method.h"
 #include "x402/network.h"
+#include "x402/offer.h"
 #include "x402/rlp.h"
 #include "x402/tx.h"
 #include "x402/typed_data.h"
 #include "x402/u256.h"
+#include "x402/verify.h"
 
 #endif
