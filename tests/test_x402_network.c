@@ -170,8 +170,7 @@ static void contracts_are_the_published_ones(void **state)
         {&x402_permit2, "0x000000000022D473030F116dDEE9F6B43aC78BA3"},
         {&x402_permit2_exact_proxy, "0x402085c248EeA27D92E8b30b2C58ed07f9E20001"},
         {&x402_permit2_upto_proxy, "0x4020A4f3b7b90ccA423B9fabCc0CE57C6C240002"},
-        {&x402_batch_settlement, "0x4020074e9dF2ce1deE5A9C1b5c3f541D02a10003"},
-        {&x402_multicall3, "0xcA11bde05977b3631167028862bE2a173976CA11"}};
+        {&x402_batch_settlement, "0x4020074e9dF2ce1deE5A9C1b5c3f541D02a10003"}};
 
     (void)state;
     for (size_t i = 0; i < sizeof(published) / sizeof(published[0]); i++) {

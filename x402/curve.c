@@ -30,14 +30,12 @@ enum {
 };
 
 /* n, the order of the curve (SEC 2, section 2.4.1), and n/2 rounded down. */
-static const struct x402_u256 order = {
-    {X402__BYTES(0xffffffff), X402__BYTES(0xffffffff), X402__BYTES(0xffffffff),
-     X402__BYTES(0xfffffffe), X402__BYTES(0xbaaedce6), X402__BYTES(0xaf48a03b),
-     X402__BYTES(0xbfd25e8c), X402__BYTES(0xd0364141)}};
-static const struct x402_u256 half_order = {
-    {X402__BYTES(0x7fffffff), X402__BYTES(0xffffffff), X402__BYTES(0xffffffff),
-     X402__BYTES(0xffffffff), X402__BYTES(0x5d576e73), X402__BYTES(0x57a4501d),
-     X402__BYTES(0xdfe92f46), X402__BYTES(0x681b20a0)}};
+static const struct x402_u256 order =
+    X402__WORD(0xffffffff, 0xffffffff, 0xffffffff, 0xfffffffe, 0xbaaedce6, 0xaf48a03b,
+               0xbfd25e8c, 0xd0364141);
+static const struct x402_u256 half_order =
+    X402__WORD(0x7fffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0x5d576e73, 0x57a4501d,
+               0xdfe92f46, 0x681b20a0);
 
 static secp256k1_context *curve;
 

@@ -78,8 +78,6 @@ const struct x402_address x402_permit2_upto_proxy =
     ADDRESS(0x4020a4f3, 0xb7b90cca, 0x423b9fab, 0xcc0ce57c, 0x6c240002);
 const struct x402_address x402_batch_settlement =
     ADDRESS(0x4020074e, 0x9df2ce1d, 0xee5a9c1b, 0x5c3f541d, 0x02a10003);
-const struct x402_address x402_multicall3 =
-    ADDRESS(0xca11bde0, 0x5977b363, 0x11670288, 0x62be2a17, 0x3976ca11);
 
 enum {
     V1_COUNT = sizeof(v1_names) / sizeof(v1_names[0]),

@@ -52,6 +52,5 @@ extern const struct x402_address x402_permit2;
 extern const struct x402_address x402_permit2_exact_proxy;
 extern const struct x402_address x402_permit2_upto_proxy;
 extern const struct x402_address x402_batch_settlement;
-extern const struct x402_address x402_multicall3;
 
 #endif

@@ -26,10 +26,8 @@ static const char *const texts[] = {
 };
 
 static const struct x402_hash hashes[] = {
-#define TYPE(name, text, a, b, c, d, e, f, g, h)                                  \
-    [X402_TYPE_##                                                                 \
-        name] = {{X402__BYTES(a), X402__BYTES(b), X402__BYTES(c), X402__BYTES(d), \
-                  X402__BYTES(e), X402__BYTES(f), X402__BYTES(g), X402__BYTES(h)}},
+#define TYPE(name, text, a, b, c, d, e, f, g, h) \
+    [X402_TYPE_##name] = X402__WORD(a, b, c, d, e, f, g, h),
 #include "x402/types.def"
 #undef TYPE
 };

@@ -6,7 +6,8 @@
  *
  * Other folders include this header only. Its parts: 256-bit words (u256.h), addresses
  * (address.h), networks and tokens (network.h), signatures (curve.h), what is signed
- * (typed_data.h), transactions (tx.h) and their encoding (rlp.h).
+ * (typed_data.h), transactions (tx.h), their encoding (rlp.h), and what contracts are
+ * asked and say (abi.h).
  *
  * Above them: offers, payments and receipts of x402 (offer.h) and their texts in both
  * versions (header_v1.h, header_v2.h), verdicts on payments and making them (verify.h);
@@ -15,6 +16,7 @@
 #ifndef X402_X402_H
 #define X402_X402_H
 
+#include "x402/abi.h"
 #include "x402/address.h"
 #include "x402/curve.h"
 #include "x402/header_mpp.h"
