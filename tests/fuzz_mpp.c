@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The headers of MPP: what is read can be printed, and reads the same again. */
-#include "x402/header_mpp.h"
+#include "x402/mpp_method.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -52,6 +52,28 @@ static void credential(struct slice text, struct arena *a)
     assert(slice_equal(back.payload, c.payload));
 }
 
+/* Nobody here has a key: nothing may be proven. The curve is not started, so that only
+ * what comes before it runs. */
+static void methods(const struct mpp_credential *c, struct arena *a)
+{
+    const struct mpp_terms terms = {.secret = SLICE("secret"), .now_us = 1};
+    struct mpp_request r;
+    struct mpp_ledger l;
+    struct mpp_evm e;
+
+    assert(mpp_check(c, &terms, a) == MPP_INVALID_CHALLENGE);
+    if (mpp_request_decode(&r, c->challenge.request, a) == RC_OK) {
+        struct slice text;
+
+        if (mpp_request_encode(&text, &r, a) == RC_OK)
+            assert(mpp_request_decode(&r, text, a) == RC_OK);
+    }
+    if (mpp_ledger_read(&l, c, a) == MPP_NONE)
+        assert(mpp_ledger_verify(&l, c, SLICE("secret")) == MPP_VERIFICATION_FAILED);
+    if (mpp_evm_read(&e, c, a) == MPP_NONE)
+        assert(e.payment.method == X402_EIP3009 && e.payment.signature.bytes != NULL);
+}
+
 /* JSON as it is: base64 is much for a fuzzer to guess. */
 static void credential_json(struct slice text, struct arena *a)
 {
@@ -64,6 +86,7 @@ static void credential_json(struct slice text, struct arena *a)
     assert(c.challenge.id.len > 0 && c.challenge.method.len > 0);
     assert(json_raw_type(c.payload) == JSON_OBJECT);
     (void)!mpp_challenge_is_ours(&c.challenge, SLICE("secret"), a);
+    methods(&c, a);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
