@@ -307,7 +307,7 @@ enum rc x402_abi_address(struct x402_address *out, struct slice answer)
 
 enum rc x402_abi_text(struct slice *out, struct slice answer)
 {
-    struct slice body = slice_sub(answer, 2 * X402_WORD_LEN, answer.len);
+    struct slice body = slice_sub(answer, (size_t)2 * X402_WORD_LEN, answer.len);
     struct x402_u256 word;
     uint64_t offset;
     uint64_t len;

@@ -12,7 +12,10 @@ enum {
 
 void x402_rlp_begin(struct x402_rlp_out *o, uint8_t *bytes, size_t size)
 {
-    *o = (struct x402_rlp_out){.bytes = bytes, .at = size, .size = size};
+    o->bytes = bytes;
+    o->at = size;
+    o->size = size;
+    o->full = false;
 }
 
 static void put_bytes(struct x402_rlp_out *o, const void *bytes, size_t len)

@@ -37,7 +37,8 @@ static bool room_for(size_t *out, const struct x402_tx *tx)
                                    &keys_size) ||
             __builtin_add_overflow(size, keys_size, &size) ||
             __builtin_add_overflow(
-                size, sizeof(struct x402_address) + 3 * X402_RLP_HEAD_MAX, &size))
+                size, sizeof(struct x402_address) + (size_t)3 * X402_RLP_HEAD_MAX,
+                &size))
             return false;
     }
     return !__builtin_add_overflow(size, tx->data.len, out);
