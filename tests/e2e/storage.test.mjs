@@ -50,9 +50,16 @@ async function until(what, condition) {
 function mountSmall(megabytes) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'octroi-disk-'));
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=0700`, 'tmpfs', dir]);
-  if (mounted.status === 0) return { dir, unmount: () => { spawnSync('umount', [dir]); fs.rmdirSync(dir); } };
-  fs.rmdirSync(dir);
-  return null;
+  const remove = () => fs.rmSync(dir, { recursive: true, force: true });
+  if (mounted.status !== 0) {
+    remove();
+    return null;
+  }
+  const unmount = () => {
+    if (spawnSync('umount', [dir]).status === 0) remove();
+  };
+  process.once('exit', unmount); // a test that fails leaves no mount behind
+  return { dir, unmount };
 }
 
 const free = (dir) => {
