@@ -17,8 +17,9 @@ enum {
 };
 
 /* Appends the canonical form of `json`, an object from anywhere: it passes json_guard()
- * here. Check buf_spent(out) after. RC_BAD_JSON. RC_BAD_INPUT: a value of another kind.
- * RC_TOO_BIG: a limit above, or the arena is spent. On failure out may hold a part. */
+ * here. The form is never longer than the text. Check buf_spent(out) after.
+ * RC_BAD_JSON. RC_BAD_INPUT: a value of another kind. RC_TOO_BIG: a limit above, or the
+ * arena is spent. On failure out may hold a part. */
 MUST_CHECK enum rc x402_jcs(struct buf *out, struct slice json, struct arena *a);
 
 #endif

@@ -62,7 +62,7 @@ enum rc x402__encode_url(struct slice *out, const struct buf *text, struct arena
 
 enum rc x402__encode_canonical(struct slice *out, struct slice json, struct arena *a)
 {
-    struct buf text = x402__room(a, X402_JCS_BYTES_MAX);
+    struct buf text = x402__room(a, json.len);
 
     TRY(x402_jcs(&text, json, a));
     return x402__encode_url(out, &text, a);
