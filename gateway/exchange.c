@@ -451,7 +451,7 @@ void exchange__completed(void *arg, struct MHD_Connection *mhd, void **state,
     if (why == MHD_REQUEST_TERMINATED_WITH_ERROR)
         c->linger = true; /* it may have answered by itself, and not read on */
     c->suspended = false;
-    server__phase(c, CONN_IDLE, 0);
+    server__answered(c);
     if (x == NULL)
         return;
     assert(c->x == x);

@@ -236,6 +236,20 @@ void server__cut(struct conn *c)
     shut(c);
 }
 
+/* The library does not always find that a client closed its side: one whose end came
+ * around its answer would stay until the idle timeout. */
+static void end_idle(struct conn *c)
+{
+    if (c->phase == CONN_IDLE && c->peer_left && unread_bytes(c->watch.fd) == 0)
+        shut(c);
+}
+
+void server__answered(struct conn *c)
+{
+    server__phase(c, CONN_IDLE, 0);
+    end_idle(c);
+}
+
 /* ---- Lingering: the library has let go of the socket, this is a copy of it ---- */
 
 static void linger_end(struct conn *c)
@@ -363,8 +377,10 @@ static void deadline(struct loop_timer *t)
 static void peer_left(struct conn *c, bool altogether)
 {
     c->peer_left = true;
-    if (c->x == NULL || exchange__ended(c->x))
+    if (c->x == NULL || exchange__ended(c->x)) {
+        end_idle(c);
         return; /* the library reads or writes, and will see for itself */
+    }
     if (altogether || c->suspended || c->phase == CONN_ANSWER)
         server__cut(c);
 }

@@ -90,6 +90,8 @@ struct server {
 void server__phase(struct conn *c, enum conn_phase phase, uint64_t deadline_ms);
 void server__suspend(struct conn *c);
 void server__resume(struct conn *c); /* not suspended: nothing */
+/* The answer is out: waits for the next request, if one may come. */
+void server__answered(struct conn *c);
 /* Ends the connection at once, or as soon as the library runs. */
 void server__cut(struct conn *c);
 /* The connection behind one of the library's. Counts the callback that asks. */

@@ -468,6 +468,19 @@ static void a_half_close_behind_a_quick_request_is_forgiven(void **state)
     expect_gone(1);
 }
 
+/* The library was not looking when the client said that nothing more would come. */
+static void a_half_close_before_the_answer_went_out_ends_the_connection(void **state)
+{
+    struct client *c = client_hold();
+
+    (void)state;
+    exchange_reply(served.x, 200, SLICE("all there is"));
+    served_finish();
+    client_half_close(c);
+    assert_int_equal(client_answer(c, true)->status, 200);
+    assert_true(client_sees_end(c));
+}
+
 /* The user gave its answer in the turn in which the client left. */
 static void an_answer_to_nobody_is_no_failure(void **state)
 {
@@ -698,6 +711,7 @@ int main(void)
         EXCHANGE_TEST(a_client_that_leaves_is_noticed_between_writes),
         EXCHANGE_TEST(a_client_that_leaves_is_noticed_while_it_is_slow),
         EXCHANGE_TEST(a_half_close_behind_a_quick_request_is_forgiven),
+        EXCHANGE_TEST(a_half_close_before_the_answer_went_out_ends_the_connection),
         EXCHANGE_TEST(an_answer_to_nobody_is_no_failure),
         EXCHANGE_TEST(an_exchange_outlives_its_connection),
         EXCHANGE_TEST(unix_sockets_tell_who_calls),
