@@ -87,6 +87,13 @@ void model_call_explain(struct request *r, unsigned status, struct slice body);
 /* Frees what is not in the arena; the api's close(). */
 void model_call_close(struct request *r);
 
+/* All of them, for the api's const object; it adds its name, routes and plan. */
+#define MODEL_CALL_FUNCTIONS                                                           \
+    .build = model_call_build, .head = model_call_head, .data = model_call_data,       \
+    .may_retry = model_call_may_retry, .complete = model_call_complete,                \
+    .cost = model_call_cost, .finish = model_call_finish, .broken = model_call_broken, \
+    .explain = model_call_explain, .close = model_call_close
+
 /* model_stream.c: the streamed half. */
 enum upstream_take model_stream_data(struct request *r, struct slice bytes);
 enum rc model_stream_complete(struct request *r);
