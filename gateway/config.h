@@ -53,6 +53,11 @@ struct config_model {
     bool strict_hold; /* splice the output bound into the body */
 };
 
+enum config_flow {
+    CONFIG_UPFRONT, /* settled before the work is done */
+    CONFIG_AFTER    /* verified before, settled after: "authorization" */
+};
+
 struct config_endpoint {
     char *method; /* upper case; "ANY": all */
     char *path;   /* "/markets/{id}", "/files/{rest*}" */
@@ -62,6 +67,7 @@ struct config_endpoint {
     size_t pass_count;
     char **pass_headers; /* lower case */
     char version[24];
+    enum config_flow flow; /* when a payment for it is settled */
 };
 
 struct config_data_api {
@@ -70,10 +76,14 @@ struct config_data_api {
     bool allow_private;
     char *auth_header; /* NULL: none */
     struct secret *auth_value;
+    bool buys; /* auth: {x402: ..} or {mpp: ..}: paid from the central wallet key */
     size_t endpoint_count;
     struct config_endpoint *endpoints; /* first match wins */
     uint64_t first_byte_timeout_ms, idle_timeout_ms;
 };
+
+/* payments: and all that is in it is gateway/config_payments.h's. */
+struct config_payments;
 
 struct config_limits {
     uint64_t requests_per_minute, tokens_per_minute, concurrent; /* per key; 0: none */
@@ -105,6 +115,9 @@ struct config {
     size_t data_api_count;
     struct config_data_api *data_apis;
     struct config_limits limits;
+    struct config_payments *payments; /* never NULL */
+    char *public_url; /* "https://toll.example": our origin, without a path; NULL: none
+                       */
 
     struct config__snapshot *snapshot; /* its memory and its count; config*.c only */
 };

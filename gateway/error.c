@@ -45,6 +45,12 @@ static const char *const sentences[RC__COUNT] = {
     [RC_RATE] = "Too many requests; wait before the next.",
     [RC_PAYMENT_REQUIRED] =
         "This call costs: send an API key of a funded wallet as a Bearer token.",
+    [RC_PAYMENT_BAD] = "The payment is not good for this call.",
+    [RC_USED] = "This payment has been used; sign a new one.",
+    [RC_PENDING] = "The payment was sent and its outcome is not known yet: repeat the "
+                   "call with the same payment, do not sign another.",
+    [RC_OWING] = "An earlier call of this payer was delivered and never paid.",
+    [RC_CHAIN_DOWN] = "Payments can not be settled at the moment; nothing was taken.",
     [RC_NO_FUNDS] =
         "The wallet does not cover the worst case of this call; top it up, or lower the "
         "output bound.",

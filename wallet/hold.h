@@ -12,6 +12,7 @@
 #include "wallet/caller.h"
 #include "wallet/idem.h"
 #include "wallet/limit.h"
+#include "wallet/once.h"
 
 /* What the journal keeps of a call, and statements and usage show. */
 struct wallet_call {
@@ -46,6 +47,7 @@ struct wallet_hold {
     struct money amount;
     uint64_t expires_us; /* the call's absolute deadline plus 60 s */
     struct wallet_idem idem;
+    struct wallet_once once; /* RC_USED: another call has used it up */
     /* Once per operation: on the writer's thread, or, when it is refused at once, on
      * the caller's own before the function returns. Must not block; may free h. */
     void (*done)(struct wallet_hold *h);

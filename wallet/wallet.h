@@ -10,7 +10,9 @@
  *
  * Other folders include this header only. Its parts: the book and ids (book.h), limits
  * and balances, keys, top-ups and refunds (transfer.h), who calls (caller.h), what the
- * call pays (hold.h) and its Idempotency-Key, and reports (statement.h). */
+ * call pays (hold.h) and its Idempotency-Key, and payments that came with
+ * calls (payment.h, once.h), what we buy ourselves (purchase.h), and reports
+ * (statement.h). */
 #ifndef WALLET_WALLET_H
 #define WALLET_WALLET_H
 
@@ -23,6 +25,9 @@
 #include "wallet/idem.h"
 #include "wallet/key.h"
 #include "wallet/limit.h"
+#include "wallet/once.h"
+#include "wallet/payment.h"
+#include "wallet/purchase.h"
 #include "wallet/statement.h"
 #include "wallet/transfer.h"
 

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The section payments: of the configuration: how strangers pay us (x402, MPP), and
+ * with what key we pay others. Part of the snapshot (gateway/config.h); immutable.
+ * Networks, keys and caps are read once: a reload that changes them is refused and says
+ * that it needs a restart; max_quote and flows change with a reload. */
+#ifndef GATEWAY_CONFIG_PAYMENTS_H
+#define GATEWAY_CONFIG_PAYMENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/money.h"
+#include "base/secret.h"
+#include "gateway/config.h"
+#include "x402/x402.h"
+
+enum {
+    CONFIG_NETWORKS_MAX = 8
+};
+
+/* Where a private key lies; read by the signer alone (gateway/settle/signer.h), never
+ * here. Paths are absolute. Either keystore with one of the two passphrases, or hex. */
+struct config_key_file {
+    bool present;
+    char *keystore; /* Web3 keystore V3 */
+    char *passphrase_file;
+    struct secret *passphrase; /* cred:NAME */
+    char *hex_file;
+};
+
+struct config_network {
+    uint64_t chain_id;
+    struct x402_address asset;
+    char *asset_name; /* with version: the token's EIP-712 domain */
+    char *asset_version;
+    char *asset_symbol;
+    unsigned decimals;
+    struct x402_address pay_to;
+    char *facilitator_url;             /* NULL: builtin */
+    char *rpc_url;                     /* NULL: a remote facilitator is believed */
+    bool allow_private;                /* for both */
+    struct config_key_file settle_key; /* builtin: pays the gas; also who may settle
+                                          upto */
+    unsigned confirmations;            /* blocks on top before it counts; default 1: its
+                                          own block */
+    bool exact, permit2, upto;         /* what is offered; upto and permit2 with builtin
+                                        * only. Default: exact and upto */
+};
+
+struct config_buyer {
+    struct config_key_file key;
+    struct money max_per_payment;  /* default 1 USD */
+    struct money max_per_day;      /* default 20 USD */
+    struct money max_per_host_day; /* default: max_per_day */
+    size_t asset_count;            /* allow-list; default: the tokens in the table */
+    struct x402_address *assets;   /* of any network */
+    size_t chain_count;            /* 0: any chain of the table */
+    uint64_t *chains;
+};
+
+struct config_mpp {
+    struct secret *secret; /* >= 32 bytes; NULL: MPP is not offered */
+    struct secret *old_secret;
+    bool ledger, evm, tempo_proof;
+};
+
+struct config_payments {
+    struct money max_quote; /* `exact` for model calls; default 0.10 */
+    bool facilitates; /* /facilitator/: true when a network is builtin, unless told */
+    size_t facilitate_count; /* whom others may have paid through us; 0: anybody */
+    struct x402_address *facilitate_for;
+    size_t network_count;
+    struct config_network *networks;
+    struct config_buyer buyer;
+    struct config_mpp mpp;
+    struct money max_debt; /* settle-after: what all payers together may owe; default
+                              1 USD */
+};
+
+/* The network of a chain and token. NULL: not ours. */
+const struct config_network *config_network(const struct config *c, uint64_t chain_id,
+                                            const struct x402_address *asset);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Payments that came with a call (x402, MPP), as the book sees them. Reached through
+ * wallet/wallet.h.
+ *
+ * Each authorization has a record, known by a hash over network, token, payer and
+ * nonce, and an account of its own, so that it buys at most its own value and nothing
+ * else spends it. The claim moves the value from house/receivable to that account; the
+ * call holds and captures there; when the chain has paid, house/chain pays
+ * house/receivable; in the end what was not used goes to the payer's wallet (or the
+ * wallet that a top-up names). If the chain never pays, the account's rest goes back to
+ * house/receivable, and what was delivered on it is house/bad-debt, a mark on the payer
+ * until it is paid.
+ *
+ * One thread drives a payment (gateway/settle/cashier.h); the versions of its record
+ * catch whoever would be a second one. */
+#ifndef WALLET_PAYMENT_H
+#define WALLET_PAYMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/money.h"
+#include "ledger/ledger.h"
+#include "wallet/book.h"
+#include "wallet/caller.h"
+
+enum {
+    WALLET_PAYMENT_DETAILS_MAX = 3000, /* bytes that are opaque here */
+    WALLET_PAYER_TEXT_SIZE = 44        /* "0x" and 40 hex digits, lower case */
+};
+
+enum wallet_payment_state {
+    WALLET_PAYMENT_NEW,       /* never seen */
+    WALLET_PAYMENT_RESERVED,  /* claimed; nothing was sent */
+    WALLET_PAYMENT_SUBMITTED, /* may have been sent */
+    WALLET_PAYMENT_UNKNOWN,   /* was sent; the other side does not say how it went */
+    WALLET_PAYMENT_SETTLED,
+    WALLET_PAYMENT_RELEASED, /* nothing was sent and nothing delivered: may be claimed
+                                again */
+    WALLET_PAYMENT_FAILED,   /* definite: it will never be paid */
+    WALLET_PAYMENT_REVERTED  /* the chain took it back */
+};
+
+struct wallet_payment {
+    uint8_t key[32];
+    char payer[WALLET_PAYER_TEXT_SIZE];
+    char method[16];     /* "x402", "mpp": the `kind` of its rows */
+    struct money value;  /* authorized: at most this */
+    struct money settle; /* to be settled, or was: at most value */
+    bool after;          /* served before it is settled */
+    bool closed;         /* the rest has been credited: the end */
+    enum wallet_payment_state state;
+    struct id target; /* a top-up's wallet; none: the payer's own */
+    uint64_t created_us;
+    uint64_t expires_us;  /* when the authorization ends by itself */
+    char network[32];     /* "eip155:84532", for the accounts' names and rows */
+    char reference[72];   /* transaction hash; "" */
+    uint16_t details_len; /* how to go on with it, opaque */
+    uint8_t details[WALLET_PAYMENT_DETAILS_MAX];
+    uint64_t version; /* of the record; 0: none */
+};
+
+/* The account that pays for calls of this payment, and the wallet of its payer.
+ * Derived, whether they exist or not. */
+struct id wallet_payment_account(const uint8_t key[32]);
+struct id wallet_payer_id(const char *payer);
+/* As whom a call on this payment holds: root = the account, wallet = the payer's. */
+MUST_CHECK enum rc wallet_payment_caller(struct wallet_caller *out,
+                                         struct wallet_book *b,
+                                         const struct wallet_payment *p);
+/* As whom a payer spends what was credited before: RC_NOT_FOUND: it has no wallet. */
+MUST_CHECK enum rc wallet_payer_caller(struct wallet_caller *out, struct wallet_book *b,
+                                       const char *payer);
+/* RC_NOT_FOUND. */
+MUST_CHECK enum rc wallet_payment_read(struct wallet_payment *out,
+                                       struct wallet_book *b, const uint8_t key[32]);
+/* All that are not closed, in the order of their keys, after `after` (NULL: from the
+ * first), until each() returns false. Short views; the picture may change meanwhile. */
+typedef bool wallet_payment_fn(void *arg, const struct wallet_payment *p);
+MUST_CHECK enum rc wallet_payment_open(struct wallet_book *b, const uint8_t *after,
+                                       wallet_payment_fn *each, void *arg);
+
+/* One step of a payment. Zero it, fill p and what the step needs. done() comes on the
+ * writer's thread (or, when refused at once, on the caller's). On RC_OK p is as the
+ * record is now. RC_STALE, RC_EXISTS: another was faster: read again. A step that
+ * failed otherwise may be repeated as it was. */
+struct wallet_payment_step {
+    struct wallet_payment p;
+    struct money fee; /* settled: what it cost us, in 10^-9 of the chain's coin */
+    enum rc rc;
+    struct money left;    /* closed: what was credited. failed: what is lost */
+    struct money balance; /* closed: of the wallet that was credited */
+    void (*done)(struct wallet_payment_step *s);
+    /* private */
+    struct wallet_book *book;
+    struct ledger_cmd cmd;
+    uint8_t value[LEDGER_VALUE_MAX];
+    char memo[LEDGER_MEMO_MAX];
+};
+
+/* NEW or RELEASED -> RESERVED; p is filled but for state and version (which is as it
+ * was read). RC_EXISTS or RC_STALE: somebody has it. RC_FORBIDDEN: this payer owes for
+ * a call that was delivered and never paid. */
+void wallet_payment_claim(struct wallet_book *b, struct wallet_payment_step *s);
+/* Writes p (state SUBMITTED or UNKNOWN, details, reference); no money moves. */
+void wallet_payment_note(struct wallet_book *b, struct wallet_payment_step *s);
+/* -> SETTLED: `p.settle` has come in by the chain. */
+void wallet_payment_settled(struct wallet_book *b, struct wallet_payment_step *s);
+/* -> FAILED, closed: what the account has goes back; what was captured is bad debt. */
+void wallet_payment_failed(struct wallet_book *b, struct wallet_payment_step *s);
+/* RESERVED -> RELEASED, closed: all of the account goes back. Only when nothing was
+ * captured there (else RC_CONFLICT). */
+void wallet_payment_release(struct wallet_book *b, struct wallet_payment_step *s);
+/* SETTLED -> closed: value - settle goes back to house/receivable, the rest to the
+ * target's root or the payer's wallet, which is opened by it. RC_CONFLICT: a call still
+ * holds on the account. */
+void wallet_payment_close(struct wallet_book *b, struct wallet_payment_step *s);
+/* SETTLED -> REVERTED: taken from the account and the wallet as far as they have it;
+ * the rest is house/bad-debt, and the wallet is frozen. */
+void wallet_payment_revert(struct wallet_book *b, struct wallet_payment_step *s);
+
+/* House accounts of payments, for reports and the laws: receivable is what was promised
+ * and has not come; chain what came in; bad_debt what never will. */
+struct wallet_payment_house {
+    struct money receivable, chain, bad_debt;
+};
+MUST_CHECK enum rc wallet_payment_house(struct wallet_payment_house *out,
+                                        struct wallet_book *b);
+
+#endif
