@@ -40,12 +40,13 @@ enum chain_outcome {
                           `submitted` told may go on with it */
 };
 
-/* What was sent, to be kept durably before it goes out. */
+/* What was sent, to be kept durably, every member, before it goes out. */
 struct chain_tx {
     bool sent; /* a broadcast (or a facilitator's answer) may have happened */
     struct x402_hash hash;  /* of the last one that was sent */
     uint64_t account_nonce; /* builtin: it is sent again under this one only */
-    uint64_t max_fee_wei, priority_wei; /* raised by a tenth and more at each bump */
+    uint64_t max_fee_wei, priority_wei; /* raised by an eighth and more at each bump */
+    uint64_t gas_limit; /* with the rest: the same bytes can be signed once more */
     unsigned tries;
 };
 
@@ -72,6 +73,9 @@ struct chain_job {
     struct chain *chain;
     void *state;
 };
+
+/* Jobs are lent until done(), which never comes from within these calls (but from
+ * chain_close(), and when memory is out). */
 
 /* Simulation: balance, allowance, a used or cancelled nonce, a token without code. */
 void chain_verify(struct chain *c, struct chain_job *j);
