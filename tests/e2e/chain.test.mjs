@@ -3,12 +3,16 @@
 // servers of others, unmodified, pay each other on it without Octroi. What fails here is
 // the lab's fault, not the gateway's.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
 import test, { after, before } from 'node:test';
 import { hashDomain, keccak256, parseAbi } from 'viem';
 import { x402ExactPermit2ProxyABI, x402UptoPermit2ProxyABI } from '@x402/evm';
 import { setSettlementOverrides } from '@x402/express';
+import { createSIWxResourceServerExtension, declareSIWxExtension, InMemorySIWxStorage } from '@x402/extensions/sign-in-with-x';
 import { accounts, authorize, CHAIN_ID, EXACT_PROXY, NETWORK, newAccount, PERMIT2, startChain, startRpcFront, UPTO_PROXY, USDC, usdcAbi } from './chain.mjs';
-import { clientV2, expressServer, headerJson, jsFacilitator, mppx, mppxFetch, mppxServer, mppxValidate, offer, payAxiosV2, payFetchV1, payFetchV2, receiptOf, v1Server } from './clients.mjs';
+import { clientV2, expressServer, headerJson, jsFacilitator, mppx, mppxFetch, mppxServer, mppxValidate, offer, payAxiosV2, payFetchV1, payFetchV2, receiptOf, siwxFetch, v1Server } from './clients.mjs';
+import { sleep } from './lib.mjs';
 
 const [payer, seller, settler, stranger] = accounts;
 const START = 5000000n;
@@ -196,6 +200,33 @@ test('upto is paid by what was used', async () => {
   assert.deepEqual([m.payer, m.seller], [-2350n, 2350n]);
 });
 
+test('Permit2 without an allowance is a 412', async () => {
+  const poor = newAccount();
+  await chain.mint(poor.address, 100000n);
+  const r = await payFetchV2(poor)(`${server.url}/permit2`);
+  assert.equal(r.status, 412);
+  assert.equal(await chain.balanceOf(poor.address), 100000n);
+});
+
+test('who has paid comes back with a sign-in, once per sign-in', async () => {
+  const storage = new InMemorySIWxStorage();
+  const own = await expressServer({
+    facilitator,
+    routes: { 'GET /again': { accepts: offer({ payTo: seller.address, price: '$0.01' }), extensions: declareSIWxExtension() } },
+    extensions: (origin) => [createSIWxResourceServerExtension({ storage, origin })],
+  });
+  try {
+    assert.equal((await siwxFetch(payer)(`${own.url}/again`)).status, 402);
+    assert.equal((await payFetchV2(payer)(`${own.url}/again`)).status, 200);
+    const m = await moved(() => siwxFetch(payer)(`${own.url}/again`));
+    assert.equal(m.result.status, 200);
+    assert.equal(m.payer, 0n);
+    assert.equal((await siwxFetch(stranger)(`${own.url}/again`)).status, 402);
+  } finally {
+    await own.close();
+  }
+});
+
 test('x402-fetch pays a version 1 seller, up to its own cap', async () => {
   const cheap = await v1Server({ facilitator, payTo: seller.address, amount: 30000n });
   const dear = await v1Server({ facilitator, payTo: seller.address, amount: 200000n });
@@ -308,4 +339,19 @@ test('a chain that is stopped leaves no process, and a second one does not see t
   assert.equal((await other.receipt(hash)).status, 'success');
   await other.stop();
   assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+});
+
+test('a chain dies with the test that started it, even one that is killed', async () => {
+  const code = `import { startChain } from ${JSON.stringify(new URL('chain.mjs', import.meta.url).href)}; console.log((await startChain()).child.pid); setInterval(() => {}, 1000);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const pid = Number(await new Promise((done) => child.stdout.once('data', done)));
+  assert.doesNotThrow(() => process.kill(pid, 0));
+  child.kill('SIGKILL');
+  await new Promise((done) => child.once('close', done));
+  for (let i = 0; i < 200; i++) {
+    const stat = `/proc/${pid}/stat`; // a zombie is dead, if nobody's child any more
+    if (!fs.existsSync(stat) || / Z /.test(fs.readFileSync(stat, 'utf8'))) return;
+    await sleep(25);
+  }
+  assert.fail('the chain outlived its test');
 });

@@ -22,6 +22,7 @@ import { UptoEvmScheme as UptoClient } from '@x402/evm/upto/client';
 import { UptoEvmScheme as UptoFacilitator } from '@x402/evm/upto/facilitator';
 import { UptoEvmScheme as UptoServer } from '@x402/evm/upto/server';
 import { paymentMiddleware, x402ResourceServer } from '@x402/express';
+import { wrapFetchWithSIWx } from '@x402/extensions/sign-in-with-x';
 import { wrapFetchWithPayment, x402Client } from '@x402/fetch';
 import { NETWORK, USDC } from './chain.mjs';
 
@@ -67,6 +68,11 @@ export function payAxiosV2(account, options) {
 /** `maxValue`: the most it pays, of the token's smallest unit (the client's own: 100000). */
 export function payFetchV1(account, maxValue) {
   return wrapFetchV1(fetch, account, maxValue);
+}
+
+/** A fetch that answers a 402 by a sign-in with the account's wallet, where one is offered. */
+export function siwxFetch(account) {
+  return wrapFetchWithSIWx(fetch, account);
 }
 
 /** A fetch that pays MPP challenges: evm/charge in Base Sepolia's USDC and the zero-amount
@@ -179,24 +185,31 @@ export function offer({ payTo, price, scheme = 'exact', network = NETWORK, extra
 
 /** An @x402/express server. `facilitator`: a URL, or an object with verify, settle and
  * getSupported. `routes`: {'GET /paid': {accepts: offer(..), handler, ..}}, the handler an
- * Express one; the rest goes to the middleware. `served` counts the handlers' runs. */
-export async function expressServer({ facilitator, routes }) {
+ * Express one; the rest goes to the middleware. `extensions`: given the server's origin,
+ * what to register. `served` counts the handlers' runs. */
+export async function expressServer({ facilitator, routes, extensions = () => [] }) {
+  const app = express();
+  const shown = { served: 0, ...(await listen(app)) };
   const server = new x402ResourceServer(typeof facilitator === 'string' ? new HTTPFacilitatorClient({ url: facilitator }) : facilitator);
   registerExactServer(server, { networks: [NETWORK] });
   server.register(NETWORK, new UptoServer());
-  const app = express();
-  const shown = { served: 0 };
+  for (const extension of extensions(shown.url)) server.registerExtension(extension);
   const priced = Object.fromEntries(Object.entries(routes).map(([name, { handler, ...rest }]) => [name, rest]));
   app.use(paymentMiddleware(priced, server));
+  serve(app, routes, shown);
+  return shown;
+}
+
+/** The routes' handlers, each after what `before` makes of its options. */
+function serve(app, routes, shown, before = () => (req, res, next) => next()) {
   app.use(express.json());
-  for (const [name, { handler }] of Object.entries(routes)) {
+  for (const [name, { handler, ...options }] of Object.entries(routes)) {
     const [method, route] = name.split(' ');
-    app[method.toLowerCase()](route, (req, res, next) => {
+    app[method.toLowerCase()](route, before(options), (req, res, next) => {
       shown.served++;
       return handler ? handler(req, res, next) : res.json({ message: 'paid', query: req.query, body: req.body });
     });
   }
-  return Object.assign(shown, await listen(app));
 }
 
 /** An mppx server behind Express: evm/charge in Base Sepolia's USDC, settled on `chain` by
@@ -206,22 +219,14 @@ export async function mppxServer({ chain, account, payTo, routes, secretKey = 'a
   const charge = evmServer.charge({ currency: evmServer.assets.baseSepolia.USDC, recipient: payTo, x402: { facilitator: facilitator.url } });
   const payments = MppxServer.create({ methods: [charge], secretKey, realm: '127.0.0.1' });
   const app = express();
-  const shown = { served: 0 };
-  app.use(express.json());
-  for (const [name, { handler, ...price }] of Object.entries(routes)) {
-    const [method, route] = name.split(' ');
-    app[method.toLowerCase()](route, payments.charge(price), (req, res, next) => {
-      shown.served++;
-      return handler ? handler(req, res, next) : res.json({ message: 'paid', query: req.query, body: req.body });
-    });
-  }
   const server = await listen(app);
-  return Object.assign(shown, server, {
-    close: async () => {
-      await server.close();
-      await facilitator.close();
-    },
-  });
+  const close = async () => {
+    await server.close();
+    await facilitator.close();
+  };
+  const shown = { served: 0, ...server, close };
+  serve(app, routes, shown, (price) => payments.charge(price));
+  return shown;
 }
 
 /** An x402 version 1 seller, smallest form, ours: the reference's wants a cloud vendor's
