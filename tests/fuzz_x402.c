@@ -43,6 +43,28 @@ static void payment(struct slice json, struct arena *a)
     }
 }
 
+/* A body that was read is written as one that reads the same. */
+static void same_bodies(const struct x402_required *r, struct arena *a)
+{
+    struct x402_required back;
+    struct json_out o;
+    struct buf b;
+
+    buf_init(&b, ROOM);
+    json_out_init(&o, &b);
+    json_out_object(&o);
+    x402_v1_required_write(&o, r);
+    json_out_end_object(&o);
+    if (!buf_spent(&b) && x402_v1_required_read(&back, buf_slice(&b), a) == RC_OK)
+        for (size_t i = 0; i < back.offer_count && back.offer_count == r->offer_count;
+             i++) {
+            assert(x402_u256_cmp(back.offers[i].amount, r->offers[i].amount) == 0);
+            assert(x402_address_equal(&back.offers[i].pay_to, &r->offers[i].pay_to));
+            assert(x402_address_equal(&back.offers[i].asset, &r->offers[i].asset));
+        }
+    buf_free(&b);
+}
+
 static void answers(struct slice json, struct arena *a)
 {
     struct x402_required r;
@@ -52,6 +74,8 @@ static void answers(struct slice json, struct arena *a)
     if (x402_v2_required_read(&r, json, a) == RC_OK &&
         x402_v2_required_print(&header, &r, a) == RC_OK)
         assert(x402_v2_required_parse(&r, header, a) == RC_OK);
+    if (x402_v1_required_read(&r, json, a) == RC_OK)
+        same_bodies(&r, a);
     if (x402_v1_receipt_read(&receipt, json, a) == RC_OK && receipt.chain_id != 0) {
         assert(x402_v1_receipt_print(&header, &receipt, a) == RC_OK);
         assert(x402_v1_receipt_parse(&receipt, header, a) == RC_OK);

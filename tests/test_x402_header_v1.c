@@ -139,6 +139,110 @@ static void offers_that_version_1_cannot_express_are_left_out(void **state)
     buf_free(&b);
 }
 
+static void a_body_reads_as_it_was_published(void **state)
+{
+    struct world *w = *state;
+    struct json_object *body =
+        vector_member(vector_member(w->vectors, "headers"), "v1_402_body");
+    const struct x402_offer want = usdc_offer();
+    struct x402_required r;
+    struct buf b;
+
+    assert_int_equal(
+        x402_v1_required_read(&r, slice_str(json_object_to_json_string(body)), w->a),
+        RC_OK);
+    assert_slice(r.error, SLICE("X-PAYMENT header is required"));
+    assert_slice(r.resource.url, SLICE("https://api.example.com/premium-data"));
+    assert_int_equal(r.offer_count, 1);
+    assert_int_equal(r.offers[0].chain_id, 84532);
+    assert_int_equal(x402_u256_cmp(r.offers[0].amount, want.amount), 0);
+    assert_true(x402_address_equal(&r.offers[0].asset, &want.asset));
+    assert_true(x402_address_equal(&r.offers[0].pay_to, &want.pay_to));
+    assert_slice(r.offers[0].name, want.name);
+    buf_init(&b, 64 * 1024);
+    write_body(&b, &r);
+    assert_slice(buf_slice(&b),
+                 slice_str(json_object_to_json_string_ext(
+                     body, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)));
+    buf_free(&b);
+}
+
+#define OFFER(scheme, network, amount, extra)                         \
+    "{\"scheme\":\"" scheme "\",\"network\":\"" network               \
+    "\",\"maxAmountRequired\":" amount ",\"resource\":\"http://a/\"," \
+    "\"payTo\":\"0x209693Bc6afc0C5328bA36FaF03C514EF312287C\","       \
+    "\"asset\":\"0x036CbD53842c5426634e7929541eC2318f3dCF7e\","       \
+    "\"maxTimeoutSeconds\":60" extra "}"
+#define BODY(offers) "{\"code\":\"x\",\"accepts\":[" offers "],\"x402Version\":1}"
+
+static void of_a_body_what_is_ours_is_read_and_the_rest_left_out(void **state)
+{
+    static const char json[] = BODY(
+        OFFER("exact", "solana", "\"1\"", "") "," OFFER("deferred", "base", "\"2\"", "") "," OFFER(
+            "upto", "base", "\"3\"",
+            "") "," OFFER("exact", "base", "\"4\"",
+                          ",\"extra\":{\"assetTransferMethod\":\"permit2\"}") "," OFFER("exact",
+                                                                                        "base",
+                                                                                        "\"5\"",
+                                                                                        ""));
+    struct world *w = *state;
+    struct x402_required r;
+
+    assert_int_equal(x402_v1_required_read(&r, SLICE(json), w->a), RC_OK);
+    assert_int_equal(r.offer_count, 1);
+    assert_int_equal(x402_u256_cmp(r.offers[0].amount, x402_u256_from_u64(5)), 0);
+    assert_null(r.offers[0].name.bytes);
+    assert_slice(r.resource.url, SLICE("http://a/"));
+}
+
+static void a_body_that_is_malformed_or_of_another_version_is_refused(void **state)
+{
+    static const struct {
+        const char *json;
+        enum rc rc;
+    } cases[] = {
+        {"{}", RC_BAD_INPUT},
+        {"{\"x402Version\":2,\"accepts\":[]}", RC_NOT_FOUND},
+        {"{\"x402Version\":1}", RC_BAD_INPUT},
+        {"{\"x402Version\":1,\"accepts\":{}}", RC_BAD_INPUT},
+        {"{\"x402Version\":1,\"accepts\":[1]}", RC_BAD_INPUT},
+        {BODY(OFFER("exact", "base", "4", "")), RC_BAD_INPUT},
+        {BODY(OFFER("exact", "base", "\"0x4\"", "")), RC_BAD_INPUT},
+        {BODY(OFFER("exact", "base", "\"-4\"", "")), RC_BAD_INPUT},
+        {BODY(
+             OFFER("exact", "base",
+                   "\"11579208923731619542357098500868790785326998466564056403945758400"
+                   "7913129639936\"",
+                   "")),
+         RC_BAD_INPUT},
+        {BODY(OFFER("exact", "base", "\"4\"", ",\"extra\":[]")), RC_BAD_INPUT},
+        {BODY(""), RC_OK},
+    };
+    struct world *w = *state;
+    struct x402_required r;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(x402_v1_required_read(&r, slice_str(cases[i].json), w->a),
+                         cases[i].rc);
+    assert_int_equal(r.offer_count, 0);
+}
+
+static void of_very_many_offers_the_first_are_read(void **state)
+{
+    struct world *w = *state;
+    struct x402_required r;
+    struct buf b;
+
+    buf_init(&b, 64 * 1024);
+    buf_append_str(&b, "{\"x402Version\":1,\"accepts\":[");
+    for (unsigned i = 0; i < 40; i++)
+        buf_printf(&b, "%s" OFFER("exact", "base", "\"%u\"", ""), i > 0 ? "," : "", i);
+    buf_append_str(&b, "]}");
+    assert_int_equal(x402_v1_required_read(&r, buf_slice(&b), w->a), RC_OK);
+    assert_int_equal(r.offer_count, X402_OFFERS_MAX);
+    buf_free(&b);
+}
+
 static void receipts_carry_the_short_name(void **state)
 {
     static const char json[] =
@@ -208,6 +312,10 @@ int main(void)
         TEST(published_payments_go_both_ways),
         TEST(the_body_is_the_published_one),
         TEST(offers_that_version_1_cannot_express_are_left_out),
+        TEST(a_body_reads_as_it_was_published),
+        TEST(of_a_body_what_is_ours_is_read_and_the_rest_left_out),
+        TEST(a_body_that_is_malformed_or_of_another_version_is_refused),
+        TEST(of_very_many_offers_the_first_are_read),
         TEST(receipts_carry_the_short_name),
         TEST(what_is_not_version_1_is_refused),
         TEST(a_permit_is_no_payment_of_version_1),

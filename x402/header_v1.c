@@ -51,6 +51,69 @@ void x402_v1_required_write(struct json_out *o, const struct x402_required *r)
     json_out_end_array(o);
 }
 
+/* A resource is told with each offer; that of the first one taken stands for all. */
+static enum rc read_offer(struct x402_offer *out, struct x402_resource *resource,
+                          struct slice json, struct arena *a)
+{
+    struct x402_offer offer = {.raw = json};
+
+    TRY(x402__read_scheme(&offer.scheme, json, a));
+    TRY(x402__read_network(&offer.chain_id, json, THIS_VERSION, a));
+    TRY(x402__u256(&offer.amount, json, "maxAmountRequired", a));
+    TRY(x402__address(&offer.asset, json, "asset", a));
+    TRY(x402__address(&offer.pay_to, json, "payTo", a));
+    TRY(x402__u64(&offer.timeout_s, json, "maxTimeoutSeconds"));
+    TRY(x402__read_extra(&offer, json, a));
+    if (offer.scheme != X402_SCHEME_EXACT || offer.method != X402_EIP3009)
+        return RC_NOT_FOUND;
+    if (resource->url.bytes == NULL) {
+        TRY(x402__text(&resource->url, json, "resource", a));
+        TRY(x402__text_or_none(&resource->description, json, "description", a));
+        TRY(x402__text_or_none(&resource->mime_type, json, "mimeType", a));
+    }
+    *out = offer;
+    return RC_OK;
+}
+
+static enum rc read_offers(struct x402_required *r, struct slice json, struct arena *a)
+{
+    struct x402_offer *offers = arena_new_array(a, struct x402_offer, X402_OFFERS_MAX);
+    struct slice list;
+    struct slice element;
+    size_t at = 0;
+
+    if (offers == NULL)
+        return RC_NOMEM;
+    TRY(x402__array(&list, json, "accepts"));
+    r->offers = offers;
+    while (r->offer_count < X402_OFFERS_MAX &&
+           json_raw_element(&element, list, &at) != JSON_ABSENT) {
+        const enum rc rc =
+            read_offer(&offers[r->offer_count], &r->resource, element, a);
+
+        if (rc == RC_OK)
+            r->offer_count++;
+        else if (rc != RC_NOT_FOUND)
+            return rc;
+    }
+    return RC_OK;
+}
+
+enum rc x402_v1_required_read(struct x402_required *out, struct slice json,
+                              struct arena *a)
+{
+    struct x402_required r = {0};
+    uint64_t version;
+
+    TRY(x402__u64(&version, json, "x402Version"));
+    if (version != THIS_VERSION)
+        return RC_NOT_FOUND;
+    TRY(read_offers(&r, json, a));
+    TRY(x402__text_or_none(&r.error, json, "error", a));
+    *out = r;
+    return RC_OK;
+}
+
 /* X-PAYMENT --------------------------------------------------------------------------
  */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* x402 version 1, as seller: the members of the body of a 402, X-PAYMENT,
- * X-PAYMENT-RESPONSE; and X-PAYMENT as it is sent. Only `exact` by EIP-3009, on
- * networks with a short name. Result codes as in header_v2.h. */
+/* x402 version 1: the members of the body of a 402, X-PAYMENT, X-PAYMENT-RESPONSE; each
+ * as it is sent and as it is read. Only `exact` by EIP-3009, on networks with a short
+ * name. Result codes as in header_v2.h. */
 #ifndef X402_HEADER_V1_H
 #define X402_HEADER_V1_H
 
@@ -18,6 +18,12 @@ bool x402_v1_can_offer(const struct x402_offer *offer);
  * that is open, so that they stand beside those of other dialects. Leaves out offers
  * that version 1 cannot express. */
 void x402_v1_required_write(struct json_out *o, const struct x402_required *r);
+/* As buyer: the body of a 402, which may hold members of other dialects. The resource
+ * is that of the first offer. Offers of other schemes, networks and methods are left
+ * out, and so are those past X402_OFFERS_MAX. RC_NOT_FOUND: it is of another
+ * version. */
+MUST_CHECK enum rc x402_v1_required_read(struct x402_required *out, struct slice json,
+                                         struct arena *a);
 
 /* Also RC_NOT_FOUND: of another version, scheme or network. */
 MUST_CHECK enum rc x402_v1_payment_read(struct x402_payment *out, struct slice json,

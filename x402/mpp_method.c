@@ -316,30 +316,56 @@ static enum rc print_transfer(struct mpp_credential *out, const struct x402_paym
     return buf_spent(&text) || out->source.bytes == NULL ? RC_TOO_BIG : RC_OK;
 }
 
+enum rc mpp_evm_offer(struct x402_offer *out, const struct mpp_challenge *challenge,
+                      struct arena *a)
+{
+    struct x402_offer offer;
+
+    TRY(read_offer(&offer, challenge, a));
+    *out = offer;
+    return RC_OK;
+}
+
+enum rc mpp_evm_begin(struct x402_payment *out, const struct mpp_challenge *challenge,
+                      const struct x402_offer *offer, const struct x402_address *from)
+{
+    struct x402_offer now = *offer;
+    struct x402_hash nonce;
+    uint64_t expires_us;
+
+    if (challenge->expires.bytes == NULL)
+        return RC_BAD_INPUT;
+    TRY(clock_parse(&expires_us, challenge->expires));
+    now.timeout_s = 0; /* it ends with the challenge */
+    TRY(make_nonce(&nonce, challenge));
+    return x402_pay(out, &now, from, &nonce, expires_us / US_PER_S);
+}
+
+enum rc mpp_evm_end(struct mpp_credential *out, const struct mpp_challenge *challenge,
+                    const struct x402_payment *payment, struct arena *a)
+{
+    struct mpp_credential c = {.challenge = *challenge};
+
+    TRY(print_transfer(&c, payment, a));
+    *out = c;
+    return RC_OK;
+}
+
 enum rc mpp_evm_pay(struct mpp_credential *out, const struct mpp_challenge *challenge,
                     const struct x402_offer *token, const uint8_t key[X402_KEY_LEN],
                     struct arena *a)
 {
-    struct mpp_credential c = {.challenge = *challenge};
     struct x402_address from;
-    struct x402_payment p;
     struct x402_offer offer;
-    struct x402_hash nonce;
-    uint64_t expires_us;
+    struct x402_payment p;
 
     TRY(read_offer(&offer, challenge, a));
-    if (challenge->expires.bytes == NULL)
-        return RC_BAD_INPUT;
-    TRY(clock_parse(&expires_us, challenge->expires));
     offer.name = token->name;
     offer.version = token->version;
     TRY(x402_curve_address(&from, key));
-    TRY(make_nonce(&nonce, challenge));
-    TRY(x402_pay(&p, &offer, &from, &nonce, expires_us / US_PER_S));
+    TRY(mpp_evm_begin(&p, challenge, &offer, &from));
     TRY(x402_sign(&p, &offer, key, a));
-    TRY(print_transfer(&c, &p, a));
-    *out = c;
-    return RC_OK;
+    return mpp_evm_end(out, challenge, &p, a);
 }
 
 /* tempo/charge, amount zero ----------------------------------------------------------

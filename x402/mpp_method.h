@@ -70,7 +70,21 @@ enum mpp_problem mpp_evm_read(struct mpp_evm *out, const struct mpp_credential *
  * MPP_PAYMENT_EXPIRED, MPP_VERIFICATION_FAILED. */
 enum mpp_problem mpp_evm_verify(const struct mpp_evm *e, const struct mpp_credential *c,
                                 uint64_t now_s);
-/* As buyer: answers an evm/charge challenge. `token` has name and version.
+/* As buyer, for a key that is elsewhere: what an evm/charge challenge asks for (name
+ * and version when the token is a known one), the payment for it, unsigned, and, signed
+ * by x402_sign(), the credential. RC_BAD_INPUT: the challenge is no such one or has no
+ * expiry, or the offer no domain. */
+MUST_CHECK enum rc mpp_evm_offer(struct x402_offer *out,
+                                 const struct mpp_challenge *challenge,
+                                 struct arena *a);
+MUST_CHECK enum rc mpp_evm_begin(struct x402_payment *out,
+                                 const struct mpp_challenge *challenge,
+                                 const struct x402_offer *offer,
+                                 const struct x402_address *from);
+MUST_CHECK enum rc mpp_evm_end(struct mpp_credential *out,
+                               const struct mpp_challenge *challenge,
+                               const struct x402_payment *payment, struct arena *a);
+/* As buyer, all at once: answers an evm/charge challenge. `token` has name and version.
  * RC_BAD_INPUT: the challenge is no such one, has no expiry, or the key is none. */
 MUST_CHECK enum rc mpp_evm_pay(struct mpp_credential *out,
                                const struct mpp_challenge *challenge,
