@@ -379,6 +379,11 @@ bool conf_is_expanded(const struct conf_node *n)
     return n != NULL && n->expanded;
 }
 
+bool conf_is_contents(const struct conf_node *n)
+{
+    return n != NULL && n->contents;
+}
+
 /* Scalars -----------------------------------------------------------------------------
  */
 

@@ -55,6 +55,8 @@ bool conf_is_mapping(const struct conf_node *n);
 bool conf_is_list(const struct conf_node *n);
 /* Whether the scalar was written with a ${..} form. */
 bool conf_is_expanded(const struct conf_node *n);
+/* Whether it has what a ${file:..} or ${cred:..} yields in it. */
+bool conf_is_contents(const struct conf_node *n);
 
 /* Scalars. Absent: *out is untouched, false. Wrong form or out of range: a fault,
  * false. Text lives as long as the conf. */

@@ -20,6 +20,8 @@ struct expansion {
     struct conf *conf;
     struct conf__mark mark;
     struct buf out;
+    bool expanded;
+    bool contents;
 };
 
 enum rc conf__read_file(struct buf *out, const char *path)
@@ -152,6 +154,8 @@ static void expand_credential(struct expansion *e, struct slice name)
 
 static void expand_form(struct expansion *e, struct slice form)
 {
+    e->contents = e->contents || slice_starts(form, SLICE("file:")) ||
+                  slice_starts(form, SLICE("cred:"));
     if (slice_starts(form, SLICE("file:")))
         expand_file(e, slice_sub(form, 5, form.len));
     else if (slice_starts(form, SLICE("cred:")))
@@ -161,7 +165,7 @@ static void expand_form(struct expansion *e, struct slice form)
 }
 
 /* Expands what begins with a dollar sign at the start of raw; returns its length. */
-static size_t expand_dollar(struct expansion *e, struct slice raw, bool *expanded)
+static size_t expand_dollar(struct expansion *e, struct slice raw)
 {
     size_t end;
 
@@ -173,7 +177,7 @@ static size_t expand_dollar(struct expansion *e, struct slice raw, bool *expande
         buf_append_char(&e->out, '$');
         return 1;
     }
-    *expanded = true;
+    e->expanded = true;
     end = slice_find(raw, '}');
     if (end == raw.len) {
         conf__fault_at(e->conf, e->mark,
@@ -196,8 +200,10 @@ enum rc conf__expand(struct conf *c, struct conf_node *n, struct slice raw)
         buf_append(&e.out, slice_sub(raw, 0, dollar));
         raw = slice_sub(raw, dollar, raw.len);
         if (raw.len > 0)
-            raw = slice_sub(raw, expand_dollar(&e, raw, &n->expanded), raw.len);
+            raw = slice_sub(raw, expand_dollar(&e, raw), raw.len);
     }
+    n->expanded = e.expanded;
+    n->contents = e.contents;
     if (buf_spent(&e.out))
         conf__fault_at(c, n->mark, "the value is longer than 64 KiB");
     text = buf_slice(&e.out);

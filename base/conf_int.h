@@ -52,6 +52,7 @@ struct conf_node {
     char *text;
     size_t text_len;
     bool expanded;
+    bool contents; /* of a file or credential */
 
     /* A mapping or a list */
     struct conf_node **items;

@@ -40,6 +40,7 @@ static void free_secrets(const struct config *c)
             secret_unref(c->providers[i].api_keys[k]);
     for (size_t i = 0; i < c->data_api_count; i++)
         secret_unref(c->data_apis[i].auth_value);
+    config__free_payments(c->payments);
 }
 
 void config__snapshot_free(struct config__snapshot *s)

@@ -407,17 +407,21 @@ static const char *url_problem(char host[HOST_SIZE], struct slice url, const cha
     return host_problem(host, copy);
 }
 
-char *config__base_url(struct config__reader *r, struct conf_node *n,
-                       bool allow_private)
+/* A URL without a slash at its end; `host` is filled in. NULL: absent, or a fault. */
+static char *read_url(struct config__reader *r, struct conf_node *n, const char *what,
+                      char host[HOST_SIZE])
 {
-    struct conf_node *value = conf_get(r->conf, n, "base_url");
-    char host[HOST_SIZE] = "";
     const char *problem;
     struct slice url;
     char *copy;
 
-    if (!conf_text(r->conf, value, &url))
+    if (!conf_text(r->conf, n, &url))
         return NULL;
+    if (slice_equal_str(url, CONFIG__HIDDEN)) {
+        conf_fault(r->conf, n, "%s is %s, which stands for a secret that was not shown",
+                   what, CONFIG__HIDDEN);
+        return NULL;
+    }
     while (slice_ends(url, SLICE("/")))
         url.len--;
     copy = arena_copy(r->arena, url.bytes, url.len);
@@ -425,17 +429,57 @@ char *config__base_url(struct config__reader *r, struct conf_node *n,
         return NULL;
     problem = url_problem(host, url, copy);
     if (problem != NULL) {
-        conf_fault(r->conf, value, "base_url %s", problem);
+        conf_fault(r->conf, n, "%s %s", what, problem);
         return NULL;
     }
+    if (slice_starts_nocase(url, SLICE("http://")) && !is_near_host(slice_str(host)))
+        config__warn(r, n, "%s is plain http: keys and texts travel unencrypted", what);
+    return copy;
+}
+
+char *config__url(struct config__reader *r, struct conf_node *n, const char *what,
+                  bool allow_private)
+{
+    char host[HOST_SIZE] = "";
+    char *url = read_url(r, n, what, host);
+
     /* Not a fault: the address is checked when it is connected to, wherever it came
      * from. */
-    if (!allow_private && is_private_host(slice_str(host)))
-        config__warn(r, value,
-                     "base_url is on a private or loopback address: calls are refused "
-                     "until 'allow_private: true' is set");
-    if (slice_starts_nocase(url, SLICE("http://")) && !is_near_host(slice_str(host)))
-        config__warn(r, value,
-                     "base_url is plain http: keys and texts travel unencrypted");
-    return copy;
+    if (url != NULL && !allow_private && is_private_host(slice_str(host)))
+        config__warn(r, n,
+                     "%s is on a private or loopback address: calls are refused until "
+                     "'allow_private: true' is set",
+                     what);
+    return url;
+}
+
+char *config__base_url(struct config__reader *r, struct conf_node *n,
+                       bool allow_private)
+{
+    return config__url(r, conf_get(r->conf, n, "base_url"), "base_url", allow_private);
+}
+
+bool config__url_has_path(const char *url)
+{
+    const char *host = strstr(url, "://");
+
+    return host != NULL && strchr(host + strlen("://"), '/') != NULL;
+}
+
+char *config__origin(struct config__reader *r, struct conf_node *n, const char *what)
+{
+    char host[HOST_SIZE] = "";
+    char *url = read_url(r, n, what, host);
+
+    if (url == NULL)
+        return NULL;
+    if (config__url_has_path(url)) {
+        conf_fault(r->conf, n, "%s is an origin: it may not have a path", what);
+        return NULL;
+    }
+    /* As clients write it (RFC 6454 section 6.2). */
+    for (char *c = url; *c != '\0'; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c - 'A' + 'a');
+    return url;
 }

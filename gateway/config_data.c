@@ -3,6 +3,7 @@
  * their paths. */
 #include "gateway/config_int.h"
 
+#include "gateway/config_payments.h"
 #include "gateway/path.h"
 
 #include <stdio.h>
@@ -195,6 +196,17 @@ static void read_call_price(struct config__reader *r, struct config_endpoint *e,
     config__price_version(e->version, slice_from(whole, (size_t)len));
 }
 
+/* Untouched if absent. */
+static void read_flow(struct config__reader *r, enum config_flow *flow,
+                      struct conf_node *n)
+{
+    static const char *const flows[] = {"upfront", "after", "authorization", NULL};
+    unsigned choice;
+
+    if (conf_choice(r->conf, conf_get(r->conf, n, "payment_flow"), &choice, flows))
+        *flow = choice == 0 ? CONFIG_UPFRONT : CONFIG_AFTER;
+}
+
 static void read_endpoint(struct config__reader *r, struct config_endpoint *e,
                           struct conf_node *n)
 {
@@ -219,6 +231,7 @@ static void read_endpoint(struct config__reader *r, struct config_endpoint *e,
     choice = 0;
     (void)conf_choice(r->conf, conf_get(r->conf, n, "charge"), &choice, charges);
     e->charge_always = choice == 1;
+    read_flow(r, &e->flow, n);
     read_pass_headers(r, e, n);
 }
 
@@ -241,9 +254,11 @@ static void read_endpoints(struct config__reader *r, struct config_data_api *api
                            struct conf_node *n)
 {
     struct conf_node *list = conf_get(r->conf, n, "endpoints");
+    enum config_flow flow = CONFIG_UPFRONT;
     struct conf_node *item;
     size_t at = 0;
 
+    read_flow(r, &flow, n);
     if (list == NULL || (conf_is_list(list) && conf_count(list) == 0)) {
         conf_fault(r->conf, list != NULL ? list : n, "no endpoints: nothing is served");
         return;
@@ -257,6 +272,7 @@ static void read_endpoints(struct config__reader *r, struct config_data_api *api
     while (conf_next_item(r->conf, list, &at, &item)) {
         struct config_endpoint *e = &api->endpoints[api->endpoint_count++];
 
+        e->flow = flow;
         read_endpoint(r, e, item);
         refuse_twin(r, api, e, item);
     }
@@ -265,18 +281,37 @@ static void read_endpoints(struct config__reader *r, struct config_data_api *api
 /* APIs --------------------------------------------------------------------------------
  */
 
+/* {x402: {}} or {mpp: {}}: the host asks for money and not for a key. */
+static void read_buys(struct config__reader *r, struct config_data_api *api,
+                      struct conf_node *auth)
+{
+    static const char *const protocols[] = {"x402", "mpp"};
+
+    for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
+        struct conf_node *n = conf_get(r->conf, auth, protocols[i]);
+
+        if (n != NULL && config__may_be_mapping(r, n))
+            api->buys = true;
+    }
+    if (api->buys && !r->config->payments->buyer.key.present)
+        conf_fault(r->conf, auth, "nothing can be paid without payments.x402.buyer");
+}
+
 static void read_auth(struct config__reader *r, struct config_data_api *api,
                       struct conf_node *n)
 {
     struct conf_node *auth = conf_get(r->conf, n, "auth");
-    struct conf_node *header = conf_get(r->conf, auth, "header");
-    struct conf_node *value = conf_get(r->conf, auth, "value");
+    struct conf_node *header, *value;
     char *name;
 
-    if (auth == NULL)
+    if (auth == NULL || !config__may_be_mapping(r, auth))
         return;
-    if (conf_is_mapping(auth) && (header == NULL || value == NULL))
-        conf_fault(r->conf, auth, "auth needs both 'header' and 'value'");
+    header = conf_get(r->conf, auth, "header");
+    value = conf_get(r->conf, auth, "value");
+    read_buys(r, api, auth);
+    if ((header == NULL) != (value == NULL) || (header == NULL && !api->buys))
+        conf_fault(r->conf, auth,
+                   "auth needs both 'header' and 'value', or one of 'x402' and 'mpp'");
     name = config__header_name(r, header);
     if (name != NULL && config__is_hop_header(name))
         conf_fault(r->conf, header, "header '%s' belongs to the connection", name);

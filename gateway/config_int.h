@@ -62,9 +62,12 @@ MUST_CHECK enum rc config__load(const struct config **out, const char *path,
 void config__read_providers(struct config__reader *r, struct conf_node *n);
 void config__read_models(struct config__reader *r, struct conf_node *n);
 void config__read_data_apis(struct config__reader *r, struct conf_node *n);
+/* Before the data APIs, which may be paid from its buyer's key. */
+void config__read_payments(struct config__reader *r, struct conf_node *n);
+void config__free_payments(
+    const struct config_payments *p); /* its secrets; NULL: fine */
 /* Checks the form of what a later version will use, and keeps nothing. */
-void config__read_unused(struct config__reader *r, struct conf_node *payments,
-                         struct conf_node *skills);
+void config__read_unused(struct config__reader *r, struct conf_node *skills);
 
 /* ---- Values ---- */
 /* A line of warning about the value at n. */
@@ -108,8 +111,14 @@ char *config__listen_address(struct config__reader *r, struct conf_node *n);
 /* Who may be trusted: an IP address or a range of them ("10.0.0.0/8"), or "unix": who
  * comes over a Unix socket. NULL: absent, or a fault. */
 char *config__peer(struct config__reader *r, struct conf_node *n);
-/* The member `base_url`: an absolute http or https URL, its trailing slash cut. NULL:
- * absent, or a fault. */
+/* An absolute http or https URL, its trailing slash cut; `what` it is. NULL: absent, or
+ * a fault. A private address is warned of. */
+char *config__url(struct config__reader *r, struct conf_node *n, const char *what,
+                  bool allow_private);
+bool config__url_has_path(const char *url); /* of such a URL */
+/* One without a path, in small letters. */
+char *config__origin(struct config__reader *r, struct conf_node *n, const char *what);
+/* The member `base_url`. */
 char *config__base_url(struct config__reader *r, struct conf_node *n,
                        bool allow_private);
 /* A member that is a time span of one second to a day; untouched if absent. */

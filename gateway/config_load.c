@@ -194,6 +194,8 @@ static void read_server(struct config__reader *r, struct conf_node *n)
     read_listen(r, n);
     read_admin_listen(r, n);
     read_data_dir(r, n);
+    r->config->public_url =
+        config__origin(r, conf_get(r->conf, n, "public_url"), "public_url");
     read_admin_token(r, n);
     read_loops(r, n);
     read_trusted_proxies(r, n);
@@ -262,9 +264,10 @@ static void read_root(struct config__reader *r, struct conf_node *root)
     read_server(r, conf_get(c, root, "server"));
     config__read_providers(r, conf_get(c, root, "providers"));
     config__read_models(r, conf_get(c, root, "models"));
+    config__read_payments(r, conf_get(c, root, "payments"));
     config__read_data_apis(r, conf_get(c, root, "data_apis"));
     read_limits(r, conf_get(c, root, "limits"));
-    config__read_unused(r, conf_get(c, root, "payments"), conf_get(c, root, "skills"));
+    config__read_unused(r, conf_get(c, root, "skills"));
     conf_unknown(c);
 }
 

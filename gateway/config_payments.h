@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The section payments: of the configuration: how strangers pay us (x402, MPP), and
  * with what key we pay others. Part of the snapshot (gateway/config.h); immutable.
- * Networks, keys and caps are read once: a reload that changes them is refused and says
- * that it needs a restart; max_quote and flows change with a reload. */
+ * Networks, the buyer and max_debt are read once: a reload that changes them is refused
+ * and says that it needs a restart; max_quote, facilitate, mpp and flows change with a
+ * reload. */
 #ifndef GATEWAY_CONFIG_PAYMENTS_H
 #define GATEWAY_CONFIG_PAYMENTS_H
 
@@ -23,9 +24,9 @@ enum {
  * here. Paths are absolute. Either keystore with one of the two passphrases, or hex. */
 struct config_key_file {
     bool present;
-    char *keystore; /* Web3 keystore V3 */
-    char *passphrase_file;
-    struct secret *passphrase; /* cred:NAME */
+    char *keystore;            /* Web3 keystore V3 */
+    char *passphrase_file;     /* also what cred:NAME leads to */
+    struct secret *passphrase; /* of ${cred:NAME} */
     char *hex_file;
 };
 
@@ -34,7 +35,7 @@ struct config_network {
     struct x402_address asset;
     char *asset_name; /* with version: the token's EIP-712 domain */
     char *asset_version;
-    char *asset_symbol;
+    char *asset_symbol; /* of the table, else asset_name */
     unsigned decimals;
     struct x402_address pay_to;
     char *facilitator_url;             /* NULL: builtin */

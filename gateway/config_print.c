@@ -5,6 +5,7 @@
 #include "gateway/config_int.h"
 
 #include "base/json.h"
+#include "gateway/config_payments.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -229,6 +230,7 @@ static void print_server(struct printer *p, const struct config *c)
     open_mapping(p);
     put_ktext(p, "listen", c->listen);
     put_ktext(p, "admin_listen", c->admin_listen != NULL ? c->admin_listen : "off");
+    put_ktext(p, "public_url", c->public_url);
     put_ktext(p, "data_dir", c->data_dir);
     put_ktext(p, "admin_token", c->admin_token != NULL ? CONFIG__HIDDEN : NULL);
     if (c->loops > 0)
@@ -307,6 +309,7 @@ static void print_endpoint(struct printer *p, const struct config_endpoint *e)
     if (e->priced)
         put_kmoney(p, "price", e->price);
     put_ktext(p, "charge", e->charge_always ? "always" : "success");
+    put_ktext(p, "payment_flow", e->flow == CONFIG_AFTER ? "after" : "upfront");
     put_ktexts(p, "pass_headers", e->pass_headers, e->pass_count);
     close_mapping(p);
 }
@@ -317,11 +320,15 @@ static void print_data_api(struct printer *p, const struct config_data_api *api)
     open_mapping(p);
     put_ktext(p, "base_url", api->base_url);
     put_kbool(p, "allow_private", api->allow_private);
-    if (api->auth_header != NULL) {
+    if (api->auth_header != NULL || api->buys) {
         put_key(p, "auth");
         open_mapping(p);
         put_ktext(p, "header", api->auth_header);
-        put_ktext(p, "value", CONFIG__HIDDEN);
+        put_ktext(p, "value", api->auth_header != NULL ? CONFIG__HIDDEN : NULL);
+        if (api->buys) {
+            put_key(p, "x402");
+            put_word(p, "{}");
+        }
         close_mapping(p);
     }
     put_kspan(p, "first_byte_timeout", api->first_byte_timeout_ms);
@@ -331,6 +338,166 @@ static void print_data_api(struct printer *p, const struct config_data_api *api)
     for (size_t i = 0; i < api->endpoint_count; i++)
         print_endpoint(p, &api->endpoints[i]);
     close_list(p);
+    close_mapping(p);
+}
+
+static void put_address(struct printer *p, const struct x402_address *address)
+{
+    char text[X402_ADDRESS_TEXT_SIZE];
+
+    x402_address_print(text, address);
+    put_text(p, text);
+}
+
+static void put_kaddresses(struct printer *p, const char *key,
+                           const struct x402_address *addresses, size_t count)
+{
+    if (count == 0)
+        return;
+    put_key(p, key);
+    open_list(p);
+    for (size_t i = 0; i < count; i++) {
+        begin_item(p);
+        put_address(p, &addresses[i]);
+    }
+    close_list(p);
+}
+
+/* Those of `words` whose place in `chosen` is true. */
+static void put_kchoices(struct printer *p, const char *key, const char *const *words,
+                         const bool *chosen, size_t count)
+{
+    put_key(p, key);
+    open_list(p);
+    for (size_t i = 0; i < count; i++)
+        if (chosen[i]) {
+            begin_item(p);
+            put_text(p, words[i]);
+        }
+    close_list(p);
+}
+
+static void print_key(struct printer *p, const char *key,
+                      const struct config_key_file *k)
+{
+    if (!k->present)
+        return;
+    put_key(p, key);
+    open_mapping(p);
+    put_ktext(p, "keystore", k->keystore);
+    put_ktext(p, "passphrase_file",
+              k->passphrase != NULL ? CONFIG__HIDDEN : k->passphrase_file);
+    put_ktext(p, "hex_file", k->hex_file);
+    close_mapping(p);
+}
+
+static void print_network(struct printer *p, const struct config_network *net)
+{
+    static const char *const schemes[] = {"exact", "permit2", "upto"};
+    const bool offered[] = {net->exact, net->permit2, net->upto};
+    bool is_open = net->rpc_url == NULL || !config__url_has_path(net->rpc_url);
+    char network[X402_NETWORK_TEXT_SIZE];
+
+    x402_network_print(network, net->chain_id);
+    begin_item(p);
+    open_mapping(p);
+    put_ktext(p, "network", network);
+    put_key(p, "asset");
+    put_address(p, &net->asset);
+    put_ktext(p, "asset_name", net->asset_name);
+    put_ktext(p, "asset_version", net->asset_version);
+    put_ku64(p, "decimals", net->decimals);
+    put_key(p, "pay_to");
+    put_address(p, &net->pay_to);
+    put_ktext(p, "facilitator",
+              net->facilitator_url != NULL ? net->facilitator_url : "builtin");
+    /* Those who rent out nodes have the customer's key in the path. */
+    put_ktext(p, "rpc_url", is_open ? net->rpc_url : CONFIG__HIDDEN);
+    put_kbool(p, "allow_private", net->allow_private);
+    print_key(p, "settle_key", &net->settle_key);
+    if (net->rpc_url != NULL)
+        put_ku64(p, "confirmations", net->confirmations);
+    put_kchoices(p, "schemes", schemes, offered, 3);
+    close_mapping(p);
+}
+
+static void print_buyer(struct printer *p, const struct config_buyer *b)
+{
+    char network[X402_NETWORK_TEXT_SIZE];
+
+    if (!b->key.present)
+        return;
+    put_key(p, "buyer");
+    open_mapping(p);
+    print_key(p, "key", &b->key);
+    put_kmoney(p, "max_per_payment", b->max_per_payment);
+    put_kmoney(p, "max_per_day", b->max_per_day);
+    put_kmoney(p, "max_per_host_day", b->max_per_host_day);
+    put_kaddresses(p, "assets", b->assets, b->asset_count);
+    if (b->chain_count > 0) {
+        put_key(p, "chains");
+        open_list(p);
+        for (size_t i = 0; i < b->chain_count; i++) {
+            x402_network_print(network, b->chains[i]);
+            begin_item(p);
+            put_text(p, network);
+        }
+        close_list(p);
+    }
+    close_mapping(p);
+}
+
+static void print_x402(struct printer *p, const struct config_payments *payments)
+{
+    put_key(p, "x402");
+    open_mapping(p);
+    put_kmoney(p, "max_quote", payments->max_quote);
+    put_kmoney(p, "max_debt", payments->max_debt);
+    if (payments->network_count > 0) {
+        put_key(p, "networks");
+        open_list(p);
+        for (size_t i = 0; i < payments->network_count; i++)
+            print_network(p, &payments->networks[i]);
+        close_list(p);
+    }
+    if (payments->facilitate_count > 0) {
+        put_key(p, "facilitate");
+        open_mapping(p);
+        put_kaddresses(p, "pay_to", payments->facilitate_for,
+                       payments->facilitate_count);
+        close_mapping(p);
+    } else {
+        put_kbool(p, "facilitate", payments->facilitates);
+    }
+    print_buyer(p, &payments->buyer);
+    close_mapping(p);
+}
+
+static void print_mpp(struct printer *p, const struct config_mpp *mpp)
+{
+    static const char *const methods[] = {"ledger", "evm", "tempo-proof"};
+    const bool offered[] = {mpp->ledger, mpp->evm, mpp->tempo_proof};
+
+    if (mpp->secret == NULL)
+        return;
+    put_key(p, "mpp");
+    open_mapping(p);
+    put_ktext(p, "secret", CONFIG__HIDDEN);
+    put_ktext(p, "old_secret", mpp->old_secret != NULL ? CONFIG__HIDDEN : NULL);
+    put_kchoices(p, "methods", methods, offered, 3);
+    close_mapping(p);
+}
+
+/* Nothing, where nothing is paid. */
+static void print_payments(struct printer *p, const struct config_payments *payments)
+{
+    if (payments->network_count == 0 && !payments->buyer.key.present &&
+        payments->mpp.secret == NULL)
+        return;
+    put_key(p, "payments");
+    open_mapping(p);
+    print_x402(p, payments);
+    print_mpp(p, &payments->mpp);
     close_mapping(p);
 }
 
@@ -380,6 +547,7 @@ void config_print(struct buf *out, const struct config *c, bool json)
             print_data_api(&p, &c->data_apis[i]);
         close_mapping(&p);
     }
+    print_payments(&p, c->payments);
     print_limits(&p, &c->limits);
     if (json)
         json_out_end_object(&p.j);

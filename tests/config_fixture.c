@@ -54,10 +54,12 @@ const char config_fixture_example[] =
     "  x402:\n"
     "    max_quote: \"0.10\"\n"
     "    networks:\n"
-    "      - {network: \"eip155:84532\", asset: USDC, pay_to: \"0x..\", "
+    "      - {network: \"eip155:84532\", asset: USDC, pay_to: "
+    "\"0x1111111111111111111111111111111111111111\", "
     "facilitator: builtin, rpc_url: \"http://127.0.0.1:8545\", "
     "settle_key: {keystore: ./settle.json, passphrase_file: ./settle.pass}}\n"
-    "      - {network: \"eip155:8453\",  asset: USDC, pay_to: \"0x..\", "
+    "      - {network: \"eip155:8453\",  asset: USDC, pay_to: "
+    "\"0x1111111111111111111111111111111111111111\", "
     "facilitator: \"https://facilitator.example\"}\n"
     "    buyer: {key: {hex_file: ./buyer.key}, max_per_payment: \"1\", "
     "max_per_day: \"20\"}\n"
@@ -76,7 +78,7 @@ int config_fixture_open(void **state)
     if (conf_fixture_open(state) != 0)
         return -1;
     write_secret("admin.token", "a token that is long enough\n");
-    write_secret("mpp.secret", "a secret\n");
+    write_secret("mpp.secret", "a secret of thirty-two bytes, or more\n");
     if (setenv("OPENAI_API_KEY", "sk-upstream", 1) != 0 ||
         setenv("SEARCH_KEY", "search-key", 1) != 0 || setenv("EMPTY", "", 1) != 0)
         return -1;

@@ -294,7 +294,8 @@ static void auth_is_one_clean_header(void **state)
         "character",
         "octroi.yaml:4:45: header 'host' belongs to the connection",
         "octroi.yaml:4:58: the value of auth is empty",
-        "octroi.yaml:6:30: auth needs both 'header' and 'value'",
+        "octroi.yaml:6:30: auth needs both 'header' and 'value', or one of 'x402' and "
+        "'mpp'",
         "octroi.yaml:8:36: expected a mapping, found a single value");
 }
 

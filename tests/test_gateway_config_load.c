@@ -29,7 +29,10 @@ static void the_manuals_example_loads(void **state)
 {
     (void)state;
     WARNINGS_OF(config_fixture_example,
-                "warning: octroi.yaml:27: 'payments' is not used by this version",
+                "warning: octroi.yaml:31: rpc_url is on a private or loopback address: "
+                "calls are refused until 'allow_private: true' is set",
+                "warning: octroi.yaml:33: the key in a hex_file is not encrypted: use "
+                "a keystore",
                 "warning: octroi.yaml:36: 'skills' is not used by this version");
 }
 
@@ -91,15 +94,14 @@ static void all_faults_are_told_at_once(void **state)
               "(supported: openai, compatible; did you mean 'openai'?)",
               "octroi.yaml:7:28: there is no provider 'q'",
               "octroi.yaml:7:43: a price without 'output' (\"0\" is free)",
+              "octroi.yaml:11:30: expected an amount in USD such as 25 or 0.05, not "
+              "'lots'",
               "octroi.yaml:9:3: 'base_url' is missing",
               "octroi.yaml:9:7: no endpoints: nothing is served",
               "octroi.yaml:10:22: expected a whole number, not '-1'",
-              "octroi.yaml:11:30: expected an amount in USD such as 25 or 0.05, not "
-              "'lots'",
               "octroi.yaml:12:26: expected a percentage such as 12.5%, not '10'",
               "octroi.yaml:2:3: unknown key 'lisen' (did you mean 'listen'?)",
               "octroi.yaml:13:1: unknown key 'webhooks'",
-              "warning: octroi.yaml:11: 'payments' is not used by this version",
               "warning: octroi.yaml:12: 'skills' is not used by this version");
 }
 
@@ -406,25 +408,14 @@ static void limits_have_limits(void **state)
 static void unused_sections_must_be_well_formed(void **state)
 {
     (void)state;
-    FAULTS_OF("payments:\n"
-              "  x402:\n"
-              "    networks:\n"
-              "      - {network: \"\", allow_private: maybe, settle_key: {file: x}}\n"
-              "    buyer: {max_per_day: -1}\n"
-              "  mpp: {methods: [leger]}\n"
-              "skills:\n"
-              "  payout_delay: 7\n",
-              "octroi.yaml:4:19: is empty",
-              "octroi.yaml:4:38: expected true or false, not 'maybe'",
-              "octroi.yaml:5:26: expected an amount in USD such as 25 or 0.05, not "
-              "'-1'",
-              "octroi.yaml:6:19: expected one of ledger, evm, tempo-proof, not 'leger' "
-              "(did you mean 'ledger'?)",
-              "octroi.yaml:8:17: expected a time span such as 90s, 15m, 12h or 7d, not "
+    FAULTS_OF("skills:\n"
+              "  payout_delay: 7\n"
+              "  platform_shares: 10%\n",
+              "octroi.yaml:2:17: expected a time span such as 90s, 15m, 12h or 7d, not "
               "'7'",
-              "octroi.yaml:4:58: unknown key 'file'",
-              "warning: octroi.yaml:1: 'payments' is not used by this version",
-              "warning: octroi.yaml:7: 'skills' is not used by this version");
+              "octroi.yaml:3:3: unknown key 'platform_shares' (did you mean "
+              "'platform_share'?)",
+              "warning: octroi.yaml:1: 'skills' is not used by this version");
 }
 
 int main(void)
