@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The gateway's own series: requests by api and class of status, their duration, what
- * is in flight, failed tries at upstreams. */
+ * is in flight, failed tries at upstreams, payments by outcome. */
 #include "gateway/metrics.h"
 
 #include "base/metric.h"
@@ -12,7 +12,12 @@ static const char *const apis[] = {"chat",   "embeddings", "models", "data",
                                    "wallet", "ops",        "none"};
 static const char *const classes[] = {"2xx", "3xx", "4xx", "5xx"};
 
+static const char *const outcomes[] = {"paid",    "good",     "refused",
+                                       "used",    "credited", "in_use",
+                                       "pending", "down",     "owing"};
+
 enum {
+    OUTCOME_COUNT = sizeof(outcomes) / sizeof(outcomes[0]),
     API_COUNT = sizeof(apis) / sizeof(apis[0]),
     CLASS_COUNT = sizeof(classes) / sizeof(classes[0])
 };
@@ -22,6 +27,25 @@ static struct metric *requests[API_COUNT][CLASS_COUNT];
 static struct metric *durations[API_COUNT];
 static char labels[API_COUNT][CLASS_COUNT][64];
 static char api_labels[API_COUNT][32];
+static struct metric *payments[OUTCOME_COUNT];
+static char outcome_labels[OUTCOME_COUNT][32];
+
+static void open_payments(void)
+{
+    for (size_t i = 0; i < OUTCOME_COUNT; i++) {
+        (void)snprintf(outcome_labels[i], sizeof(outcome_labels[i]), "outcome=\"%s\"",
+                       outcomes[i]);
+        payments[i] = metric_counter("octroi_payments_total", outcome_labels[i],
+                                     "Answers to payments that came with a call.");
+    }
+    metrics.payments_moving =
+        metric_gauge("octroi_payments_moving", NULL, "Payments that are worked on.");
+    metrics.payments_dead =
+        metric_gauge("octroi_payments_dead", NULL,
+                     "Payments that could not be brought to an end within a day.");
+    metrics.payments_reverted = metric_counter("octroi_payments_reverted_total", NULL,
+                                               "Payments that the chain took back.");
+}
 
 void metrics_open(void)
 {
@@ -47,6 +71,14 @@ void metrics_open(void)
         metric_gauge("octroi_config_reload_success", NULL,
                      "1 if the last reload of the configuration worked, else 0.");
     metric_set(metrics.config_reload_success, 1);
+    open_payments();
+}
+
+void metrics_payment(const char *outcome)
+{
+    for (size_t i = 0; i < OUTCOME_COUNT; i++)
+        if (strcmp(outcomes[i], outcome) == 0)
+            metric_add(payments[i], 1);
 }
 
 void metrics_request(const char *api, unsigned status, uint64_t ms)

@@ -53,6 +53,10 @@ enum cashier_answer {
     CASHIER_OWING     /* this payer owes for an earlier call */
 };
 
+enum {
+    CASHIER_REASON_SIZE = 72
+};
+
 struct cashier_job {
     /* in: copied by cashier_take(), but lent until done() */
     const struct config_network *network;
@@ -68,8 +72,8 @@ struct cashier_job {
 
     /* out */
     enum cashier_answer answer;
-    enum rc rc;         /* of the store, when it failed: RC_OK otherwise */
-    const char *reason; /* a code of x402; "" */
+    enum rc rc;         /* of the store, when it failed, or why DOWN; else RC_OK */
+    const char *reason; /* with REFUSED: a code of x402, in `words`; else "" */
     struct wallet_payment payment_now;
     /* finish: */
     struct money credited; /* to the payer (or target), and its balance then */
@@ -82,8 +86,8 @@ struct cashier_job {
     /* private */
     struct cashier *cashier;
     struct inbox_message message;
-    struct cashier_job *next;
     void *state;
+    char words[CASHIER_REASON_SIZE];
 };
 
 /* Claims, and sends when upfront. After PAID or GOOD the payment is this caller's until
