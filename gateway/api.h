@@ -23,7 +23,9 @@ struct wallet_call;
 enum {
     API_PRICED = 1, /* a call costs: needs a key or a payment, is held and captured */
     API_NEEDS_KEY = 2, /* free, but about the caller: 401 without a key */
-    API_JSON_BODY = 4  /* Content-Type must be application/json when it is given */
+    API_JSON_BODY = 4, /* Content-Type must be application/json when it is given */
+    API_FLAT = 8,  /* plan() needs no body: an unpaid call is told its price at once */
+    API_TOPUP = 16 /* no upstream: what is paid is the answer */
 };
 
 struct api_route {
@@ -47,6 +49,12 @@ struct api {
     /* Priced ones. plan: the body is in: checks it, fills r->quote. On failure r->fault
      * has detail and param. May set state of its own in r->api_state. */
     enum rc (*plan)(struct request *r);
+    /* What can be made of this call for `most`: *bound is the largest output bound (of
+     * each choice) whose worst case fits. RC_NO_FUNDS: not even one token does. NULL:
+     * its price is what it is. */
+    enum rc (*fit)(struct request *r, struct money most, uint64_t *bound);
+    /* Then: bounds the output so, in what is sent, and lowers r->quote. */
+    void (*bind)(struct request *r, uint64_t bound);
     /* The next attempt: fills *spec but for its callbacks. RC_NOT_FOUND: no target is
      * left. */
     enum rc (*build)(struct request *r, struct upstream_spec *spec);

@@ -152,6 +152,7 @@ enum rc model_call_quote(struct request *r)
     uint64_t prompt = price_prompt_bound(m->model, m->body.len, m->references,
                                          r->config->limits.reference_tokens);
 
+    m->prompt_bound = prompt;
     if (!m->bound_given)
         m->output_bound =
             m->op == PROVIDER_EMBEDDINGS ? 0 : m->model->hold_output_tokens;
@@ -162,6 +163,42 @@ enum rc model_call_quote(struct request *r)
     /* Both factors are small enough by now: the product was checked by the price. */
     r->quote.tokens = prompt + m->choices * m->output_bound;
     return RC_OK;
+}
+
+static bool fits(const struct model_call *m, uint64_t bound, struct money most)
+{
+    struct money worst;
+
+    return price_worst(&worst, m->model, m->prompt_bound, m->choices, bound) == RC_OK &&
+           money_cmp(worst, most) <= 0;
+}
+
+enum rc model_call_fit(struct request *r, struct money most, uint64_t *bound)
+{
+    const struct model_call *m = r->api_state;
+    uint64_t good = 0, bad = m->output_bound + 1;
+
+    if (m->op != PROVIDER_CHAT || !fits(m, 1, most))
+        return RC_NO_FUNDS;
+    while (bad - good > 1) {
+        const uint64_t middle = good + (bad - good) / 2;
+
+        *(fits(m, middle, most) ? &good : &bad) = middle;
+    }
+    *bound = good;
+    return RC_OK;
+}
+
+void model_call_bind(struct request *r, uint64_t bound)
+{
+    struct model_call *m = r->api_state;
+
+    if (bound >= m->output_bound)
+        return;
+    m->output_bound = bound;
+    m->bound_forced = true;
+    (void)!price_worst(&r->quote.worst, m->model, m->prompt_bound, m->choices, bound);
+    r->quote.tokens = m->prompt_bound + m->choices * bound;
 }
 
 /* ---- A try ---- */
@@ -212,12 +249,34 @@ static struct slice forced_options(struct request *r, const struct json_field *f
     return forced;
 }
 
+/* Both names of the output bound may stand in one body: each one that is there is
+ * lowered, and if there is none, the adapter's is added. Returns how many. */
+static size_t splice_bound(struct request *r, struct model_call *m,
+                           struct json_splice changes[2])
+{
+    static const char *const names[] = {"max_tokens", "max_completion_tokens"};
+    const struct slice value =
+        slice_str(arena_printf(r->arena, "%llu", (unsigned long long)m->output_bound));
+    size_t count = 0;
+
+    for (size_t i = 0; i < 2; i++) {
+        const struct json_field *f = model_call_field(m, names[i]);
+
+        if (f->type == JSON_NUMBER)
+            changes[count++] = (struct json_splice){f, value};
+    }
+    if (count == 0)
+        changes[count++] = (struct json_splice){
+            model_call_field(m, m->target->provider->adapter->output_bound_field),
+            value};
+    return count;
+}
+
 /* The client's body, byte for byte, but for the fields that must change. */
 static enum rc splice_body(struct request *r, struct model_call *m)
 {
-    struct json_splice changes[3];
+    struct json_splice changes[4];
     size_t count = 0;
-    char bound[24];
 
     if (!slice_equal_str(r->quote.subject, m->target->model))
         changes[count++] = (struct json_splice){
@@ -227,14 +286,9 @@ static enum rc splice_body(struct request *r, struct model_call *m)
 
         changes[count++] = (struct json_splice){f, forced_options(r, f)};
     }
-    if (m->model->strict_hold && m->op == PROVIDER_CHAT && !m->bound_given) {
-        const char *name = m->target->provider->adapter->output_bound_field;
-
-        (void)snprintf(bound, sizeof(bound), "%llu",
-                       (unsigned long long)m->output_bound);
-        changes[count++] =
-            (struct json_splice){model_call_field(m, name), slice_str(bound)};
-    }
+    if (m->bound_forced ||
+        (m->model->strict_hold && m->op == PROVIDER_CHAT && !m->bound_given))
+        count += splice_bound(r, m, &changes[count]);
     for (size_t i = 0; i < count; i++)
         if (changes[i].value.len == 0)
             return RC_TOO_BIG;

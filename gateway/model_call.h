@@ -39,6 +39,8 @@ struct model_call {
     uint64_t choices;
     uint64_t output_bound;
     bool bound_given;
+    bool bound_forced; /* by what was paid: spliced in whatever was given */
+    uint64_t prompt_bound;
     uint64_t references; /* images, files and the like, for the prompt bound */
     struct buf sent;     /* the body of the present try */
     struct slice part;
@@ -72,6 +74,9 @@ MUST_CHECK enum rc model_call_bool(struct request *r, const char *name, bool *ou
 /* At the end of plan(): the worst case. */
 MUST_CHECK enum rc model_call_quote(struct request *r);
 
+enum rc model_call_fit(struct request *r, struct money most, uint64_t *bound);
+void model_call_bind(struct request *r, uint64_t bound);
+
 /* The rest of struct api, for every model api of the OpenAI dialect. */
 enum rc model_call_build(struct request *r, struct upstream_spec *spec);
 bool model_call_head(struct request *r, unsigned status,
@@ -89,7 +94,8 @@ void model_call_close(struct request *r);
 
 /* All of them, for the api's const object; it adds its name, routes and plan. */
 #define MODEL_CALL_FUNCTIONS                                                           \
-    .build = model_call_build, .head = model_call_head, .data = model_call_data,       \
+    .fit = model_call_fit, .bind = model_call_bind, .build = model_call_build,         \
+    .head = model_call_head, .data = model_call_data,                                  \
     .may_retry = model_call_may_retry, .complete = model_call_complete,                \
     .cost = model_call_cost, .finish = model_call_finish, .broken = model_call_broken, \
     .explain = model_call_explain, .close = model_call_close

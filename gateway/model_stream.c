@@ -3,6 +3,7 @@
  * came. Kept back are the usage chunk (it gets its cost, or is hidden from a client
  * that did not ask) and "[DONE]", until the money is booked. */
 #include "gateway/model_call.h"
+#include "gateway/request_pay.h"
 
 #include "base/json.h"
 
@@ -234,6 +235,7 @@ static void write_usage(struct request *r)
 void model_stream_finish(struct request *r)
 {
     write_usage(r);
+    request_receipt_comment(r);
     request_write(r, SLICE("data: [DONE]\n\n"));
     request_end(r, true);
 }

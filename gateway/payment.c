@@ -2,7 +2,13 @@
 /* Chooses the payment scheme of a request from the generated table. */
 #include "gateway/payment.h"
 
+#include "gateway/request.h"
+
 extern const struct payment *const payment_table[]; /* made by mkregistry */
+
+enum {
+    OFFERS_MAX = 65536
+};
 
 const struct payment *payment_for(const struct http_request *http)
 {
@@ -12,11 +18,24 @@ const struct payment *payment_for(const struct http_request *http)
     return NULL;
 }
 
-void payment_offers(struct buf *out, const struct request *r)
+void payment_offers(struct buf *out, struct request *r)
 {
     for (size_t i = 0; payment_table[i] != NULL; i++) {
-        if (i > 0)
+        struct buf members;
+
+        buf_init(&members, OFFERS_MAX);
+        payment_table[i]->offer(&members, r);
+        if (buf_len(&members) > 0 && buf_len(out) > 0)
             buf_append_char(out, ',');
-        payment_table[i]->offer(out, r);
+        buf_append(out, buf_slice(&members));
+        buf_free(&members);
     }
+}
+
+enum rc payment_key_beside(struct request *r)
+{
+    for (size_t i = 0; payment_table[i] != NULL; i++)
+        if (payment_table[i]->is_key && payment_table[i]->mine(r->http))
+            return payment_table[i]->identify(r);
+    return RC_OK;
 }

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "gateway/request_int.h"
+#include "gateway/request_pay.h"
 
 #include <assert.h>
 #include <string.h>
@@ -65,6 +66,8 @@ static enum step step_read(struct request *r)
 
 static enum rc take_tokens(struct request *r)
 {
+    if (r->caller.key_id[0] == '\0') /* who pays in the call is not rationed */
+        return RC_OK;
     TRY(limiter_tokens(r->worker->limiter, slice_str(r->caller.key_id), r->quote.tokens,
                        r->config->limits.tokens_per_minute, &r->fault.retry_after_s));
     r->tokens_taken = r->quote.tokens;
@@ -82,8 +85,11 @@ static enum step step_plan(struct request *r)
         return go(r, REQUEST_DONE);
     }
     rc = api->plan(r);
-    if (rc == RC_OK)
-        rc = request__idempotency(r);
+    r->planned = rc == RC_OK;
+    if (rc == RC_OK && r->payment == NULL)
+        rc = RC_PAYMENT_REQUIRED;
+    if (rc == RC_OK && r->identified)
+        rc = request_idempotency(r, SLICE_NONE);
     if (rc == RC_OK && r->status != 0) /* it was a repeat, and has been answered */
         return go(r, REQUEST_DONE);
     if (rc == RC_OK)
@@ -95,12 +101,16 @@ static enum step step_hold(struct request *r)
 {
     if (r->payment->reserve(r) == STEP_WAIT)
         return STEP_WAIT;
+    if (r->status != 0) { /* it was a repeat, and has been answered */
+        r->outcome = OUTCOME_FAILED;
+        return go(r, REQUEST_DONE);
+    }
     if (r->gone && r->rc != RC_OK) { /* nobody to be told, nothing to be given back */
         r->outcome = OUTCOME_GONE;
         return go(r, REQUEST_DONE);
     }
     if (r->rc == RC_IDEM_IN_FLIGHT) { /* another took the key since we looked */
-        enum rc rc = request__idempotency(r);
+        enum rc rc = request_idempotency(r, SLICE_NONE);
 
         if (rc == RC_OK && r->status != 0)
             return go(r, REQUEST_DONE);
@@ -108,6 +118,11 @@ static enum step step_hold(struct request *r)
     }
     if (r->rc != RC_OK)
         return refuse(r, r->rc);
+    if (r->match.api->flags & API_TOPUP) {
+        r->outcome = OUTCOME_OK;
+        r->match.api->finish(r);
+        return go(r, REQUEST_DONE);
+    }
     r->held = true;
     if (r->gone)
         return settle_as(r, OUTCOME_GONE, RC_GONE);
@@ -235,7 +250,8 @@ static void give_answer(struct request *r, enum rc booked)
     const struct api *api = r->match.api;
 
     if (booked != RC_OK && r->outcome == OUTCOME_OK) {
-        r->fault = (struct fault){.rc = booked};
+        if (r->fault.rc != booked)
+            r->fault = (struct fault){.rc = booked};
         r->rc = booked;
         r->outcome = r->status != 0 ? OUTCOME_BROKEN : OUTCOME_FAILED;
     }
@@ -276,6 +292,8 @@ static enum step step_settle(struct request *r)
     if (r->payment->settle(r) == STEP_WAIT)
         return STEP_WAIT;
     booked = r->hold.rc == RC_ENDED ? RC_OK : r->hold.rc;
+    if (booked == RC_OK)
+        booked = r->settle_rc;
     give_answer(r, booked);
     return go(r, REQUEST_DRAIN);
 }

@@ -43,9 +43,10 @@ enum request_outcome {
 };
 
 struct quote {
-    struct money worst;   /* what is held */
-    uint64_t tokens;      /* worst case, for the rate limit */
-    struct slice subject; /* model or api, as the client named it */
+    struct money worst;    /* what is held */
+    uint64_t tokens;       /* worst case, for the rate limit */
+    struct slice subject;  /* model or api, as the client named it */
+    enum config_flow flow; /* when a payment for it is settled */
 };
 
 struct request {
@@ -56,18 +57,21 @@ struct request {
     struct arena *arena; /* the exchange's */
     struct api_match match;
     const struct payment *payment; /* NULL: the caller is not known */
+    void *pay_state;               /* the payment's own, in the arena */
+    const char *payment_reason;    /* why it was refused, in x402's words; NULL */
+    struct id topup_target;        /* API_TOPUP: the wallet to be credited */
     struct id id;
     char id_text[WALLET_ID_TEXT_SIZE];
 
     enum request_state state;
+    bool planned; /* r->quote is known */
     bool running; /* request_run() is on the stack */
     bool gone;    /* no byte reaches the client any more */
     bool cut_off; /* the daemon ends: no more work is begun or waited for */
     enum request_outcome outcome;
     enum rc rc; /* why it failed */
     struct fault fault;
-    uint64_t started_ms;
-    uint64_t deadline_ms;
+    uint64_t started_ms, deadline_ms;
 
     /* The caller and the money. */
     bool identified;
@@ -80,6 +84,7 @@ struct request {
     bool held;
     unsigned stale_count;
     struct money cost;
+    enum rc settle_rc; /* why what was paid with came to nothing */
     struct wallet_call call;
     bool limited;          /* counts in the limiter's concurrency */
     uint64_t tokens_taken; /* from the limiter, of which tokens_used stay taken */
@@ -87,7 +92,9 @@ struct request {
 
     /* Idempotency. */
     struct wallet_idem idem;
+    struct wallet_once once;  /* what the call uses up besides money */
     struct answer_slot *slot; /* where the answer is kept for a repeat; NULL: nowhere */
+    uint64_t stranger_bytes; /* of the pool for bodies of those who have not paid yet */
 
     /* The attempt. */
     struct upstream_call *upcall;
@@ -103,6 +110,7 @@ struct request {
     unsigned retry_after_s;
     struct buf up_error; /* the body of a failure, cut at 64 KiB */
 
+    bool receipt_told;
     unsigned status; /* of the answer given; 0: none yet */
     uint64_t out_bytes;
     struct buf backlog; /* written, but without room in the exchange yet */
@@ -153,8 +161,5 @@ enum rc request_fault(struct request *r, enum rc rc, const char *param,
                       const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* Has tick(r) called in ms from now (once). */
 void request_tick_in(struct request *r, unsigned ms, void (*tick)(struct request *r));
-
-/* ---- For payments: the book works on r->hold; done() brings it back here. ---- */
-void request_money_done(struct wallet_hold *h);
 
 #endif

@@ -3,6 +3,7 @@
  * What they say is the api's. */
 #include "base/log.h"
 #include "gateway/request_int.h"
+#include "gateway/request_pay.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -67,6 +68,35 @@ static unsigned default_retry_after(unsigned status)
     return status == 503 || status == 429 ? 1 : 0;
 }
 
+/* Browsers show a script no header that is not named here. */
+static void receipt_header(struct request *r)
+{
+    const char *name;
+    struct slice value;
+
+    if (r->receipt_told || r->payment == NULL || r->payment->receipt == NULL ||
+        !r->payment->receipt(r, &name, &value))
+        return;
+    r->receipt_told = true;
+    request_header(r, name, value);
+    request_header(r, "Access-Control-Expose-Headers", slice_str(name));
+}
+
+/* Whoever can pay in the call is told how, with every 402 that a payment would cure. */
+static bool wants_offers(const struct request *r)
+{
+    switch (r->fault.rc) {
+    case RC_PAYMENT_REQUIRED:
+    case RC_PAYMENT_BAD:
+    case RC_USED:
+        return true;
+    case RC_NO_FUNDS:
+        return r->caller.key_id[0] == '\0';
+    default:
+        return false;
+    }
+}
+
 void request_reply_fault(struct request *r)
 {
     enum dialect d = r->match.api ? r->match.api->dialect : api_dialect(r->http->path);
@@ -76,7 +106,7 @@ void request_reply_fault(struct request *r)
 
     buf_init(&body, FAULT_BODY_MAX);
     buf_init(&offers, FAULT_BODY_MAX);
-    if (r->fault.rc == RC_PAYMENT_REQUIRED) {
+    if (wants_offers(r)) {
         payment_offers(&offers, r);
         r->fault.beside = buf_slice(&offers);
     }
@@ -85,12 +115,15 @@ void request_reply_fault(struct request *r)
     if (wait_s != 0)
         request_header(r, "Retry-After",
                        slice_str(arena_printf(r->arena, "%u", wait_s)));
+    if (status == 402)
+        request_header(r, "Cache-Control", SLICE("no-store"));
     if (retry_is_useless(status))
         request_header(r, "x-should-retry", SLICE("false"));
     if (status == 401)
         request_header(r, "WWW-Authenticate", SLICE("Bearer"));
     if (r->held)
         request_money_headers(r);
+    receipt_header(r);
     error_print(&body, d, &r->fault, r->id_text);
     answer_slot_free(r->slot); /* what did not happen is not repeated */
     r->slot = NULL;
@@ -100,9 +133,24 @@ void request_reply_fault(struct request *r)
     buf_free(&body);
 }
 
+void request_receipt_comment(struct request *r)
+{
+    const char *name;
+    struct slice value;
+
+    if (r->receipt_told || r->payment == NULL || r->payment->receipt == NULL ||
+        !r->payment->receipt(r, &name, &value))
+        return;
+    r->receipt_told = true;
+    request_write(
+        r, slice_str(arena_printf(r->arena, ": %s: %.*s\n\n", name, SLICE_FMT(value))));
+}
+
 void request_money_headers(struct request *r)
 {
     char text[MONEY_TEXT_SIZE];
+
+    receipt_header(r);
 
     money_print(text, r->hold.captured);
     request_header(r, "x-octroi-cost", slice_str(text));
@@ -116,6 +164,7 @@ void request_stream_begin(struct request *r, unsigned status, const char *conten
     char text[MONEY_TEXT_SIZE];
 
     money_print(text, r->hold.amount);
+    receipt_header(r);
     request_header(r, "x-request-id", slice_str(r->id_text));
     request_header(r, "x-octroi-hold", slice_str(text));
     if (content_type[0] != '\0')

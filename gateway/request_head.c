@@ -84,13 +84,14 @@ static void leave_shared(struct request *r)
 {
     struct worker *w = r->worker;
 
+    w->stranger_bytes -= r->stranger_bytes;
     if (r->limited)
         limiter_leave(w->limiter, slice_str(r->caller.key_id));
     if (r->tokens_taken > r->tokens_used)
         limiter_give_back(w->limiter, slice_str(r->caller.key_id),
                           r->tokens_taken - r->tokens_used);
     if (r->slot != NULL && r->outcome == OUTCOME_OK && !buf_spent(&r->slot->body))
-        answers_keep(w->answers, r->idem.key, r->slot);
+        answers_keep(w->answers, r->idem.present ? r->idem.key : r->once.key, r->slot);
     else
         answer_slot_free(r->slot);
 }
@@ -167,6 +168,12 @@ void request__count_failure(const struct request *r)
 
 /* ---- The head ---- */
 
+enum {
+    STRANGER_BODY_MAX = 1048576,
+    STRANGER_BODY_MS = 10000,
+    STRANGER_POOL_MAX = 64 * 1048576 /* of each loop */
+};
+
 /* A key in the URL would end up in logs and histories: it is refused, not used. */
 static bool key_in_query(const struct http_request *http)
 {
@@ -181,6 +188,29 @@ static bool json_media(struct slice type)
     return media.len == 0 || slice_equal_nocase(media, SLICE("application/json"));
 }
 
+/* Nobody pays yet: what it costs is told at once where that takes no body, and else
+ * after a body that is small and came soon. */
+static enum rc stranger(struct request *r)
+{
+    uint64_t *pool = &r->worker->stranger_bytes;
+    uint64_t want = STRANGER_BODY_MAX;
+
+    if (r->match.api->flags & API_FLAT) {
+        TRY(r->match.api->plan(r));
+        r->planned = true;
+        return RC_PAYMENT_REQUIRED;
+    }
+    if (!r->http->has_body)
+        want = 0;
+    else if (!r->http->chunked && r->http->content_length < want)
+        want = r->http->content_length;
+    if (want > STRANGER_POOL_MAX - *pool)
+        return RC_BUSY;
+    r->stranger_bytes = want;
+    *pool += want;
+    return RC_OK;
+}
+
 static enum rc identify(struct request *r)
 {
     const struct api *api = r->match.api;
@@ -189,12 +219,13 @@ static enum rc identify(struct request *r)
         return request_fault(
             r, RC_BAD_KEY, NULL,
             "API keys are taken from headers only, never from the URL.");
-    r->payment = payment_for(r->http);
-    if (r->payment != NULL)
-        return r->payment->identify(r);
-    if (api->flags & API_PRICED)
-        return RC_PAYMENT_REQUIRED;
-    if (api->flags & API_NEEDS_KEY)
+    if (api->flags & API_PRICED) {
+        r->payment = payment_for(r->http);
+        return r->payment != NULL ? r->payment->identify(r) : stranger(r);
+    }
+    /* A payment for what costs nothing is not looked at. */
+    TRY(payment_key_beside(r));
+    if (!r->identified && api->flags & API_NEEDS_KEY)
         return request_fault(
             r, RC_BAD_KEY, NULL,
             "This path is about the caller: send an API key as a Bearer "
@@ -231,11 +262,18 @@ enum {
     FREE_BODY_MAX = 16384 /* some clients send a body with a GET, nobody a large one */
 };
 
+static bool is_stranger(const struct request *r)
+{
+    return r->payment == NULL && r->match.api->flags & API_PRICED;
+}
+
 /* What costs nothing must not cost us memory: anybody may ask for it. */
 static uint64_t body_max(const struct request *r)
 {
     const uint64_t limit = r->config->limits.max_body_bytes;
 
+    if (is_stranger(r))
+        return limit > STRANGER_BODY_MAX ? STRANGER_BODY_MAX : limit;
     return r->match.api->serve != NULL && limit > FREE_BODY_MAX ? FREE_BODY_MAX : limit;
 }
 
@@ -251,7 +289,7 @@ static void on_head(void *arg, struct exchange *x)
     }
     rc = admit(r);
     if (rc == RC_OK) {
-        exchange_accept(x, body_max(r), 0);
+        exchange_accept(x, body_max(r), is_stranger(r) ? STRANGER_BODY_MS : 0);
         return;
     }
     r->rc = rc;
@@ -308,82 +346,6 @@ struct server_user request_server_user(struct worker *w)
         .failed = on_failed,
         .refuse = on_refuse,
     };
-}
-
-/* ---- Idempotency ---- */
-
-enum {
-    IDEMPOTENCY_KEY_MAX = 255
-};
-
-static enum rc fingerprint(uint8_t out[SHA256_LEN], const struct request *r)
-{
-    struct sha256_state s;
-    const struct slice pieces[] = {r->http->method, r->http->path, r->http->query,
-                                   exchange_body(r->exchange)};
-
-    TRY(sha256_start(&s));
-    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
-        uint64_t len = pieces[i].len;
-
-        sha256_add(&s, slice_from((const char *)&len, sizeof(len)));
-        sha256_add(&s, pieces[i]);
-    }
-    sha256_end(out, &s);
-    return RC_OK;
-}
-
-static enum rc replay(struct request *r, const struct wallet_idem_seen *seen)
-{
-    char cost[MONEY_TEXT_SIZE], id[WALLET_ID_TEXT_SIZE];
-    struct answer answer;
-
-    money_print(cost, seen->cost);
-    wallet_id_print(id, 'r', seen->request);
-    if (answers_find(&answer, r->worker->answers, r->idem.key, r->arena) != RC_OK) {
-        r->fault.extra = slice_str(arena_printf(
-            r->arena, "\"cost\":\"%s\",\"original_request_id\":\"%s\"", cost, id));
-        return RC_IDEM_GONE;
-    }
-    request_header(r, "Idempotent-Replayed", SLICE("true"));
-    request_header(r, "x-octroi-cost", slice_str(answer.cost));
-    request_header(r, "x-octroi-original-request-id", slice_str(answer.request_id));
-    request_reply(r, answer.status, answer.content_type, answer.body);
-    return RC_OK;
-}
-
-enum rc request__idempotency(struct request *r)
-{
-    struct wallet_idem_seen seen;
-    uint8_t digest[SHA256_LEN];
-    unsigned count;
-    struct slice key = http_header(r->http, "idempotency-key", &count);
-
-    if (count == 0)
-        return RC_OK;
-    if (count > 1 || key.len == 0 || key.len > IDEMPOTENCY_KEY_MAX ||
-        slice_has_ctl(key))
-        return request_fault(
-            r, RC_BAD_INPUT, "Idempotency-Key",
-            "Idempotency-Key must be sent once, with 1 to %d characters.",
-            IDEMPOTENCY_KEY_MAX);
-    TRY(fingerprint(digest, r));
-    wallet_idem_key(&r->idem, &r->caller, key, digest);
-    TRY(wallet_idem_look(&seen, r->worker->book, &r->idem));
-    if (seen.state != WALLET_IDEM_NEW && !seen.same)
-        return RC_IDEM_MISMATCH;
-    switch (seen.state) {
-    case WALLET_IDEM_NEW:
-        answer_slot_free(r->slot);
-        r->slot = answer_slot_new();
-        return RC_OK;
-    case WALLET_IDEM_IN_FLIGHT:
-        return RC_IDEM_IN_FLIGHT;
-    case WALLET_IDEM_DONE:
-    case WALLET_IDEM_BROKEN:
-        return replay(r, &seen);
-    }
-    return RC_INTERNAL;
 }
 
 unsigned request__retry_after(const struct http_header *headers, size_t count)

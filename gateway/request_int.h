@@ -19,9 +19,6 @@ enum rc request__upstream_start(struct request *r);
 bool request__flush(struct request *r);
 
 /* request_head.c */
-/* Looks at the Idempotency-Key. RC_OK: go on; or r->status is set: it was a repeat and
- * has been answered. RC_IDEM_*: refuse. */
-enum rc request__idempotency(struct request *r);
 unsigned request__retry_after(const struct http_header *headers, size_t count);
 void request__free(struct request *r);
 void request__count_failure(const struct request *r);

@@ -9,6 +9,7 @@
 #include "gateway/server.h"
 
 struct answers;
+struct cashier;
 struct config_cell;
 struct ledger;
 struct limiter;
@@ -26,10 +27,13 @@ struct worker {
     struct config_cell *config;
     struct limiter *limiter;
     struct answers *answers;
+    struct cashier *cashier;  /* NULL: no network is configured */
+    const uint8_t *quote_key; /* 32 bytes: binds what was quoted */
     bool draining;
-    uint64_t live;         /* requests that have not ended */
-    struct request *first; /* all of them */
-    uint64_t turn;         /* a counter that spreads weights and keys */
+    uint64_t stranger_bytes; /* bodies of those who have not paid yet */
+    uint64_t live;           /* requests that have not ended */
+    struct request *first;   /* all of them */
+    uint64_t turn;           /* a counter that spreads weights and keys */
     struct request *pool;
 };
 

@@ -232,8 +232,8 @@ void gate_start(void)
 
     memset(&gate, 0, sizeof(gate));
     memset(&book, 0, sizeof(book));
-    clock_at("2026-11-21T12:00:00Z");
     fixture_open(&gate.money, LEDGER_MEMORY);
+    clock_at("2026-11-21T12:00:00Z");
     open_log();
     gate.wallet = new_wallet(&gate.money, "agent");
     fund(&gate.money, gate.wallet, "10");

@@ -41,6 +41,8 @@ void fixture_open(struct fixture *f, enum ledger_kind kind)
     log_set_fd(nowhere);
     memset(f, 0, sizeof(*f));
     f->kind = kind;
+    /* Before every day that a test names: a book's time never goes back. */
+    clock_at("2026-11-21T00:00:00Z");
     snprintf(f->dir, sizeof(f->dir), "%s/wallet-XXXXXX", tmp != NULL ? tmp : "/tmp");
     assert_non_null(mkdtemp(f->dir));
     snprintf(f->master, sizeof(f->master), "%s/master.key", f->dir);

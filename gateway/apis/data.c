@@ -126,6 +126,7 @@ static enum rc plan(struct request *r)
     d->body = exchange_body(r->exchange);
     collect_headers(r, d);
     r->quote.worst = d->endpoint->price;
+    r->quote.flow = d->endpoint->flow;
     return arena_spent(r->arena) ? RC_NOMEM : RC_OK;
 }
 
@@ -410,7 +411,7 @@ extern const struct api api_data;
 const struct api api_data = {
     .name = "data",
     .dialect = DIALECT_PROBLEM,
-    .flags = API_PRICED,
+    .flags = API_PRICED | API_FLAT,
     .routes = routes,
     .plan = plan,
     .build = build,

@@ -19,7 +19,7 @@ import http from 'node:http';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
-const require = createRequire(path.join(process.env.MODULES ?? 'node_modules', 'x402_peer.js'));
+const require = createRequire(path.resolve(process.env.MODULES ?? 'node_modules', 'x402_peer.js'));
 const { decodeFunctionData, encodeAbiParameters, encodeEventTopics, erc20Abi, keccak256, parseAbi, parseTransaction, recoverTypedDataAddress, toHex } = require('viem');
 const { privateKeyToAccount } = require('viem/accounts');
 
