@@ -303,12 +303,13 @@ static void reload(struct gateway *g)
 /* Deletes some of what has grown old. Whether there may be more of it. */
 static bool tend(struct gateway *g)
 {
-    unsigned deleted;
+    unsigned keys = 0, used = 0;
 
-    if (wallet_sweep(g->dir->book, SWEEP_MAX, &deleted) == RC_OK)
-        return deleted == SWEEP_MAX;
-    log_line(LOG_WARN, "old idempotency keys could not be swept");
-    return false;
+    if (wallet_sweep(g->dir->book, SWEEP_MAX, &keys) != RC_OK)
+        log_line(LOG_WARN, "old idempotency keys could not be swept");
+    if (wallet_once_sweep(g->dir->book, clock_wall_us(), SWEEP_MAX, &used) != RC_OK)
+        log_line(LOG_WARN, "old payments could not be swept");
+    return keys == SWEEP_MAX || used == SWEEP_MAX;
 }
 
 /* However many signals come, what is old is looked at every minute; however much of it

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/laws.h"
 
+#include "wallet/payment_int.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -62,18 +64,129 @@ static bool add_wallet(void *arg, const struct wallet *w)
     return true;
 }
 
+/* ---- Payments ---- */
+
+struct payments {
+    struct ledger_view *view;
+    struct money held;     /* by their accounts */
+    struct money promised; /* and not come */
+    struct money come;
+    struct money owed; /* by payers */
+    unsigned open;
+};
+
+static void add(struct money *sum, struct money more)
+{
+    assert_true(money_add(sum, *sum, more));
+}
+
+static void add_account(struct payments *t, const struct wallet_payment *p)
+{
+    struct ledger_account a;
+    struct money has = MONEY_ZERO;
+
+    assert_int_equal(ledger_view_account(&a, t->view, wallet_payment_account(p->key)),
+                     RC_OK);
+    assert_true(money_sub(&has, a.credits, a.debits));
+    if (p->closed)
+        assert_int_equal(money_to_nano(has), 0);
+    if (!p->closed)
+        assert_true(money_cmp(has, p->value) <= 0);
+    add(&t->held, has);
+}
+
+static bool add_payment(void *arg, struct slice key, struct slice value,
+                        uint64_t version)
+{
+    struct payments *t = arg;
+    struct wallet_payment p;
+    bool settled;
+
+    (void)version;
+    assert_int_equal(wallet__payment_decode(&p, key, value), RC_OK);
+    add_account(t, &p);
+    settled = p.state == WALLET_PAYMENT_SETTLED;
+    if (settled)
+        add(&t->come, p.settle);
+    if (!p.closed) {
+        t->open++;
+        add(&t->promised, settled ? money_sub_floor(p.value, p.settle) : p.value);
+    }
+    return true;
+}
+
+static bool add_open(void *arg, struct slice key, struct slice value, uint64_t version)
+{
+    struct payments *t = arg;
+    struct wallet_payment p;
+
+    (void)value;
+    (void)version;
+    assert_int_equal(key.len, sizeof(p.key));
+    assert_int_equal(wallet__read_payment(&p, t->view, (const uint8_t *)key.bytes),
+                     RC_OK);
+    assert_false(p.closed);
+    t->open--;
+    return true;
+}
+
+static bool add_debt(void *arg, struct slice key, struct slice value, uint64_t version)
+{
+    struct payments *t = arg;
+    struct money owed;
+
+    (void)key;
+    (void)version;
+    assert_int_equal(wallet__debt_decode(&owed, value), RC_OK);
+    add(&t->owed, owed);
+    return true;
+}
+
+/* What the accounts of payments have, and what the house gave for all that. */
+static void check_payments(struct money *held, struct money *given, struct ledger *l,
+                           struct wallet_book *b)
+{
+    struct payments t = {.open = 0};
+    struct wallet_payment_house house;
+
+    assert_int_equal(ledger_view_open(&t.view, l), RC_OK);
+    assert_int_equal(ledger_view_records(t.view, WALLET__KIND_PAYMENT, SLICE_NONE,
+                                         SLICE_NONE, add_payment, &t),
+                     RC_OK);
+    assert_int_equal(ledger_view_records(t.view, WALLET__KIND_OPEN, SLICE_NONE,
+                                         SLICE_NONE, add_open, &t),
+                     RC_OK);
+    assert_int_equal(ledger_view_records(t.view, WALLET__KIND_DEBT, SLICE_NONE,
+                                         SLICE_NONE, add_debt, &t),
+                     RC_OK);
+    ledger_view_close(t.view);
+    assert_int_equal(t.open, 0);
+    assert_int_equal(wallet_payment_house(&house, b), RC_OK);
+    assert_int_equal(money_to_nano(house.receivable), money_to_nano(t.promised));
+    assert_int_equal(money_to_nano(house.chain), money_to_nano(t.come));
+    assert_true(money_cmp(house.bad_debt, t.owed) >= 0);
+    *held = t.held;
+    *given = house.receivable;
+    add(given, house.chain);
+    add(given, house.bad_debt);
+}
+
 void laws_check_wallets(struct ledger *l, struct wallet_book *b)
 {
     struct total t = {.has = MONEY_ZERO};
-    struct money given, taken;
+    struct money given, taken, held;
     struct wallet_house house;
 
     laws_check(l);
     assert_int_equal(ledger_view_open(&t.view, l), RC_OK);
     assert_int_equal(wallet_list(b, ID_NONE, add_wallet, &t), RC_OK);
     ledger_view_close(t.view);
+    check_payments(&held, &given, l, b);
     assert_int_equal(wallet_house(&house, b), RC_OK);
-    assert_true(money_add(&given, house.topups, house.shortfall));
-    assert_true(money_add(&taken, t.has, house.revenue));
+    add(&given, house.topups);
+    add(&given, house.shortfall);
+    taken = t.has;
+    add(&taken, held);
+    add(&taken, house.revenue);
     assert_int_equal(money_to_nano(taken), money_to_nano(given));
 }

@@ -98,10 +98,8 @@ static enum rc bind_scope(struct wallet_caller *out, const struct scope *s)
     return RC_OK;
 }
 
-/* Everything but the key's own fields. RC_FROZEN: filled all the same, but so that no
- * hold can come of it. */
-static enum rc read_caller(struct wallet_caller *out, struct ledger_view *v,
-                           struct id wallet, const char *key_id)
+enum rc wallet__read_caller(struct wallet_caller *out, struct ledger_view *v,
+                            struct id wallet, const char *key_id)
 {
     struct scopes scopes;
     const struct wallet *own;
@@ -132,7 +130,7 @@ static enum rc authenticate(struct wallet_caller *out, struct wallet_book *b,
     TRY(wallet__key_prove(&k, b, v, key_text));
     memcpy(out->key_id, k.id, sizeof(out->key_id));
     memcpy(out->models, k.models, sizeof(out->models));
-    rc = read_caller(out, v, k.wallet, k.id);
+    rc = wallet__read_caller(out, v, k.wallet, k.id);
     return rc == RC_NOT_FOUND ? RC_CORRUPT : rc; /* wallets are never deleted */
 }
 
@@ -159,7 +157,7 @@ enum rc wallet_caller(struct wallet_caller *out, struct wallet_book *b,
     enum rc rc;
 
     TRY(ledger_view_open(&v, b->ledger));
-    rc = read_caller(&c, v, wallet, "");
+    rc = wallet__read_caller(&c, v, wallet, "");
     ledger_view_close(v);
     if (rc == RC_OK || rc == RC_FROZEN)
         *out = c;

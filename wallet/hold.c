@@ -5,8 +5,8 @@
 #include "wallet/hold.h"
 
 #include "base/log.h"
+#include "wallet/hold_int.h"
 #include "wallet/memo.h"
-#include "wallet/wallet_int.h"
 
 #include <assert.h>
 #include <string.h>
@@ -102,8 +102,8 @@ static enum rc explain_refusal(struct wallet_hold *h)
         }
         refuse_windowed(h, r->at - 1, r->available[r->at]);
         return RC_LIMIT;
-    case RC_EXISTS: /* the only INSERT that can meet another one */
-        return RC_IDEM_IN_FLIGHT;
+    case RC_EXISTS: /* of the INSERTs these two can meet another one */
+        return h->once.present && r->at == h->once_at ? RC_USED : RC_IDEM_IN_FLIGHT;
     default: /* the book's own refusals pass as they are */
         return r->rc;
     }
@@ -164,6 +164,8 @@ static void add_hold_writes(struct wallet_hold *h, struct ledger_cmd *cmd)
     };
     if (h->idem.present)
         wallet__idem_begin(h, cmd);
+    if (h->once.present)
+        wallet__once_begin(h, cmd);
 }
 
 void wallet_hold(struct wallet_book *b, struct wallet_hold *h)
@@ -218,6 +220,16 @@ static void add_tags(const struct wallet_hold *h, struct ledger_cmd *cmd)
         cmd->tags[2] = h->caller.wallet;
 }
 
+/* The records of a call that is charged. */
+static void add_end(struct wallet_hold *h, struct ledger_cmd *cmd, unsigned status,
+                    struct money cost)
+{
+    if (h->idem.present)
+        wallet__idem_end(h, cmd, status, cost, cmd->op);
+    if (h->once.present)
+        wallet__once_end(h, cmd, status, cost, cmd->op);
+}
+
 static void late_done(struct ledger_cmd *cmd)
 {
     struct wallet_hold *h = hold_of(cmd);
@@ -259,8 +271,7 @@ static void book_late(struct wallet_hold *h)
     cmd->leg_count = 2;
     add_tags(h, cmd);
     cmd->memo = slice_from(h->memo, memo_len);
-    if (h->idem.present)
-        wallet__idem_end(h, cmd, h->idem_status, MONEY_ZERO, cmd->op);
+    add_end(h, cmd, h->idem_status, MONEY_ZERO);
     ledger_submit(h->book->ledger, cmd);
 }
 
@@ -317,19 +328,27 @@ void wallet_capture(struct wallet_book *b, struct wallet_hold *h, struct money a
         cmd->spill = wallet__shortfall;
     add_tags(h, cmd);
     cmd->memo = wallet__memo_call(h->memo, &h->caller, call);
-    if (h->idem.present)
-        wallet__idem_end(h, cmd, call->status, amount, cmd->op);
+    add_end(h, cmd, call->status, amount);
     ledger_submit(b->ledger, cmd);
 }
 
 /* ---- Void ---- */
+
+/* The records of a call that is not charged. */
+static void add_give_up(struct wallet_hold *h, struct ledger_cmd *cmd)
+{
+    if (h->idem.present)
+        wallet__idem_give_up(h, cmd, h->idem_executed, h->idem_status);
+    if (h->once.present)
+        wallet__once_give_up(h, cmd, h->idem_executed, h->idem_status);
+}
 
 static void late_void_done(struct ledger_cmd *cmd)
 {
     struct wallet_hold *h = hold_of(cmd);
     enum rc rc = cmd->result.rc;
 
-    /* RC_STALE, RC_NOT_FOUND: the key has ended otherwise, as the hold has. */
+    /* RC_STALE, RC_NOT_FOUND: they have ended otherwise, as the hold has. */
     if (rc != RC_OK && rc != RC_STALE && rc != RC_NOT_FOUND) {
         finish(h, rc);
         return;
@@ -338,13 +357,13 @@ static void late_void_done(struct ledger_cmd *cmd)
     finish(h, RC_ENDED);
 }
 
-/* The hold ended by itself, but the Idempotency-Key of the call is still in use. */
-static void end_key_late(struct wallet_hold *h)
+/* The hold ended by itself, but the records of the call say that it is under way. */
+static void end_records_late(struct wallet_hold *h)
 {
     struct ledger_cmd *cmd =
         fresh_cmd(h, LEDGER_NOTE, WALLET__TAIL_LATE_VOID, late_void_done);
 
-    wallet__idem_give_up(h, cmd, h->idem_executed, h->idem_status);
+    add_give_up(h, cmd);
     ledger_submit(h->book->ledger, cmd);
 }
 
@@ -353,8 +372,8 @@ static void void_done(struct ledger_cmd *cmd)
     struct wallet_hold *h = hold_of(cmd);
     bool ended = cmd->result.rc == RC_ENDED || cmd->result.rc == RC_NOT_FOUND;
 
-    if (ended && h->idem.present) {
-        end_key_late(h);
+    if (ended && (h->idem.present || h->once.present)) {
+        end_records_late(h);
         return;
     }
     if (cmd->result.rc != RC_OK && !ended) {
@@ -377,7 +396,6 @@ void wallet_void(struct wallet_book *b, struct wallet_hold *h, bool executed,
     h->idem_executed = executed;
     h->idem_status = status;
     cmd->hold = id_with_tail(h->request, WALLET__TAIL_HOLD);
-    if (h->idem.present)
-        wallet__idem_give_up(h, cmd, executed, status);
+    add_give_up(h, cmd);
     ledger_submit(b->ledger, cmd);
 }

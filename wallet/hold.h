@@ -73,13 +73,15 @@ struct wallet_hold {
     bool idem_executed;
     uint8_t idem_value[128];
     uint8_t idem_due[40];
+    unsigned once_at; /* its place among the writes of the hold */
+    uint8_t once_value[128];
     char memo[LEDGER_MEMO_MAX];
 };
 
 /* RC_OK: the amount is set aside, durably. RC_NO_FUNDS; RC_LIMIT (refusal says which);
  * RC_STALE (authenticate and hold again); RC_IDEM_IN_FLIGHT (somebody else has this
- * Idempotency-Key: wallet_idem_look()); RC_CONFLICT (h->request was used before);
- * RC_FULL, RC_BUSY, RC_IO. Lends h until done(). */
+ * Idempotency-Key: wallet_idem_look()); RC_USED (wallet_once_look()); RC_CONFLICT
+ * (h->request was used before); RC_FULL, RC_BUSY, RC_IO. Lends h until done(). */
 void wallet_hold(struct wallet_book *b, struct wallet_hold *h);
 /* Takes `amount`, which may be above the hold: what the wallet and its limits can carry
  * is taken, the rest goes to house/shortfall. Frees the rest of the hold. `call` is
@@ -88,9 +90,10 @@ void wallet_hold(struct wallet_book *b, struct wallet_hold *h);
 void wallet_capture(struct wallet_book *b, struct wallet_hold *h, struct money amount,
                     const struct wallet_call *call);
 /* Frees everything. executed: some upstream may have done the work, so that the
- * Idempotency-Key stays used (with `status`); else it is free again. RC_ENDED: the hold
- * had expired by itself; the key is dealt with all the same. Lends h until done().
- * A capture or void that failed otherwise may be tried again, with the same arguments.
+ * Idempotency-Key stays used (with `status`), and `once`; else they are free again.
+ * RC_ENDED: the hold had expired by itself; the key is dealt with all the same. Lends h
+ * until done(). A capture or void that failed otherwise may be tried again, with the
+ * same arguments.
  */
 void wallet_void(struct wallet_book *b, struct wallet_hold *h, bool executed,
                  unsigned status);

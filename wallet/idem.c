@@ -6,7 +6,7 @@
 #include "wallet/idem.h"
 
 #include "base/codec.h"
-#include "wallet/wallet_int.h"
+#include "wallet/hold_int.h"
 
 #include <assert.h>
 #include <semaphore.h>
@@ -41,7 +41,7 @@ static struct slice key_slice(const struct wallet_idem *idem)
 
 /* The record was written before anybody knew how much of the cost the wallet could
  * bear; the entry of the capture knows. */
-static enum rc read_cost(struct money *cost, struct ledger_view *v, struct id transfer)
+enum rc wallet__read_cost(struct money *cost, struct ledger_view *v, struct id transfer)
 {
     struct ledger_entry e;
     uint64_t seq = 0;
@@ -79,7 +79,8 @@ static enum rc look(struct wallet_idem_seen *out, struct wallet_book *b,
     out->cost = r.cost;
     out->request = r.request;
     out->transfer = r.transfer;
-    return id_is_none(r.transfer) ? RC_OK : read_cost(&out->cost, v, r.transfer);
+    return id_is_none(r.transfer) ? RC_OK
+                                  : wallet__read_cost(&out->cost, v, r.transfer);
 }
 
 enum rc wallet_idem_look(struct wallet_idem_seen *out, struct wallet_book *b,

@@ -131,6 +131,39 @@ struct slice wallet__memo_refund(char memo[LEDGER_MEMO_MAX], struct id wallet,
     return take(memo, &b);
 }
 
+struct slice wallet__memo_payment(char memo[LEDGER_MEMO_MAX],
+                                  const struct wallet_payment *p, const char *step,
+                                  struct id wallet)
+{
+    struct json_out o;
+    struct buf b;
+
+    buf_init(&b, ROOM);
+    json_out_init(&o, &b);
+    json_out_object(&o);
+    json_out_kstr(&o, "kind", p->method);
+    put_id(&o, "wallet", 'w', wallet);
+    json_out_kstr(&o, "step", step);
+    put_text(&o, "net", slice_str(p->network), sizeof(p->network));
+    put_text(&o, "ref", slice_str(p->reference), sizeof(p->reference));
+    json_out_end_object(&o);
+    return take(memo, &b);
+}
+
+struct slice wallet__memo_debt(char memo[LEDGER_MEMO_MAX], struct id wallet)
+{
+    struct json_out o;
+    struct buf b;
+
+    buf_init(&b, ROOM);
+    json_out_init(&o, &b);
+    json_out_object(&o);
+    json_out_kstr(&o, "kind", "debt");
+    put_id(&o, "wallet", 'w', wallet);
+    json_out_end_object(&o);
+    return take(memo, &b);
+}
+
 /* ---- Reading ---- */
 
 /* Members may be absent; one of another type is a fault. */

@@ -17,6 +17,12 @@ struct slice wallet__memo_topup(char memo[LEDGER_MEMO_MAX], struct id wallet,
                                 struct slice ref);
 struct slice wallet__memo_refund(char memo[LEDGER_MEMO_MAX], struct id wallet,
                                  struct id original, struct id request);
+/* step: of the payment; wallet: whose movement it is, if anybody's. */
+struct slice wallet__memo_payment(char memo[LEDGER_MEMO_MAX],
+                                  const struct wallet_payment *p, const char *step,
+                                  struct id wallet);
+/* A payer's wallet pays what it owes. */
+struct slice wallet__memo_debt(char memo[LEDGER_MEMO_MAX], struct id wallet);
 /* Fills what a row has from a memo; slices live as long as *tree, which the caller
  * frees with json_put(). RC_BAD_INPUT: not a memo of ours. */
 MUST_CHECK enum rc wallet__memo_read(struct wallet_row *row, struct json_object **tree,

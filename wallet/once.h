@@ -13,7 +13,7 @@
 
 struct wallet_once {
     bool present;
-    uint8_t key[32];         /* what is used up */
+    uint8_t key[32];         /* what is used up: a hash of it and of its kind */
     uint8_t fingerprint[32]; /* of method, path, query and body */
     uint64_t expires_us;     /* from then on it is worthless by itself */
 };
@@ -37,7 +37,8 @@ struct wallet_once_seen {
 
 MUST_CHECK enum rc wallet_once_look(struct wallet_once_seen *out, struct wallet_book *b,
                                     const struct wallet_once *once);
-/* Deletes records past their end, of calls that have ended, at most `max`. Waits. */
+/* Deletes records past their end, of calls that have ended, at most `max`. Reads a
+ * bounded part of all records, each time the next one. Waits; one thread. */
 MUST_CHECK enum rc wallet_once_sweep(struct wallet_book *b, uint64_t now_us,
                                      unsigned max, unsigned *deleted);
 

@@ -29,6 +29,9 @@ enum {
     WALLET_PAYER_TEXT_SIZE = 44        /* "0x" and 40 hex digits, lower case */
 };
 
+/* No payment is larger, so that no sum of all of them comes near to what fits. */
+#define WALLET_PAYMENT_VALUE_MAX money_from_nano(UINT64_C(1000000) * 1000000000)
+
 enum wallet_payment_state {
     WALLET_PAYMENT_NEW,       /* never seen */
     WALLET_PAYMENT_RESERVED,  /* claimed; nothing was sent */
@@ -61,10 +64,12 @@ struct wallet_payment {
 };
 
 /* The account that pays for calls of this payment, and the wallet of its payer.
- * Derived, whether they exist or not. */
+ * Derived, whether they exist or not. The wallet is a root, opened by the end of the
+ * payer's first payment under the name "payer-0x..": no other can have such a name. */
 struct id wallet_payment_account(const uint8_t key[32]);
 struct id wallet_payer_id(const char *payer);
-/* As whom a call on this payment holds: root = the account, wallet = the payer's. */
+/* As whom a call on this payment holds: root = the account, wallet = the payer's,
+ * whose limits bind. RC_FROZEN: filled all the same, and no hold can come of it. */
 MUST_CHECK enum rc wallet_payment_caller(struct wallet_caller *out,
                                          struct wallet_book *b,
                                          const struct wallet_payment *p);
@@ -88,35 +93,51 @@ struct wallet_payment_step {
     struct wallet_payment p;
     struct money fee; /* settled: what it cost us, in 10^-9 of the chain's coin */
     enum rc rc;
-    struct money left;    /* closed: what was credited. failed: what is lost */
+    struct money left;    /* closed: what was credited. failed, reverted: the loss */
     struct money balance; /* closed: of the wallet that was credited */
     void (*done)(struct wallet_payment_step *s);
     /* private */
     struct wallet_book *book;
     struct ledger_cmd cmd;
+    unsigned step;
+    unsigned debt_at; /* its place among the writes of a claim */
+    enum wallet_payment_state next;
+    bool next_closed;
+    uint64_t next_version;
+    struct id account, wallet, payer;
+    uint8_t wallet_value[128], debt_value[16];
     uint8_t value[LEDGER_VALUE_MAX];
     char memo[LEDGER_MEMO_MAX];
 };
 
+/* All but the claim take from p: key, payer, version, reference, details, and settle
+ * while it is not settled; the rest stays as it was claimed (and is in p afterwards).
+ * RC_CONFLICT: not in this state. */
+
 /* NEW or RELEASED -> RESERVED; p is filled but for state and version (which is as it
  * was read). RC_EXISTS or RC_STALE: somebody has it. RC_FORBIDDEN: this payer owes for
- * a call that was delivered and never paid. */
+ * a call that was delivered and never paid. RC_NOT_FOUND: no such target. RC_TOO_BIG:
+ * above WALLET_PAYMENT_VALUE_MAX. */
 void wallet_payment_claim(struct wallet_book *b, struct wallet_payment_step *s);
-/* Writes p (state SUBMITTED or UNKNOWN, details, reference); no money moves. */
+/* Writes p (state, details, reference, settle); no money moves. RESERVED, SUBMITTED and
+ * UNKNOWN may become one another; what is SETTLED stays so, closed or not. */
 void wallet_payment_note(struct wallet_book *b, struct wallet_payment_step *s);
-/* -> SETTLED: `p.settle` has come in by the chain. */
+/* RESERVED, SUBMITTED, UNKNOWN -> SETTLED: `p.settle` has come in by the chain, and the
+ * coin's account of p.network paid `fee`. */
 void wallet_payment_settled(struct wallet_book *b, struct wallet_payment_step *s);
-/* -> FAILED, closed: what the account has goes back; what was captured is bad debt. */
+/* The same -> FAILED, closed: what the account has goes back; what was captured is bad
+ * debt, a mark on the payer. RC_CONFLICT: a call still holds on the account. */
 void wallet_payment_failed(struct wallet_book *b, struct wallet_payment_step *s);
 /* RESERVED -> RELEASED, closed: all of the account goes back. Only when nothing was
  * captured there (else RC_CONFLICT). */
 void wallet_payment_release(struct wallet_book *b, struct wallet_payment_step *s);
 /* SETTLED -> closed: value - settle goes back to house/receivable, the rest to the
- * target's root or the payer's wallet, which is opened by it. RC_CONFLICT: a call still
- * holds on the account. */
+ * target's root, or, less what the payer owes, to his wallet, which is opened by it.
+ * RC_CONFLICT: a call still holds on the account. */
 void wallet_payment_close(struct wallet_book *b, struct wallet_payment_step *s);
-/* SETTLED -> REVERTED: taken from the account and the wallet as far as they have it;
- * the rest is house/bad-debt, and the wallet is frozen. */
+/* SETTLED and closed -> REVERTED: taken from the wallet that was credited as far as it
+ * has it; the rest (`left`) is house/bad-debt and a mark on the payer, and the wallet
+ * is frozen. */
 void wallet_payment_revert(struct wallet_book *b, struct wallet_payment_step *s);
 
 /* House accounts of payments, for reports and the laws: receivable is what was promised
@@ -126,5 +147,11 @@ struct wallet_payment_house {
 };
 MUST_CHECK enum rc wallet_payment_house(struct wallet_payment_house *out,
                                         struct wallet_book *b);
+/* What settling on a network has cost, in 10^-9 of its coin. */
+MUST_CHECK enum rc wallet_payment_fees(struct money *out, struct wallet_book *b,
+                                       const char *network);
+/* What a payer owes. A top-up of his wallet pays it, and so does a payment's end. */
+MUST_CHECK enum rc wallet_payer_debt(struct money *out, struct wallet_book *b,
+                                     const char *payer);
 
 #endif

@@ -6,128 +6,16 @@
 #include "wallet/record.h"
 
 #include "base/utf8.h"
+#include "wallet/field.h"
 
 #include <assert.h>
 #include <string.h>
-
-enum {
-    RECORD_VERSION = 1
-};
 
 enum { /* flag bits of the records, where they have such */
     FLAG_FROZEN = 1,
     FLAG_REVOKED = 1,
     FLAG_SET = 1
 };
-
-/* ---- Writing and reading fields ---- */
-
-struct out {
-    uint8_t *bytes;
-    size_t len;
-};
-
-static void put_start(struct out *o, uint8_t *bytes)
-{
-    o->bytes = bytes;
-    o->len = 0;
-}
-
-static void put_bytes(struct out *o, const void *bytes, size_t len)
-{
-    assert(len <= WALLET__VALUE_MAX - o->len);
-    if (len > 0)
-        memcpy(o->bytes + o->len, bytes, len);
-    o->len += len;
-}
-
-static void put_uint(struct out *o, uint64_t value, size_t len)
-{
-    uint8_t bytes[8];
-
-    assert(len <= sizeof(bytes));
-    for (size_t i = 0; i < len; i++)
-        bytes[i] = (uint8_t)(value >> (8 * i));
-    put_bytes(o, bytes, len);
-}
-
-static struct slice put_end(const struct out *o)
-{
-    return slice_from((const char *)o->bytes, o->len);
-}
-
-/* Reading is sticky: after a field that is not there all others are zero, and
- * take_end() tells. */
-struct in {
-    const uint8_t *bytes;
-    size_t len;
-    bool bad;
-};
-
-static struct in take_start(struct slice value)
-{
-    struct in i = {(const uint8_t *)value.bytes, value.len, false};
-
-    return i;
-}
-
-static void take_bytes(struct in *i, void *out, size_t len)
-{
-    if (len > i->len)
-        i->bad = true;
-    if (i->bad) {
-        memset(out, 0, len);
-        return;
-    }
-    if (len > 0)
-        memcpy(out, i->bytes, len);
-    i->bytes += len;
-    i->len -= len;
-}
-
-static uint64_t take_uint(struct in *i, size_t len)
-{
-    uint8_t bytes[8];
-    uint64_t value = 0;
-
-    assert(len <= sizeof(bytes));
-    take_bytes(i, bytes, len);
-    for (size_t k = 0; k < len; k++)
-        value |= (uint64_t)bytes[k] << (8 * k);
-    return value;
-}
-
-/* A NUL-terminated copy in out, which has room for max bytes and the NUL. */
-static void take_text(struct in *i, char *out, size_t len, size_t max)
-{
-    if (len > max) {
-        i->bad = true;
-        len = 0;
-    }
-    take_bytes(i, out, len);
-    out[len] = '\0';
-}
-
-static void take_version(struct in *i)
-{
-    if (take_uint(i, 1) != RECORD_VERSION)
-        i->bad = true;
-}
-
-/* A byte of flags of which only those in `known` may be set. */
-static uint8_t take_flags(struct in *i, uint8_t known)
-{
-    uint8_t flags = (uint8_t)take_uint(i, 1);
-
-    if ((flags & ~known) != 0)
-        i->bad = true;
-    return flags;
-}
-
-static enum rc take_end(const struct in *i)
-{
-    return i->bad || i->len != 0 ? RC_CORRUPT : RC_OK;
-}
 
 /* ---- Texts ---- */
 
@@ -179,41 +67,41 @@ bool wallet__models_ok(struct slice models)
 
 struct slice wallet__wallet_encode(uint8_t *value, const struct wallet *w)
 {
-    struct out o;
+    struct wallet__out o;
     size_t name_len = strlen(w->name);
 
     assert(name_len >= 1 && name_len <= WALLET_NAME_MAX);
     assert(w->depth <= WALLET_DEPTH_MAX && (w->depth == 0) == id_is_none(w->parent));
-    put_start(&o, value);
-    put_uint(&o, RECORD_VERSION, 1);
-    put_uint(&o, w->frozen ? FLAG_FROZEN : 0, 1);
-    put_uint(&o, w->depth, 1);
-    put_uint(&o, name_len, 1);
-    put_uint(&o, w->created_us, 8);
-    put_bytes(&o, w->parent.bytes, ID_LEN);
-    put_bytes(&o, w->root.bytes, ID_LEN);
-    put_bytes(&o, w->name, name_len);
-    return put_end(&o);
+    wallet__put_start(&o, value, WALLET__VALUE_MAX);
+    wallet__put_uint(&o, WALLET__RECORD_VERSION, 1);
+    wallet__put_uint(&o, w->frozen ? FLAG_FROZEN : 0, 1);
+    wallet__put_uint(&o, w->depth, 1);
+    wallet__put_uint(&o, name_len, 1);
+    wallet__put_uint(&o, w->created_us, 8);
+    wallet__put_bytes(&o, w->parent.bytes, ID_LEN);
+    wallet__put_bytes(&o, w->root.bytes, ID_LEN);
+    wallet__put_bytes(&o, w->name, name_len);
+    return wallet__put_end(&o);
 }
 
 enum rc wallet__wallet_decode(struct wallet *out, struct slice key, struct slice value)
 {
-    struct in i = take_start(value);
-    struct in k = take_start(key);
+    struct wallet__in i = wallet__take_start(value);
+    struct wallet__in k = wallet__take_start(key);
     struct wallet w = {0};
     size_t name_len;
 
-    take_bytes(&k, w.id.bytes, ID_LEN);
-    take_version(&i);
-    w.frozen = take_flags(&i, FLAG_FROZEN) != 0;
-    w.depth = (unsigned)take_uint(&i, 1);
-    name_len = (size_t)take_uint(&i, 1);
-    w.created_us = take_uint(&i, 8);
-    take_bytes(&i, w.parent.bytes, ID_LEN);
-    take_bytes(&i, w.root.bytes, ID_LEN);
-    take_text(&i, w.name, name_len, WALLET_NAME_MAX);
-    TRY(take_end(&k));
-    TRY(take_end(&i));
+    wallet__take_bytes(&k, w.id.bytes, ID_LEN);
+    wallet__take_version(&i);
+    w.frozen = wallet__take_flags(&i, FLAG_FROZEN) != 0;
+    w.depth = (unsigned)wallet__take_uint(&i, 1);
+    name_len = (size_t)wallet__take_uint(&i, 1);
+    w.created_us = wallet__take_uint(&i, 8);
+    wallet__take_bytes(&i, w.parent.bytes, ID_LEN);
+    wallet__take_bytes(&i, w.root.bytes, ID_LEN);
+    wallet__take_text(&i, w.name, name_len, WALLET_NAME_MAX);
+    TRY(wallet__take_end(&k));
+    TRY(wallet__take_end(&i));
     if (!wallet__text_ok(slice_from(w.name, name_len), 1, WALLET_NAME_MAX) ||
         id_is_none(w.id) || w.depth > WALLET_DEPTH_MAX ||
         (w.depth == 0) != id_is_none(w.parent) ||
@@ -225,22 +113,22 @@ enum rc wallet__wallet_decode(struct wallet *out, struct slice key, struct slice
 
 struct slice wallet__name_encode(uint8_t *value, struct id wallet)
 {
-    struct out o;
+    struct wallet__out o;
 
-    put_start(&o, value);
-    put_uint(&o, RECORD_VERSION, 1);
-    put_bytes(&o, wallet.bytes, ID_LEN);
-    return put_end(&o);
+    wallet__put_start(&o, value, WALLET__VALUE_MAX);
+    wallet__put_uint(&o, WALLET__RECORD_VERSION, 1);
+    wallet__put_bytes(&o, wallet.bytes, ID_LEN);
+    return wallet__put_end(&o);
 }
 
 enum rc wallet__name_decode(struct id *out, struct slice value)
 {
-    struct in i = take_start(value);
+    struct wallet__in i = wallet__take_start(value);
     struct id id = ID_NONE;
 
-    take_version(&i);
-    take_bytes(&i, id.bytes, ID_LEN);
-    TRY(take_end(&i));
+    wallet__take_version(&i);
+    wallet__take_bytes(&i, id.bytes, ID_LEN);
+    TRY(wallet__take_end(&i));
     *out = id;
     return RC_OK;
 }
@@ -249,46 +137,46 @@ enum rc wallet__name_decode(struct id *out, struct slice value)
 
 struct slice wallet__key_encode(uint8_t *value, const struct wallet_key *k)
 {
-    struct out o;
+    struct wallet__out o;
     size_t name_len = strlen(k->name);
     size_t models_len = strlen(k->models);
 
     assert(name_len <= WALLET_NAME_MAX && models_len <= WALLET_GLOBS_MAX);
     assert(k->generation > 0);
-    put_start(&o, value);
-    put_uint(&o, RECORD_VERSION, 1);
-    put_uint(&o, k->revoked ? FLAG_REVOKED : 0, 1);
-    put_uint(&o, name_len, 1);
-    put_uint(&o, models_len, 2);
-    put_uint(&o, k->generation, 4);
-    put_uint(&o, k->created_us, 8);
-    put_uint(&o, k->expires_us, 8);
-    put_bytes(&o, k->wallet.bytes, ID_LEN);
-    put_bytes(&o, k->name, name_len);
-    put_bytes(&o, k->models, models_len);
-    return put_end(&o);
+    wallet__put_start(&o, value, WALLET__VALUE_MAX);
+    wallet__put_uint(&o, WALLET__RECORD_VERSION, 1);
+    wallet__put_uint(&o, k->revoked ? FLAG_REVOKED : 0, 1);
+    wallet__put_uint(&o, name_len, 1);
+    wallet__put_uint(&o, models_len, 2);
+    wallet__put_uint(&o, k->generation, 4);
+    wallet__put_uint(&o, k->created_us, 8);
+    wallet__put_uint(&o, k->expires_us, 8);
+    wallet__put_bytes(&o, k->wallet.bytes, ID_LEN);
+    wallet__put_bytes(&o, k->name, name_len);
+    wallet__put_bytes(&o, k->models, models_len);
+    return wallet__put_end(&o);
 }
 
 enum rc wallet__key_decode(struct wallet_key *out, struct slice key, struct slice value)
 {
-    struct in i = take_start(value);
+    struct wallet__in i = wallet__take_start(value);
     struct wallet_key k = {0};
     size_t name_len, models_len;
 
     if (!wallet__key_id_ok(key))
         return RC_CORRUPT;
     TRY(slice_to_cstr(k.id, sizeof(k.id), key));
-    take_version(&i);
-    k.revoked = take_flags(&i, FLAG_REVOKED) != 0;
-    name_len = (size_t)take_uint(&i, 1);
-    models_len = (size_t)take_uint(&i, 2);
-    k.generation = (uint32_t)take_uint(&i, 4);
-    k.created_us = take_uint(&i, 8);
-    k.expires_us = take_uint(&i, 8);
-    take_bytes(&i, k.wallet.bytes, ID_LEN);
-    take_text(&i, k.name, name_len, WALLET_NAME_MAX);
-    take_text(&i, k.models, models_len, WALLET_GLOBS_MAX);
-    TRY(take_end(&i));
+    wallet__take_version(&i);
+    k.revoked = wallet__take_flags(&i, FLAG_REVOKED) != 0;
+    name_len = (size_t)wallet__take_uint(&i, 1);
+    models_len = (size_t)wallet__take_uint(&i, 2);
+    k.generation = (uint32_t)wallet__take_uint(&i, 4);
+    k.created_us = wallet__take_uint(&i, 8);
+    k.expires_us = wallet__take_uint(&i, 8);
+    wallet__take_bytes(&i, k.wallet.bytes, ID_LEN);
+    wallet__take_text(&i, k.name, name_len, WALLET_NAME_MAX);
+    wallet__take_text(&i, k.models, models_len, WALLET_GLOBS_MAX);
+    TRY(wallet__take_end(&i));
     if (k.generation == 0 ||
         !wallet__text_ok(slice_from(k.name, name_len), 0, WALLET_NAME_MAX) ||
         !wallet__models_ok(slice_from(k.models, models_len)))
@@ -301,59 +189,59 @@ enum rc wallet__key_decode(struct wallet_key *out, struct slice key, struct slic
 
 struct slice wallet__limits_encode(uint8_t *value, const struct wallet__limits *l)
 {
-    struct out o;
+    struct wallet__out o;
 
-    put_start(&o, value);
-    put_uint(&o, RECORD_VERSION, 1);
+    wallet__put_start(&o, value, WALLET__VALUE_MAX);
+    wallet__put_uint(&o, WALLET__RECORD_VERSION, 1);
     for (unsigned per = 0; per < WALLET_PER__COUNT; per++) {
         const struct wallet__slot *s = &l->slots[per];
 
-        put_uint(&o, s->set ? FLAG_SET : 0, 1);
-        put_uint(&o, s->generation, 4);
-        put_uint(&o, money_to_nano(s->amount), 8);
+        wallet__put_uint(&o, s->set ? FLAG_SET : 0, 1);
+        wallet__put_uint(&o, s->generation, 4);
+        wallet__put_uint(&o, money_to_nano(s->amount), 8);
     }
-    return put_end(&o);
+    return wallet__put_end(&o);
 }
 
 enum rc wallet__limits_decode(struct wallet__limits *out, struct slice value)
 {
-    struct in i = take_start(value);
+    struct wallet__in i = wallet__take_start(value);
     struct wallet__limits l = {0};
 
-    take_version(&i);
+    wallet__take_version(&i);
     for (unsigned per = 0; per < WALLET_PER__COUNT; per++) {
         struct wallet__slot *s = &l.slots[per];
 
-        s->set = take_flags(&i, FLAG_SET) != 0;
-        s->generation = (uint32_t)take_uint(&i, 4);
-        s->amount = money_from_nano(take_uint(&i, 8));
+        s->set = wallet__take_flags(&i, FLAG_SET) != 0;
+        s->generation = (uint32_t)wallet__take_uint(&i, 4);
+        s->amount = money_from_nano(wallet__take_uint(&i, 8));
         /* A cleared limit keeps its generation only. */
         if (s->set ? s->generation == 0 : !money_is_zero(s->amount))
             i.bad = true;
     }
-    TRY(take_end(&i));
+    TRY(wallet__take_end(&i));
     *out = l;
     return RC_OK;
 }
 
 struct slice wallet__refund_encode(uint8_t *value, struct money refunded)
 {
-    struct out o;
+    struct wallet__out o;
 
-    put_start(&o, value);
-    put_uint(&o, RECORD_VERSION, 1);
-    put_uint(&o, money_to_nano(refunded), 8);
-    return put_end(&o);
+    wallet__put_start(&o, value, WALLET__VALUE_MAX);
+    wallet__put_uint(&o, WALLET__RECORD_VERSION, 1);
+    wallet__put_uint(&o, money_to_nano(refunded), 8);
+    return wallet__put_end(&o);
 }
 
 enum rc wallet__refund_decode(struct money *out, struct slice value)
 {
-    struct in i = take_start(value);
+    struct wallet__in i = wallet__take_start(value);
     struct money refunded;
 
-    take_version(&i);
-    refunded = money_from_nano(take_uint(&i, 8));
-    TRY(take_end(&i));
+    wallet__take_version(&i);
+    refunded = money_from_nano(wallet__take_uint(&i, 8));
+    TRY(wallet__take_end(&i));
     *out = refunded;
     return RC_OK;
 }
@@ -368,42 +256,43 @@ enum {
 
 struct slice wallet__idem_encode(uint8_t *value, const struct wallet__idem *r)
 {
-    struct out o;
+    struct wallet__out o;
 
     assert(r->state == WALLET_IDEM_IN_FLIGHT || r->state == WALLET_IDEM_DONE);
-    put_start(&o, value);
-    put_uint(&o, RECORD_VERSION, 1);
-    put_uint(&o, r->state == WALLET_IDEM_DONE ? STORED_DONE : STORED_IN_FLIGHT, 1);
-    put_uint(&o, r->status, 2);
-    put_bytes(&o, r->boot.bytes, ID_LEN);
-    put_bytes(&o, r->fingerprint, sizeof(r->fingerprint));
-    put_bytes(&o, r->request.bytes, ID_LEN);
-    put_bytes(&o, r->transfer.bytes, ID_LEN);
-    put_uint(&o, money_to_nano(r->cost), 8);
-    put_uint(&o, r->created_us, 8);
+    wallet__put_start(&o, value, WALLET__VALUE_MAX);
+    wallet__put_uint(&o, WALLET__RECORD_VERSION, 1);
+    wallet__put_uint(&o, r->state == WALLET_IDEM_DONE ? STORED_DONE : STORED_IN_FLIGHT,
+                     1);
+    wallet__put_uint(&o, r->status, 2);
+    wallet__put_bytes(&o, r->boot.bytes, ID_LEN);
+    wallet__put_bytes(&o, r->fingerprint, sizeof(r->fingerprint));
+    wallet__put_bytes(&o, r->request.bytes, ID_LEN);
+    wallet__put_bytes(&o, r->transfer.bytes, ID_LEN);
+    wallet__put_uint(&o, money_to_nano(r->cost), 8);
+    wallet__put_uint(&o, r->created_us, 8);
     assert(o.len == WALLET__IDEM_LEN);
-    return put_end(&o);
+    return wallet__put_end(&o);
 }
 
 enum rc wallet__idem_decode(struct wallet__idem *out, struct slice value)
 {
-    struct in i = take_start(value);
+    struct wallet__in i = wallet__take_start(value);
     struct wallet__idem r = {0};
     uint64_t state;
 
-    take_version(&i);
-    state = take_uint(&i, 1);
+    wallet__take_version(&i);
+    state = wallet__take_uint(&i, 1);
     if (state != STORED_IN_FLIGHT && state != STORED_DONE)
         i.bad = true;
     r.state = state == STORED_DONE ? WALLET_IDEM_DONE : WALLET_IDEM_IN_FLIGHT;
-    r.status = (unsigned)take_uint(&i, 2);
-    take_bytes(&i, r.boot.bytes, ID_LEN);
-    take_bytes(&i, r.fingerprint, sizeof(r.fingerprint));
-    take_bytes(&i, r.request.bytes, ID_LEN);
-    take_bytes(&i, r.transfer.bytes, ID_LEN);
-    r.cost = money_from_nano(take_uint(&i, 8));
-    r.created_us = take_uint(&i, 8);
-    TRY(take_end(&i));
+    r.status = (unsigned)wallet__take_uint(&i, 2);
+    wallet__take_bytes(&i, r.boot.bytes, ID_LEN);
+    wallet__take_bytes(&i, r.fingerprint, sizeof(r.fingerprint));
+    wallet__take_bytes(&i, r.request.bytes, ID_LEN);
+    wallet__take_bytes(&i, r.transfer.bytes, ID_LEN);
+    r.cost = money_from_nano(wallet__take_uint(&i, 8));
+    r.created_us = wallet__take_uint(&i, 8);
+    TRY(wallet__take_end(&i));
     *out = r;
     return RC_OK;
 }
@@ -429,5 +318,98 @@ enum rc wallet__due_decode(uint64_t *created_us, struct slice *idem_key,
         us = us << 8 | (uint8_t)key.bytes[i];
     *created_us = us;
     *idem_key = slice_sub(key, 8, 32);
+    return RC_OK;
+}
+
+/* ---- What a call used up ---- */
+
+/* States on disk; never renumbered. */
+enum {
+    ONCE_SERVING = 1,
+    ONCE_DONE = 2,
+    ONCE_FAILED = 3
+};
+
+static unsigned once_stored(enum wallet_once_state state)
+{
+    if (state == WALLET_ONCE_SERVING)
+        return ONCE_SERVING;
+    if (state == WALLET_ONCE_DONE)
+        return ONCE_DONE;
+    assert(state == WALLET_ONCE_FAILED);
+    return ONCE_FAILED;
+}
+
+static enum wallet_once_state once_state(uint64_t stored, bool *bad)
+{
+    if (stored == ONCE_SERVING)
+        return WALLET_ONCE_SERVING;
+    if (stored == ONCE_DONE)
+        return WALLET_ONCE_DONE;
+    *bad = *bad || stored != ONCE_FAILED;
+    return WALLET_ONCE_FAILED;
+}
+
+struct slice wallet__once_encode(uint8_t *value, const struct wallet__once *r)
+{
+    struct wallet__out o;
+
+    wallet__put_start(&o, value, WALLET__VALUE_MAX);
+    wallet__put_uint(&o, WALLET__RECORD_VERSION, 1);
+    wallet__put_uint(&o, once_stored(r->state), 1);
+    wallet__put_uint(&o, r->status, 2);
+    wallet__put_bytes(&o, r->boot.bytes, ID_LEN);
+    wallet__put_bytes(&o, r->fingerprint, sizeof(r->fingerprint));
+    wallet__put_bytes(&o, r->request.bytes, ID_LEN);
+    wallet__put_bytes(&o, r->transfer.bytes, ID_LEN);
+    wallet__put_uint(&o, money_to_nano(r->cost), 8);
+    wallet__put_uint(&o, r->expires_us, 8);
+    assert(o.len == WALLET__ONCE_LEN);
+    return wallet__put_end(&o);
+}
+
+enum rc wallet__once_decode(struct wallet__once *out, struct slice value)
+{
+    struct wallet__in i = wallet__take_start(value);
+    struct wallet__once r = {0};
+
+    wallet__take_version(&i);
+    r.state = once_state(wallet__take_uint(&i, 1), &i.bad);
+    r.status = (unsigned)wallet__take_uint(&i, 2);
+    wallet__take_bytes(&i, r.boot.bytes, ID_LEN);
+    wallet__take_bytes(&i, r.fingerprint, sizeof(r.fingerprint));
+    wallet__take_bytes(&i, r.request.bytes, ID_LEN);
+    wallet__take_bytes(&i, r.transfer.bytes, ID_LEN);
+    r.cost = money_from_nano(wallet__take_uint(&i, 8));
+    r.expires_us = wallet__take_uint(&i, 8);
+    TRY(wallet__take_end(&i));
+    *out = r;
+    return RC_OK;
+}
+
+/* ---- What a payer owes ---- */
+
+struct slice wallet__debt_encode(uint8_t *value, struct money owed)
+{
+    struct wallet__out o;
+
+    assert(!money_is_zero(owed));
+    wallet__put_start(&o, value, WALLET__DEBT_LEN);
+    wallet__put_uint(&o, WALLET__RECORD_VERSION, 1);
+    wallet__put_uint(&o, money_to_nano(owed), 8);
+    return wallet__put_end(&o);
+}
+
+enum rc wallet__debt_decode(struct money *out, struct slice value)
+{
+    struct wallet__in i = wallet__take_start(value);
+    struct money owed;
+
+    wallet__take_version(&i);
+    owed = money_from_nano(wallet__take_uint(&i, 8));
+    TRY(wallet__take_end(&i));
+    if (money_is_zero(owed))
+        return RC_CORRUPT; /* a mark that is paid is deleted */
+    *out = owed;
     return RC_OK;
 }

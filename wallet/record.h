@@ -12,14 +12,18 @@
 
 /* Kinds of ledger records; 1 to 31 are this folder's. Never renumbered. */
 enum {
-    WALLET__KIND_WALLET = 1,  /* wallet id -> struct wallet */
-    WALLET__KIND_NAME = 2,    /* name -> wallet id */
-    WALLET__KIND_KEY = 3,     /* key id -> struct wallet_key */
-    WALLET__KIND_LIMITS = 4,  /* scope id -> struct wallet__limits */
-    WALLET__KIND_EPOCH = 5,   /* "epoch": only its version counts */
-    WALLET__KIND_REFUND = 6,  /* transfer id -> sum of its refunds */
-    WALLET__KIND_IDEM = 7,    /* hash of an Idempotency-Key -> struct wallet__idem */
-    WALLET__KIND_IDEM_DUE = 8 /* time and the same hash: the order of sweeping */
+    WALLET__KIND_WALLET = 1,   /* wallet id -> struct wallet */
+    WALLET__KIND_NAME = 2,     /* name -> wallet id */
+    WALLET__KIND_KEY = 3,      /* key id -> struct wallet_key */
+    WALLET__KIND_LIMITS = 4,   /* scope id -> struct wallet__limits */
+    WALLET__KIND_EPOCH = 5,    /* "epoch": only its version counts */
+    WALLET__KIND_REFUND = 6,   /* transfer id -> sum of its refunds */
+    WALLET__KIND_IDEM = 7,     /* hash of an Idempotency-Key -> struct wallet__idem */
+    WALLET__KIND_IDEM_DUE = 8, /* time and the same hash: the order of sweeping */
+    WALLET__KIND_ONCE = 9,     /* what a call used up -> struct wallet__once */
+    WALLET__KIND_PAYMENT = 10, /* its key -> struct wallet_payment */
+    WALLET__KIND_OPEN = 11,    /* key of a payment that is not closed */
+    WALLET__KIND_DEBT = 12     /* wallet id of a payer -> what he owes */
 };
 
 enum {
@@ -49,6 +53,17 @@ struct wallet__idem {
     uint64_t created_us;
 };
 
+struct wallet__once {
+    enum wallet_once_state state; /* SERVING, DONE or FAILED */
+    unsigned status;
+    struct id boot;
+    uint8_t fingerprint[32];
+    struct id request;
+    struct id transfer;
+    struct money cost;
+    uint64_t expires_us;
+};
+
 /* Encoders write to value (WALLET__VALUE_MAX bytes of room) and return what they wrote;
  * they assert what the callers have checked. Decoders accept exactly what the encoders
  * write and nothing else: RC_CORRUPT. */
@@ -75,6 +90,22 @@ struct slice wallet__due_encode(uint8_t key[WALLET__DUE_KEY_LEN], uint64_t creat
                                 const uint8_t idem_key[32]);
 MUST_CHECK enum rc wallet__due_decode(uint64_t *created_us, struct slice *idem_key,
                                       struct slice key);
+
+enum {
+    WALLET__ONCE_LEN = 100,
+    WALLET__DEBT_LEN = 9
+};
+struct slice wallet__once_encode(uint8_t *value, const struct wallet__once *r);
+MUST_CHECK enum rc wallet__once_decode(struct wallet__once *out, struct slice value);
+struct slice wallet__debt_encode(uint8_t *value, struct money owed);
+MUST_CHECK enum rc wallet__debt_decode(struct money *out, struct slice value);
+/* LEDGER_VALUE_MAX bytes of room. */
+struct slice wallet__payment_encode(uint8_t *value, const struct wallet_payment *p);
+MUST_CHECK enum rc wallet__payment_decode(struct wallet_payment *out, struct slice key,
+                                          struct slice value);
+/* Whether a payment is one that may be kept. */
+bool wallet__payment_ok(const struct wallet_payment *p);
+bool wallet__payer_ok(const char *payer); /* "0x" and 40 hex digits, lower case */
 /* The value of records that consist of their key and version. */
 #define WALLET__MARK SLICE("\1")
 

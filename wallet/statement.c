@@ -57,8 +57,11 @@ static bool fill_row(struct wallet_row *row, struct json_object **tree,
     row->balance = e->balance;
     row->shortfall = is_late(e) ? e->legs[1].amount : e->spilled;
     row->seq = e->seq;
-    if (wallet__read_wallet(&w, NULL, v, row->wallet) == RC_OK)
+    row->by_payment = is_call(e);
+    if (wallet__read_wallet(&w, NULL, v, row->wallet) == RC_OK) {
         memcpy(row->wallet_name, w.name, sizeof(row->wallet_name));
+        row->by_payment = row->by_payment && !same(w.root, e->legs[0].debit);
+    }
     return true;
 }
 

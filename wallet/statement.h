@@ -13,17 +13,18 @@ struct wallet_row {
     struct id request; /* a refund's: of the call it refunds; none for top-ups */
     struct id transfer;
     uint64_t time_us;
-    char kind[24]; /* "topup", "refund", "chat", .. */
+    char kind[24]; /* "topup", "refund", "x402", "chat", .. */
     struct id wallet;
     char wallet_name[WALLET_NAME_MAX + 1];
     char key_id[WALLET_KEY_ID_LEN + 1];
     struct slice model; /* or api; valid during the call */
     struct slice target;
     struct slice price_version;
-    struct slice ref; /* a top-up's */
+    struct slice ref; /* a top-up's; a payment's transaction */
     bool credit;      /* money came in */
     struct money amount;
     struct money balance; /* of the root, after; holds not taken off */
+    bool by_payment;      /* a call that a payment paid, whose own balance that is */
     struct money shortfall;
     uint64_t prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens;
     unsigned status;
@@ -45,8 +46,9 @@ MUST_CHECK enum rc wallet_usage(struct wallet_book *b, uint64_t from_seq,
                                 wallet_row_fn *each, void *arg);
 
 /* House accounts, for reports and tests: what was earned, topped up, and lost. The
- * first two are what is left after refunds. All wallets together have, holds included,
- * topups - revenue + shortfall. */
+ * first two are what is left after refunds. All wallets and accounts of payments
+ * together have, holds included, topups - revenue + shortfall and what the house's
+ * accounts of payments have given (payment.h). */
 struct wallet_house {
     struct money revenue, topups, shortfall, refunds;
 };

@@ -5,6 +5,7 @@
 
 #include "base/codec.h"
 #include "wallet/memo.h"
+#include "wallet/payment_int.h"
 #include "wallet/wallet_int.h"
 
 #include <assert.h>
@@ -45,6 +46,54 @@ static enum rc topup_op(struct id *out, struct wallet_book *b, struct slice ref)
     return RC_OK;
 }
 
+/* A command of its own: a repeated top-up must read as the first one, when the debt may
+ * have been paid. */
+static enum rc pay_debt_once(struct wallet_book *b, struct id wallet)
+{
+    struct ledger_cmd cmd = {.verb = LEDGER_TRANSFER, .leg_count = 1};
+    uint8_t value[WALLET__DEBT_LEN];
+    char memo[LEDGER_MEMO_MAX];
+    struct ledger_account account;
+    struct ledger_view *v;
+    struct money owed, paid;
+    uint64_t version;
+    enum rc rc;
+
+    TRY(ledger_view_open(&v, b->ledger));
+    rc = wallet__read_debt(&owed, &version, v, wallet);
+    if (rc == RC_OK)
+        rc = wallet__read_account(&account, v, wallet);
+    ledger_view_close(v);
+    TRY(rc);
+    paid = money_min(owed, ledger_available(&account));
+    if (money_is_zero(paid))
+        return RC_OK;
+    cmd.op = id_new(ledger_now_us(b->ledger));
+    cmd.legs[0] = (struct ledger_leg){
+        .debit = wallet,
+        .credit = wallet__bad_debt,
+        .amount = paid,
+        .number = WALLET__USD,
+        .debit_flags = LEDGER_NO_OVERDRAFT,
+    };
+    wallet__write_debt(&cmd, value, &wallet, money_sub_floor(owed, paid), version);
+    cmd.tags[0] = wallet;
+    cmd.memo = wallet__memo_debt(memo, wallet);
+    return ledger_call(b->ledger, &cmd);
+}
+
+/* What a payer owes comes first, whoever tops his wallet up. */
+static enum rc pay_debt(struct wallet_book *b, struct id wallet)
+{
+    for (unsigned i = 0; i < WALLET__TRIES_MAX; i++) {
+        enum rc rc = pay_debt_once(b, wallet);
+
+        if (!wallet__lost_race(rc) && rc != RC_NO_FUNDS && rc != RC_NOT_FOUND)
+            return rc;
+    }
+    return RC_BUSY;
+}
+
 enum rc wallet_topup(struct wallet_topup *out, struct wallet_book *b, struct id id,
                      struct money amount, struct slice ref)
 {
@@ -72,6 +121,7 @@ enum rc wallet_topup(struct wallet_topup *out, struct wallet_book *b, struct id 
     TRY(ledger_call(b->ledger, &cmd));
     t.transfer = cmd.op;
     t.repeated = cmd.result.replayed;
+    TRY(pay_debt(b, w.id));
     TRY(root_balance(&t.balance, b, w.id));
     *out = t;
     return RC_OK;
@@ -165,6 +215,20 @@ static enum rc read_refunded(struct original *o, struct ledger_view *v)
     return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
+/* A call that a payment paid has its own account, which is at its end: what is given
+ * back goes where the payment's rest went, or would have gone. */
+static enum rc find_root(struct original *o, struct ledger_view *v)
+{
+    struct wallet w;
+    enum rc rc = wallet__read_wallet(&w, NULL, v, o->root);
+
+    if (rc != RC_NOT_FOUND)
+        return rc;
+    TRY(wallet__read_wallet(&w, NULL, v, o->wallet));
+    o->root = w.root;
+    return RC_OK;
+}
+
 static enum rc read_original(struct original *o, struct ledger_view *v, struct id op)
 {
     struct wallet_row row = {0};
@@ -181,6 +245,7 @@ static enum rc read_original(struct original *o, struct ledger_view *v, struct i
     } else {
         o->wallet = o->root; /* booked by somebody with memos of their own */
     }
+    TRY(find_root(o, v));
     return read_refunded(o, v);
 }
 

@@ -17,7 +17,8 @@ struct wallet_topup {
 /* Waits. ref may be empty: then every call is a new top-up. The same ref with the same
  * wallet and amount answers as the first time; with another: RC_CONFLICT, for ever.
  * RC_FORBIDDEN: a child; its root is in struct wallet. RC_BAD_INPUT: nothing, or a ref
- * that is too long or not clean UTF-8. */
+ * that is too long or not clean UTF-8. A payer's wallet (payment.h) first pays what it
+ * owes; a failure of that is a failure, and a repeat with the same ref goes on. */
 MUST_CHECK enum rc wallet_topup(struct wallet_topup *out, struct wallet_book *b,
                                 struct id id, struct money amount, struct slice ref);
 

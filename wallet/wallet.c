@@ -3,6 +3,7 @@
  * transfer.c and hold.c, their limits in limit.c. A wallet is never deleted. */
 #include "wallet/wallet.h"
 
+#include "wallet/payment_int.h"
 #include "wallet/wallet_int.h"
 
 #include <assert.h>
@@ -11,13 +12,15 @@
 
 /* ---- Creating ---- */
 
-/* A name that reads like an id would make wallet_find() ambiguous. */
+/* A name that reads like an id, or like a payer's wallet, would make wallet_find()
+ * ambiguous. */
 static enum rc check_name(struct slice name)
 {
     struct id id;
 
     if (!wallet__text_ok(name, 1, WALLET_NAME_MAX) ||
-        slice_trim(name).len != name.len || wallet_id_parse(&id, 'w', name) == RC_OK)
+        slice_trim(name).len != name.len || wallet_id_parse(&id, 'w', name) == RC_OK ||
+        wallet__payer_by_name(&id, name))
         return RC_BAD_INPUT;
     return RC_OK;
 }
@@ -83,6 +86,8 @@ static enum rc read_by_name(struct wallet *out, struct ledger_view *v,
 
     if (!wallet__text_ok(name, 1, WALLET_NAME_MAX))
         return RC_NOT_FOUND;
+    if (wallet__payer_by_name(&id, name))
+        return wallet__read_wallet(out, NULL, v, id);
     TRY(ledger_view_record(&value, &version, v, WALLET__KIND_NAME, name));
     TRY(wallet__name_decode(&id, value));
     rc = wallet__read_wallet(out, NULL, v, id);

@@ -50,8 +50,8 @@ MUST_CHECK enum rc wallet_find(struct wallet *out, struct wallet_book *b,
                                struct slice id_or_name);
 MUST_CHECK enum rc wallet_get(struct wallet *out, struct wallet_book *b, struct id id);
 typedef bool wallet_fn(void *arg, const struct wallet *w);
-/* In order of creation, from `from` on (none: the first), until each() returns
- * false. */
+/* In order of their ids: that of creation, but for payers' wallets, whose ids are made
+ * from their payers. From `from` on (none: the first), until each() returns false. */
 MUST_CHECK enum rc wallet_list(struct wallet_book *b, struct id from, wallet_fn *each,
                                void *arg);
 /* Waits. No hold of the wallet or of anything below it commits after freeze

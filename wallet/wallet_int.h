@@ -16,12 +16,15 @@ struct wallet_book {
     struct ledger *ledger; /* borrowed */
     struct secret *master;
     struct id boot; /* names this process in records of calls under way */
+    bool once_swept_any;
+    uint8_t once_swept[32]; /* where wallet_once_sweep() goes on */
 };
 
-/* Ledger numbers. Money and limits never meet in a leg. */
+/* Ledger numbers. They never meet in a leg. */
 enum {
     WALLET__USD = 1,
-    WALLET__LIMIT = 2
+    WALLET__LIMIT = 2,
+    WALLET__COIN = 3 /* 10^-9 of a chain's coin; each network has its own accounts */
 };
 
 /* The last byte of an operation id derived from a request's. 0xED and 0xEE are the
@@ -48,6 +51,9 @@ extern const struct id wallet__revenue;
 extern const struct id wallet__topups;
 extern const struct id wallet__shortfall;
 extern const struct id wallet__used; /* where limits go when they are spent */
+extern const struct id wallet__receivable;
+extern const struct id wallet__chain;
+extern const struct id wallet__bad_debt;
 
 #define WALLET__EPOCH_KEY SLICE("epoch")
 /* No record ever has this version: a hold that expects it never commits. */
@@ -99,6 +105,11 @@ struct slice wallet__page_value(const struct wallet__page *page, unsigned index)
  * LEDGER_KEY_MAX + 1 bytes of room. */
 struct slice wallet__page_next(const struct wallet__page *page, uint8_t *from);
 
+/* Everything but the key's own fields; key_id "": no key. RC_FROZEN: filled all the
+ * same, but so that no hold can come of it. */
+MUST_CHECK enum rc wallet__read_caller(struct wallet_caller *out, struct ledger_view *v,
+                                       struct id wallet, const char *key_id);
+
 /* ---- Keys ---- */
 
 /* RC_BAD_KEY for every text that is not a live key's, after equal work. */
@@ -140,16 +151,6 @@ void wallet__delete(struct ledger_cmd *cmd, uint16_t kind, struct slice key,
 void wallet__write_epoch(struct ledger_cmd *cmd, uint64_t version);
 /* Whether a command lost against another one that changed the same records. */
 bool wallet__lost_race(enum rc rc);
-
-/* ---- Idempotency: the writes that go with the commands of a hold ---- */
-
-void wallet__idem_begin(struct wallet_hold *h, struct ledger_cmd *cmd);
-/* transfer: what the wallet paid with. */
-void wallet__idem_end(struct wallet_hold *h, struct ledger_cmd *cmd, unsigned status,
-                      struct money cost, struct id transfer);
-/* Nothing was charged: the key is free again, unless the work may have been done. */
-void wallet__idem_give_up(struct wallet_hold *h, struct ledger_cmd *cmd, bool executed,
-                          unsigned status);
 
 /* ---- Metrics, registered once a process ---- */
 struct wallet__metrics {

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a call uses up: a record that is made with the hold, changed with the capture,
+ * and deleted with the void of a call that did nothing, each in the same command as the
+ * money. So two calls can never use the same, and what became of it is never another
+ * story than the books'. */
+#include "wallet/once.h"
+
+#include "wallet/hold_int.h"
+
+#include <assert.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The version of a record whose call has not ended: nothing but its end changes it. */
+enum {
+    VERSION_SERVING = 1
+};
+
+static struct slice key_slice(const struct wallet_once *once)
+{
+    return slice_from((const char *)once->key, sizeof(once->key));
+}
+
+static enum rc look(struct wallet_once_seen *out, struct wallet_book *b,
+                    const struct wallet_once *once, struct ledger_view *v)
+{
+    struct wallet__once r;
+    struct slice value;
+    uint64_t version;
+    enum rc rc =
+        ledger_view_record(&value, &version, v, WALLET__KIND_ONCE, key_slice(once));
+
+    *out = (struct wallet_once_seen){.state = WALLET_ONCE_NEW};
+    if (rc == RC_NOT_FOUND)
+        return RC_OK;
+    TRY(rc);
+    TRY(wallet__once_decode(&r, value));
+    out->state = r.state;
+    if (r.state == WALLET_ONCE_SERVING && id_cmp(r.boot, b->boot) != 0)
+        out->state = WALLET_ONCE_BROKEN;
+    out->same = memcmp(r.fingerprint, once->fingerprint, sizeof(r.fingerprint)) == 0;
+    out->status = r.status;
+    out->cost = r.cost;
+    out->request = r.request;
+    out->transfer = r.transfer;
+    return id_is_none(r.transfer) ? RC_OK
+                                  : wallet__read_cost(&out->cost, v, r.transfer);
+}
+
+enum rc wallet_once_look(struct wallet_once_seen *out, struct wallet_book *b,
+                         const struct wallet_once *once)
+{
+    struct wallet_once_seen seen;
+    struct ledger_view *v;
+    enum rc rc;
+
+    assert(once->present);
+    TRY(ledger_view_open(&v, b->ledger));
+    rc = look(&seen, b, once, v);
+    ledger_view_close(v);
+    TRY(rc);
+    *out = seen;
+    return RC_OK;
+}
+
+/* ---- Writes that go with the commands of a hold ---- */
+
+static struct slice value_of(struct wallet_hold *h, struct wallet__once *r)
+{
+    _Static_assert(sizeof(h->once_value) >= WALLET__ONCE_LEN, "room for the record");
+
+    r->boot = h->book->boot;
+    memcpy(r->fingerprint, h->once.fingerprint, sizeof(r->fingerprint));
+    r->request = h->request;
+    r->expires_us = h->once.expires_us;
+    return wallet__once_encode(h->once_value, r);
+}
+
+void wallet__once_begin(struct wallet_hold *h, struct ledger_cmd *cmd)
+{
+    struct wallet__once r = {.state = WALLET_ONCE_SERVING};
+
+    h->once_at = cmd->write_count;
+    wallet__write(cmd, WALLET__KIND_ONCE, key_slice(&h->once), value_of(h, &r), 0);
+}
+
+void wallet__once_end(struct wallet_hold *h, struct ledger_cmd *cmd, unsigned status,
+                      struct money cost, struct id transfer)
+{
+    struct wallet__once r = {.state = WALLET_ONCE_DONE,
+                             .status = status,
+                             .cost = cost,
+                             .transfer = transfer};
+
+    /* Without a condition: whatever the record says, the money must be booked. */
+    wallet__write(cmd, WALLET__KIND_ONCE, key_slice(&h->once), value_of(h, &r),
+                  LEDGER_ANY);
+}
+
+void wallet__once_give_up(struct wallet_hold *h, struct ledger_cmd *cmd, bool executed,
+                          unsigned status)
+{
+    struct wallet__once r = {.state = WALLET_ONCE_FAILED, .status = status};
+
+    if (executed)
+        wallet__write(cmd, WALLET__KIND_ONCE, key_slice(&h->once), value_of(h, &r),
+                      VERSION_SERVING);
+    else
+        wallet__delete(cmd, WALLET__KIND_ONCE, key_slice(&h->once), VERSION_SERVING);
+}
+
+/* ---- Sweeping ---- */
+
+enum {
+    SWEEP_ROUND = 64, /* commands under way at once, so that they share a flush */
+    /* Records read in one call. They lie in the order of their keys, not of their ends:
+     * each call goes on where the last one stopped and begins anew at the end. So this
+     * many a minute may come in before old ones heap up. */
+    SWEEP_READ_MAX = 64 * 1024,
+    SWEEP_VIEW_MAX = 1024 /* of them in one view */
+};
+
+struct victim {
+    struct ledger_cmd cmd;
+    sem_t *done;
+    uint8_t key[32];
+};
+
+struct sweep {
+    struct wallet_book *b;
+    uint64_t now_us;
+    unsigned max;  /* victims in this round */
+    unsigned seen; /* records in this view */
+    unsigned count;
+    struct victim *victims; /* SWEEP_ROUND of them */
+    uint8_t last[32];
+    enum rc rc;
+};
+
+static bool choose(void *arg, struct slice key, struct slice value, uint64_t version)
+{
+    struct sweep *s = arg;
+    struct wallet__once r;
+    struct victim *victim;
+
+    if (s->count == s->max || s->seen == SWEEP_VIEW_MAX)
+        return false;
+    s->rc = key.len == sizeof(s->last) ? wallet__once_decode(&r, value) : RC_CORRUPT;
+    if (s->rc != RC_OK)
+        return false;
+    s->seen++;
+    memcpy(s->last, key.bytes, sizeof(s->last));
+    if (r.expires_us > s->now_us ||
+        (r.state == WALLET_ONCE_SERVING && id_cmp(r.boot, s->b->boot) == 0))
+        return true;
+    victim = &s->victims[s->count++];
+    memcpy(victim->key, key.bytes, sizeof(victim->key));
+    victim->cmd = (struct ledger_cmd){.verb = LEDGER_NOTE, .forgettable = true};
+    victim->cmd.op = id_new(s->now_us);
+    wallet__delete(&victim->cmd, WALLET__KIND_ONCE,
+                   slice_from((const char *)victim->key, sizeof(victim->key)), version);
+    return true;
+}
+
+static void victim_done(struct ledger_cmd *cmd)
+{
+    struct victim *victim = (struct victim *)cmd;
+
+    sem_post(victim->done);
+}
+
+static enum rc delete_all(struct sweep *s, unsigned *deleted)
+{
+    enum rc rc = RC_OK;
+    sem_t done;
+
+    if (sem_init(&done, 0, 0) != 0)
+        return RC_INTERNAL;
+    for (unsigned i = 0; i < s->count; i++) {
+        s->victims[i].done = &done;
+        s->victims[i].cmd.done = victim_done;
+        ledger_submit(s->b->ledger, &s->victims[i].cmd);
+    }
+    for (unsigned i = 0; i < s->count; i++)
+        while (sem_wait(&done) != 0)
+            ; /* a signal */
+    sem_destroy(&done);
+    for (unsigned i = 0; i < s->count; i++) {
+        enum rc one = s->victims[i].cmd.result.rc;
+
+        if (one == RC_OK)
+            (*deleted)++;
+        else if (one != RC_NOT_FOUND && one != RC_STALE) /* changed meanwhile */
+            rc = one;
+    }
+    return rc;
+}
+
+/* *end: the last record was seen. */
+static enum rc sweep_round(struct sweep *s, bool *end, unsigned *deleted)
+{
+    uint8_t from[sizeof(s->last) + 1] = {0};
+    size_t from_len = s->b->once_swept_any ? sizeof(from) : 0;
+    struct ledger_view *v;
+    enum rc rc;
+
+    memcpy(from, s->b->once_swept, sizeof(s->last)); /* and a zero: right behind it */
+    s->count = s->seen = 0;
+    TRY(ledger_view_open(&v, s->b->ledger));
+    rc = ledger_view_records(v, WALLET__KIND_ONCE, SLICE_NONE,
+                             slice_from((const char *)from, from_len), choose, s);
+    ledger_view_close(v);
+    TRY(rc);
+    TRY(s->rc);
+    *end = s->count < s->max && s->seen < SWEEP_VIEW_MAX;
+    s->b->once_swept_any = !*end;
+    memcpy(s->b->once_swept, s->last, sizeof(s->last));
+    return delete_all(s, deleted);
+}
+
+enum rc wallet_once_sweep(struct wallet_book *b, uint64_t now_us, unsigned max,
+                          unsigned *deleted)
+{
+    struct sweep s = {.b = b, .now_us = now_us};
+    unsigned read = 0;
+    bool end = false;
+    enum rc rc = RC_OK;
+
+    *deleted = 0;
+    s.victims = calloc(SWEEP_ROUND, sizeof(*s.victims));
+    if (s.victims == NULL)
+        return RC_NOMEM;
+    while (rc == RC_OK && !end && *deleted < max && read < SWEEP_READ_MAX) {
+        s.max = max - *deleted < SWEEP_ROUND ? max - *deleted : SWEEP_ROUND;
+        rc = sweep_round(&s, &end, deleted);
+        read += s.seen;
+    }
+    free(s.victims);
+    return rc;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The record of a payment that came with a call, and what may be in it. Nothing here
+ * reads or writes the store. */
+#include "base/codec.h"
+#include "wallet/field.h"
+#include "wallet/record.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+    PAYER_LEN = 20, /* bytes of an address */
+    FLAG_AFTER = 1,
+    FLAG_CLOSED = 2
+};
+
+/* States on disk; never renumbered. */
+static const uint8_t stored[] = {
+    [WALLET_PAYMENT_NEW] = 0,       [WALLET_PAYMENT_RESERVED] = 1,
+    [WALLET_PAYMENT_SUBMITTED] = 2, [WALLET_PAYMENT_UNKNOWN] = 3,
+    [WALLET_PAYMENT_SETTLED] = 4,   [WALLET_PAYMENT_RELEASED] = 5,
+    [WALLET_PAYMENT_FAILED] = 6,    [WALLET_PAYMENT_REVERTED] = 7,
+};
+
+enum {
+    STATES = sizeof(stored) / sizeof(stored[0])
+};
+
+bool wallet__payer_ok(const char *payer)
+{
+    size_t len = strnlen(payer, WALLET_PAYER_TEXT_SIZE);
+
+    if (len != 2 + 2 * PAYER_LEN || payer[0] != '0' || payer[1] != 'x')
+        return false;
+    for (size_t i = 2; i < len; i++) {
+        char c = payer[i];
+
+        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
+            return false;
+    }
+    return true;
+}
+
+static bool text_ok(const char *text, size_t size, size_t min)
+{
+    size_t len = strnlen(text, size);
+
+    return len < size && wallet__text_ok(slice_from(text, len), min, size - 1);
+}
+
+/* Which states are the end by themselves, and which cannot be. */
+static bool closed_ok(const struct wallet_payment *p)
+{
+    switch (p->state) {
+    case WALLET_PAYMENT_RESERVED:
+    case WALLET_PAYMENT_SUBMITTED:
+    case WALLET_PAYMENT_UNKNOWN:
+        return !p->closed;
+    case WALLET_PAYMENT_SETTLED:
+        return true;
+    case WALLET_PAYMENT_RELEASED:
+    case WALLET_PAYMENT_FAILED:
+    case WALLET_PAYMENT_REVERTED:
+        return p->closed;
+    case WALLET_PAYMENT_NEW:
+        break;
+    }
+    return false;
+}
+
+bool wallet__payment_ok(const struct wallet_payment *p)
+{
+    return wallet__payer_ok(p->payer) && text_ok(p->method, sizeof(p->method), 1) &&
+           text_ok(p->network, sizeof(p->network), 0) &&
+           text_ok(p->reference, sizeof(p->reference), 0) && !money_is_zero(p->value) &&
+           money_cmp(p->settle, p->value) <= 0 &&
+           p->details_len <= WALLET_PAYMENT_DETAILS_MAX && closed_ok(p);
+}
+
+struct slice wallet__payment_encode(uint8_t *value, const struct wallet_payment *p)
+{
+    uint8_t payer[PAYER_LEN] = {0};
+    size_t method_len = strlen(p->method);
+    size_t network_len = strlen(p->network);
+    size_t reference_len = strlen(p->reference);
+    struct wallet__out o;
+    enum rc rc;
+
+    assert(wallet__payment_ok(p));
+    rc = hex_decode(payer, PAYER_LEN, slice_from(p->payer + 2, 2 * PAYER_LEN));
+    assert(rc == RC_OK);
+    wallet__put_start(&o, value, LEDGER_VALUE_MAX);
+    wallet__put_uint(&o, WALLET__RECORD_VERSION, 1);
+    wallet__put_uint(&o, stored[p->state], 1);
+    wallet__put_uint(&o, (p->after ? FLAG_AFTER : 0u) | (p->closed ? FLAG_CLOSED : 0u),
+                     1);
+    wallet__put_uint(&o, method_len, 1);
+    wallet__put_uint(&o, network_len, 1);
+    wallet__put_uint(&o, reference_len, 1);
+    wallet__put_uint(&o, p->details_len, 2);
+    wallet__put_bytes(&o, payer, PAYER_LEN);
+    wallet__put_uint(&o, money_to_nano(p->value), 8);
+    wallet__put_uint(&o, money_to_nano(p->settle), 8);
+    wallet__put_bytes(&o, p->target.bytes, ID_LEN);
+    wallet__put_uint(&o, p->created_us, 8);
+    wallet__put_uint(&o, p->expires_us, 8);
+    wallet__put_bytes(&o, p->method, method_len);
+    wallet__put_bytes(&o, p->network, network_len);
+    wallet__put_bytes(&o, p->reference, reference_len);
+    wallet__put_bytes(&o, p->details, p->details_len);
+    return wallet__put_end(&o);
+}
+
+static void take_state(struct wallet__in *i, struct wallet_payment *p)
+{
+    uint64_t state = wallet__take_uint(i, 1);
+    uint8_t flags = wallet__take_flags(i, FLAG_AFTER | FLAG_CLOSED);
+
+    p->after = (flags & FLAG_AFTER) != 0;
+    p->closed = (flags & FLAG_CLOSED) != 0;
+    for (unsigned s = 1; s < STATES; s++)
+        if (stored[s] == state)
+            p->state = (enum wallet_payment_state)s;
+}
+
+static void take_payer(struct wallet__in *i, struct wallet_payment *p)
+{
+    uint8_t payer[PAYER_LEN];
+
+    wallet__take_bytes(i, payer, PAYER_LEN);
+    p->payer[0] = '0';
+    p->payer[1] = 'x';
+    hex_encode(p->payer + 2, payer, PAYER_LEN);
+}
+
+/* A text with a NUL inside would be shorter than its length says. */
+static void take_exact(struct wallet__in *i, char *out, size_t len, size_t size)
+{
+    wallet__take_text(i, out, len, size - 1);
+    if (strlen(out) != len)
+        i->bad = true;
+}
+
+enum rc wallet__payment_decode(struct wallet_payment *out, struct slice key,
+                               struct slice value)
+{
+    struct wallet__in i = wallet__take_start(value);
+    struct wallet__in k = wallet__take_start(key);
+    size_t method_len, network_len, reference_len, details_len;
+
+    memset(out, 0, sizeof(*out));
+    wallet__take_bytes(&k, out->key, sizeof(out->key));
+    wallet__take_version(&i);
+    take_state(&i, out);
+    method_len = (size_t)wallet__take_uint(&i, 1);
+    network_len = (size_t)wallet__take_uint(&i, 1);
+    reference_len = (size_t)wallet__take_uint(&i, 1);
+    details_len = (size_t)wallet__take_uint(&i, 2);
+    take_payer(&i, out);
+    out->value = money_from_nano(wallet__take_uint(&i, 8));
+    out->settle = money_from_nano(wallet__take_uint(&i, 8));
+    wallet__take_bytes(&i, out->target.bytes, ID_LEN);
+    out->created_us = wallet__take_uint(&i, 8);
+    out->expires_us = wallet__take_uint(&i, 8);
+    take_exact(&i, out->method, method_len, sizeof(out->method));
+    take_exact(&i, out->network, network_len, sizeof(out->network));
+    take_exact(&i, out->reference, reference_len, sizeof(out->reference));
+    if (details_len > WALLET_PAYMENT_DETAILS_MAX)
+        return RC_CORRUPT;
+    out->details_len = (uint16_t)details_len;
+    wallet__take_bytes(&i, out->details, details_len);
+    TRY(wallet__take_end(&k));
+    TRY(wallet__take_end(&i));
+    return wallet__payment_ok(out) ? RC_OK : RC_CORRUPT;
+}
