@@ -272,9 +272,6 @@ static void what_cannot_be_kept_is_refused(void **state)
     p.payer[5] = 'A';
     assert_int_equal(payment_step(f, &p, wallet_payment_claim), RC_BAD_INPUT);
     p = good;
-    p.value = MONEY_ZERO;
-    assert_int_equal(payment_step(f, &p, wallet_payment_claim), RC_BAD_INPUT);
-    p = good;
     p.details_len = WALLET_PAYMENT_DETAILS_MAX + 1;
     assert_int_equal(payment_step(f, &p, wallet_payment_claim), RC_BAD_INPUT);
     p = good;
@@ -287,6 +284,32 @@ static void what_cannot_be_kept_is_refused(void **state)
     p = good;
     p.details_len = WALLET_PAYMENT_DETAILS_MAX;
     assert_int_equal(payment_step(f, &p, wallet_payment_claim), RC_OK);
+}
+
+/* What we settle for others: its states are kept, and no money of ours is moved. */
+static void a_payment_of_no_value_is_kept_and_moves_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct wallet_payment p = payment_of(f, 1, 1, "1");
+    struct wallet_payment q = payment_of(f, 2, 2, "1");
+    struct wallet_balance none;
+
+    p.value = q.value = MONEY_ZERO;
+    assert_int_equal(payment_step(f, &p, wallet_payment_claim), RC_OK);
+    p.state = WALLET_PAYMENT_SUBMITTED;
+    assert_int_equal(payment_step(f, &p, wallet_payment_note), RC_OK);
+    assert_int_equal(payment_step(f, &p, wallet_payment_settled), RC_OK);
+    assert_int_equal(payment_step(f, &p, wallet_payment_close), RC_OK);
+    assert_true(p.closed);
+    assert_usd(payment_told.left, "0");
+    assert_int_equal(wallet_balance(&none, f->book, wallet_payer_id(p.payer)),
+                     RC_NOT_FOUND);
+    assert_int_equal(payment_step(f, &q, wallet_payment_claim), RC_OK);
+    assert_int_equal(payment_step(f, &q, wallet_payment_release), RC_OK);
+    assert_int_equal(payment_step(f, &q, wallet_payment_claim), RC_OK);
+    assert_int_equal(payment_step(f, &q, wallet_payment_failed), RC_OK);
+    assert_true(q.closed);
+    assert_house(f, "0", "0", "0");
 }
 
 static void only_what_follows_a_state_can_be_done(void **state)
@@ -621,6 +644,7 @@ int main(void)
         ON_MEMORY(settled_for_less_than_was_served_is_the_houses_loss),
         ON_MEMORY(the_second_claim_is_told_that_there_is_one),
         ON_MEMORY(what_cannot_be_kept_is_refused),
+        ON_MEMORY(a_payment_of_no_value_is_kept_and_moves_nothing),
         ON_MEMORY(only_what_follows_a_state_can_be_done),
         ON_MEMORY(what_was_claimed_stays_as_it_was),
         ON_LMDB(a_hundred_claims_at_once_are_one),

@@ -48,7 +48,8 @@ struct wallet_payment {
     uint8_t key[32];
     char payer[WALLET_PAYER_TEXT_SIZE];
     char method[16];     /* "x402", "mpp": the `kind` of its rows */
-    struct money value;  /* authorized: at most this */
+    struct money value;  /* authorized: at most this; zero: to somebody else, and only
+                          * its states are kept */
     struct money settle; /* to be settled, or was: at most value */
     bool after;          /* served before it is settled */
     bool closed;         /* the rest has been credited: the end */

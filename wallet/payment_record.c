@@ -72,7 +72,7 @@ bool wallet__payment_ok(const struct wallet_payment *p)
 {
     return wallet__payer_ok(p->payer) && text_ok(p->method, sizeof(p->method), 1) &&
            text_ok(p->network, sizeof(p->network), 0) &&
-           text_ok(p->reference, sizeof(p->reference), 0) && !money_is_zero(p->value) &&
+           text_ok(p->reference, sizeof(p->reference), 0) &&
            money_cmp(p->settle, p->value) <= 0 &&
            p->details_len <= WALLET_PAYMENT_DETAILS_MAX && closed_ok(p);
 }

@@ -187,7 +187,7 @@ static enum rc plan_claim(struct wallet_payment_step *s, const struct facts *f)
         return s->p.version == 0 ? RC_EXISTS : RC_STALE;
     if (f->record.version > 0 && f->record.state != WALLET_PAYMENT_RELEASED)
         return RC_EXISTS;
-    add_leg(s, wallet__receivable, s->account, s->p.value);
+    add_leg_if(s, wallet__receivable, s->account, s->p.value);
     become(s, f, WALLET_PAYMENT_RESERVED, false);
     wallet__write(&s->cmd, WALLET__KIND_OPEN, wallet__payment_key(s->p.key),
                   WALLET__MARK, 0);
@@ -206,7 +206,6 @@ static enum rc plan_note(struct wallet_payment_step *s, const struct facts *f)
     if (settled ? s->p.state != WALLET_PAYMENT_SETTLED
                 : !is_under_way(&f->record) || !is_under_way(&s->p))
         return RC_CONFLICT;
-    s->cmd.verb = LEDGER_NOTE;
     become(s, f, s->p.state, f->record.closed);
     return RC_OK;
 }
@@ -217,9 +216,9 @@ static enum rc plan_settled(struct wallet_payment_step *s, const struct facts *f
 
     if (!is_under_way(&f->record))
         return RC_CONFLICT;
-    if (money_is_zero(s->p.settle))
+    if (money_is_zero(s->p.settle) && !money_is_zero(s->p.value))
         return RC_BAD_INPUT;
-    add_leg(s, wallet__chain, wallet__receivable, s->p.settle);
+    add_leg_if(s, wallet__chain, wallet__receivable, s->p.settle);
     if (!money_is_zero(s->fee)) {
         leg = &s->cmd.legs[s->cmd.leg_count++];
         *leg = (struct ledger_leg){.debit = wallet__coin_account(s->p.network),
@@ -239,7 +238,7 @@ static enum rc plan_failed(struct wallet_payment_step *s, const struct facts *f)
         return RC_CONFLICT;
     if (!money_sub(&captured, s->p.value, whole(f)))
         return RC_CORRUPT;
-    add_leg(s, s->account, wallet__receivable, whole(f));
+    add_leg_if(s, s->account, wallet__receivable, whole(f));
     add_leg_if(s, wallet__bad_debt, wallet__receivable, captured);
     s->left = captured;
     become(s, f, WALLET_PAYMENT_FAILED, true);
@@ -254,7 +253,7 @@ static enum rc plan_release(struct wallet_payment_step *s, const struct facts *f
     if (f->record.state != WALLET_PAYMENT_RESERVED || !money_is_zero(f->account.held) ||
         money_cmp(whole(f), s->p.value) != 0)
         return RC_CONFLICT;
-    add_leg(s, s->account, wallet__receivable, s->p.value);
+    add_leg_if(s, s->account, wallet__receivable, s->p.value);
     become(s, f, WALLET_PAYMENT_RELEASED, true);
     return RC_OK;
 }
@@ -269,6 +268,10 @@ static enum rc plan_close(struct wallet_payment_step *s, const struct facts *f)
     if (f->record.state != WALLET_PAYMENT_SETTLED || f->record.closed ||
         !money_is_zero(f->account.held))
         return RC_CONFLICT;
+    if (money_is_zero(s->p.value)) { /* somebody else's: there is nothing to credit */
+        become(s, f, WALLET_PAYMENT_SETTLED, true);
+        return RC_OK;
+    }
     if (id_is_none(s->p.target))
         repaid = money_min(left, f->owed);
     s->left = money_sub_floor(left, repaid);
@@ -437,6 +440,8 @@ static enum rc make_plan(struct wallet_payment_step *s, const struct facts *f)
     if (s->step != STEP_CLAIM)
         TRY(keep_claimed(s, f));
     TRY(plans[s->step].make(s, f));
+    if (s->cmd.leg_count == 0)
+        s->cmd.verb = LEDGER_NOTE;
     s->cmd.memo = wallet__memo_payment(s->memo, &s->p, plans[s->step].name, shown);
     return RC_OK;
 }
