@@ -527,10 +527,9 @@ static void settled(struct pay *e, enum rc rc)
     }
     if (!e->d.facilitated)
         cashier__watch(e->cashier, e->key);
-    if (e->step.p.after || e->d.topup || e->d.facilitated) {
-        e->answer = e->step.p.after ? CASHIER_USED
-                    : e->d.topup    ? CASHIER_CREDITED
-                                    : CASHIER_PAID;
+    if (e->step.p.after || e->d.topup || e->d.facilitated ||
+        (e->job != NULL && e->job->is_topup)) {
+        e->answer = e->spent;
         cashier__close(e);
         return;
     }

@@ -115,6 +115,7 @@ static void claim(struct pay *e)
         cashier__end(e, CASHIER_DOWN, rc);
         return;
     }
+    e->spent = e->d.facilitated ? CASHIER_PAID : CASHIER_CREDITED;
     cashier__claim(e);
 }
 
@@ -146,7 +147,6 @@ static void take_settled(struct pay *e, const struct wallet_once_seen *seen)
 {
     const bool at_once = e->d.topup || e->d.facilitated || e->job->is_topup;
 
-    e->answer = spent_as(e, seen);
     if (e->step.p.closed) {
         tell_credit(e, seen);
         cashier__end(e, e->answer, RC_OK);
@@ -198,6 +198,7 @@ static void take_known(struct pay *e)
         cashier__end(e, CASHIER_DOWN, rc);
         return;
     }
+    e->answer = e->spent = spent_as(e, &seen);
     switch (e->step.p.state) {
     case WALLET_PAYMENT_NEW:
     case WALLET_PAYMENT_RELEASED:
@@ -229,15 +230,11 @@ static void take(struct pay *e)
         claim(e);
         return;
     }
-    if (e->d.facilitated != (e->want == WANT_FACILITATE)) {
-        cashier__end(e, CASHIER_USED, RC_OK);
-        return;
-    }
-    if (e->step.p.state != WALLET_PAYMENT_RELEASED &&
-        !details_same(&e->d.payment, e->job->payment)) {
-        cashier__set_reason(
-            e, "invalid_exact_evm_nonce_already_used"); /* for something else, signed by
-                                                           the same payer */
+    if (e->d.facilitated != (e->want == WANT_FACILITATE) ||
+        (e->step.p.state != WALLET_PAYMENT_RELEASED &&
+         !details_same(&e->d.payment, e->job->payment))) {
+        /* For something else, signed by the same payer; or for somebody else. */
+        cashier__set_reason(e, "invalid_exact_evm_nonce_already_used");
         cashier__end(e, CASHIER_REFUSED, RC_OK);
         return;
     }

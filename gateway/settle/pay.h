@@ -54,6 +54,7 @@ struct pay {
 
     bool served;                /* a call was delivered on it: never released */
     enum cashier_answer answer; /* when the step under way has gone well */
+    enum cashier_answer spent;  /* what it is when it is closed, for a TAKE */
     struct money credited;      /* for the answer */
     struct money balance;       /* likewise */
     size_t network;             /* its index; network_count: not configured */
