@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The headers of x402, as base64 and as JSON: what is read can be printed, and reads
  * the same again. */
+#include "x402/batch.h"
 #include "x402/header_v1.h"
 #include "x402/header_v2.h"
 
@@ -89,6 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct arena *a;
     const struct json_limits limits = {.bytes = X402_HEADER_MAX, .depth = 16};
     const struct slice text = slice_from((const char *)data, size);
+    struct x402_batch_payment batch;
     struct x402_payment p;
 
     if (a == NULL && arena_open(&a, ROOM) != RC_OK)
@@ -100,5 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     payment(text, a);
     answers(text, a);
+    if (x402_batch_read(&batch, text, a) == RC_OK)
+        assert(batch.signature.len <= X402_SIGNATURE_MAX);
     return 0;
 }

@@ -12,12 +12,13 @@
  * Above them: offers, payments and receipts of x402 (offer.h) and their texts in both
  * versions (header_v1.h, header_v2.h), verdicts on payments and making them (verify.h);
  * the texts of MPP (header_mpp.h) and its methods (mpp_method.h); canonical JSON
- * (jcs.h). */
+ * (jcs.h); vouchers of channels (batch.h). */
 #ifndef X402_X402_H
 #define X402_X402_H
 
 #include "x402/abi.h"
 #include "x402/address.h"
+#include "x402/batch.h"
 #include "x402/curve.h"
 #include "x402/header_mpp.h"
 #include "x402/header_v1.h"
