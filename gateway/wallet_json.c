@@ -83,6 +83,8 @@ void wallet_json_row(struct json_out *o, const struct wallet_row *row)
     json_out_kmoney(o, "amount", row->amount);
     json_out_kstr(o, "direction", row->credit ? "in" : "out");
     json_out_kmoney(o, "balance", row->balance);
+    if (row->by_payment) /* whose own balance that is */
+        json_out_kbool(o, "by_payment", true);
     if (row->ref.len > 0)
         json_out_kslice(o, "ref", row->ref);
     if (row->target.len > 0)

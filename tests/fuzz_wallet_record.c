@@ -48,6 +48,26 @@ static void check_small(struct slice value)
         must(slice_equal(wallet__name_encode(room, id), value));
 }
 
+static void check_payments(struct slice input)
+{
+    static struct wallet_payment payment;
+    uint8_t room[LEDGER_VALUE_MAX];
+    struct wallet_purchase purchase;
+    struct wallet__once once;
+    struct money owed;
+
+    if (wallet__payment_decode(&payment, slice_sub(input, 0, 32),
+                               slice_sub(input, 32, input.len)) == RC_OK)
+        must(slice_equal(wallet__payment_encode(room, &payment),
+                         slice_sub(input, 32, input.len)));
+    if (wallet__purchase_decode(&purchase, input) == RC_OK)
+        must(slice_equal(wallet__purchase_encode(room, &purchase), input));
+    if (wallet__once_decode(&once, input) == RC_OK)
+        must(slice_equal(wallet__once_encode(room, &once), input));
+    if (wallet__debt_decode(&owed, input) == RC_OK)
+        must(slice_equal(wallet__debt_encode(room, owed), input));
+}
+
 static void check_memo(struct slice memo)
 {
     struct wallet_row row = {.seq = 0};
@@ -68,6 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_wallet(slice_sub(input, 0, ID_LEN), slice_sub(input, ID_LEN, size));
     check_key(input);
     check_small(input);
+    check_payments(input);
     check_memo(input);
     (void)!wallet__due_decode(&created_us, &idem_key, input);
     (void)wallet__models_ok(input);

@@ -175,6 +175,25 @@ static void check_payments(struct money *held, struct money *given, struct ledge
     add(given, house.bad_debt);
 }
 
+static bool add_purchase(void *arg, struct id id, const struct wallet_purchase *p)
+{
+    struct money *paid = arg;
+
+    (void)id;
+    if (p->state == WALLET_PURCHASE_PAID)
+        add(paid, p->amount);
+    return true;
+}
+
+static void check_purchases(struct wallet_book *b)
+{
+    struct money paid = MONEY_ZERO, spent;
+
+    assert_int_equal(wallet_purchase_list(b, ID_NONE, add_purchase, &paid), RC_OK);
+    assert_int_equal(wallet_purchase_spent(&spent, b), RC_OK);
+    assert_int_equal(money_to_nano(spent), money_to_nano(paid));
+}
+
 void laws_check_wallets(struct ledger *l, struct wallet_book *b)
 {
     struct total t = {.has = MONEY_ZERO};
@@ -186,6 +205,7 @@ void laws_check_wallets(struct ledger *l, struct wallet_book *b)
     assert_int_equal(wallet_list(b, ID_NONE, add_wallet, &t), RC_OK);
     ledger_view_close(t.view);
     check_payments(&held, &given, l, b);
+    check_purchases(b);
     assert_int_equal(wallet_house(&house, b), RC_OK);
     add(&given, house.topups);
     add(&given, house.shortfall);

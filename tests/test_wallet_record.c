@@ -72,12 +72,50 @@ static enum rc recode_idem(struct slice *again, uint8_t *room, struct slice valu
     return RC_OK;
 }
 
+static enum rc recode_once(struct slice *again, uint8_t *room, struct slice value)
+{
+    struct wallet__once r;
+
+    TRY(wallet__once_decode(&r, value));
+    *again = wallet__once_encode(room, &r);
+    return RC_OK;
+}
+
+static enum rc recode_debt(struct slice *again, uint8_t *room, struct slice value)
+{
+    struct money owed;
+
+    TRY(wallet__debt_decode(&owed, value));
+    *again = wallet__debt_encode(room, owed);
+    return RC_OK;
+}
+
+static const uint8_t payment_key[32] = {1, 2, 3};
+
+static enum rc recode_payment(struct slice *again, uint8_t *room, struct slice value)
+{
+    static struct wallet_payment p;
+
+    TRY(wallet__payment_decode(&p, slice_from((const char *)payment_key, 32), value));
+    *again = wallet__payment_encode(room, &p);
+    return RC_OK;
+}
+
+static enum rc recode_purchase(struct slice *again, uint8_t *room, struct slice value)
+{
+    struct wallet_purchase p;
+
+    TRY(wallet__purchase_decode(&p, value));
+    *again = wallet__purchase_encode(room, &p);
+    return RC_OK;
+}
+
 /* Whole: read back the same. Cut or grown by a byte, or of another version: refused. A
  * bit flipped: refused, or another value with that encoding. */
 static void check_strict(struct slice value, recode_fn *recode)
 {
-    uint8_t changed[WALLET__VALUE_MAX + 1];
-    uint8_t room[WALLET__VALUE_MAX];
+    uint8_t changed[LEDGER_VALUE_MAX + 1];
+    uint8_t room[LEDGER_VALUE_MAX];
     struct slice again;
 
     assert_int_equal(recode(&again, room, value), RC_OK);
@@ -232,6 +270,138 @@ static void idempotency_records_are_read_strictly(void **state)
     check_strict(wallet__idem_encode(value, &r), recode_idem);
 }
 
+static void records_of_what_is_used_up_are_read_strictly(void **state)
+{
+    static const enum wallet_once_state states[] = {
+        WALLET_ONCE_SERVING, WALLET_ONCE_DONE, WALLET_ONCE_FAILED};
+
+    uint8_t value[WALLET__VALUE_MAX];
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct wallet__once r = {.state = states[i],
+                                 .status = 504,
+                                 .boot = some_id,
+                                 .fingerprint = {7, 8, 9},
+                                 .request = other_id,
+                                 .transfer = some_id,
+                                 .cost = money_from_nano(17),
+                                 .expires_us = 99};
+
+        check_strict(wallet__once_encode(value, &r), recode_once);
+    }
+}
+
+static void debts_are_read_strictly(void **state)
+{
+    uint8_t value[WALLET__DEBT_LEN];
+    struct money owed;
+
+    (void)state;
+    check_strict(wallet__debt_encode(value, money_from_nano(3)), recode_debt);
+    memset(value + 1, 0, 8);
+    assert_int_equal(
+        wallet__debt_decode(&owed, slice_from((const char *)value, WALLET__DEBT_LEN)),
+        RC_CORRUPT);
+}
+
+static struct wallet_payment some_payment(void)
+{
+    struct wallet_payment p = {.payer = "0x0123456789abcdef0123456789abcdef01234567",
+                               .method = "x402",
+                               .value = money_from_nano(5),
+                               .settle = money_from_nano(5),
+                               .state = WALLET_PAYMENT_SETTLED,
+                               .closed = true,
+                               .after = true,
+                               .target = some_id,
+                               .created_us = 12,
+                               .expires_us = 13,
+                               .network = "eip155:1",
+                               .reference = "0xabc",
+                               .details_len = 5,
+                               .details = {1, 2, 3, 0, 5}};
+
+    memcpy(p.key, payment_key, sizeof(p.key));
+    return p;
+}
+
+static void payments_are_read_strictly(void **state)
+{
+    struct wallet_payment p = some_payment();
+    uint8_t value[LEDGER_VALUE_MAX];
+
+    (void)state;
+    check_strict(wallet__payment_encode(value, &p), recode_payment);
+    p.closed = false;
+    p.state = WALLET_PAYMENT_RESERVED;
+    p.reference[0] = p.network[0] = '\0';
+    p.details_len = 0;
+    check_strict(wallet__payment_encode(value, &p), recode_payment);
+    memset(p.method, 'x', sizeof(p.method) - 1);
+    memset(p.network, 'n', sizeof(p.network) - 1);
+    memset(p.reference, 'r', sizeof(p.reference) - 1);
+    p.details_len = WALLET_PAYMENT_DETAILS_MAX;
+    assert_true(wallet__payment_encode(value, &p).len <= LEDGER_VALUE_MAX);
+    check_strict(wallet__payment_encode(value, &p), recode_payment);
+}
+
+static void a_payment_that_cannot_be_is_refused(void **state)
+{
+    const struct wallet_payment good = some_payment();
+    struct wallet_payment p = good;
+
+    (void)state;
+    assert_true(wallet__payment_ok(&p));
+    p.settle = money_from_nano(6);
+    assert_false(wallet__payment_ok(&p));
+    p = good;
+    p.value = p.settle = MONEY_ZERO; /* somebody else's */
+    assert_true(wallet__payment_ok(&p));
+    p = good;
+    p.state = WALLET_PAYMENT_SUBMITTED; /* and closed */
+    assert_false(wallet__payment_ok(&p));
+    p = good;
+    p.state = WALLET_PAYMENT_REVERTED;
+    assert_true(wallet__payment_ok(&p));
+    p.closed = false;
+    assert_false(wallet__payment_ok(&p));
+    p = good;
+    p.state = WALLET_PAYMENT_NEW;
+    assert_false(wallet__payment_ok(&p));
+    p = good;
+    p.payer[10] = 'G';
+    assert_false(wallet__payment_ok(&p));
+    p = good;
+    p.payer[41] = '\0';
+    assert_false(wallet__payment_ok(&p));
+    p = good;
+    memset(p.reference, 'r', sizeof(p.reference));
+    assert_false(wallet__payment_ok(&p));
+}
+
+static void purchases_are_read_strictly(void **state)
+{
+    struct wallet_purchase p = {.request = some_id,
+                                .wallet = other_id,
+                                .host = "seller.example",
+                                .network = "eip155:1",
+                                .reference = "0xabc",
+                                .amount = money_from_nano(5),
+                                .begun_us = 12,
+                                .state = WALLET_PURCHASE_PAID};
+    uint8_t value[WALLET__VALUE_MAX];
+
+    (void)state;
+    check_strict(wallet__purchase_encode(value, &p), recode_purchase);
+    p.state = WALLET_PURCHASE_LAPSED;
+    p.reference[0] = '\0';
+    check_strict(wallet__purchase_encode(value, &p), recode_purchase);
+    p.state = WALLET_PURCHASE_OPEN;
+    memset(p.host, 'h', sizeof(p.host) - 1);
+    check_strict(wallet__purchase_encode(value, &p), recode_purchase);
+}
+
 static void due_keys_sort_by_time(void **state)
 {
     static const uint64_t times[] = {0, 1, 255, 256, UINT64_C(1) << 40, UINT64_MAX};
@@ -294,6 +464,11 @@ int main(void)
         cmocka_unit_test(limits_are_read_strictly),
         cmocka_unit_test(refunds_are_read_strictly),
         cmocka_unit_test(idempotency_records_are_read_strictly),
+        cmocka_unit_test(records_of_what_is_used_up_are_read_strictly),
+        cmocka_unit_test(debts_are_read_strictly),
+        cmocka_unit_test(payments_are_read_strictly),
+        cmocka_unit_test(a_payment_that_cannot_be_is_refused),
+        cmocka_unit_test(purchases_are_read_strictly),
         cmocka_unit_test(due_keys_sort_by_time),
         cmocka_unit_test(texts_are_clean_utf8),
         cmocka_unit_test(key_ids_are_ten_small_letters_and_digits),

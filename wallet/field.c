@@ -78,6 +78,13 @@ void wallet__take_text(struct wallet__in *i, char *out, size_t len, size_t max)
     out[len] = '\0';
 }
 
+void wallet__take_exact(struct wallet__in *i, char *out, size_t len, size_t size)
+{
+    wallet__take_text(i, out, len, size - 1);
+    if (strlen(out) != len)
+        i->bad = true;
+}
+
 void wallet__take_version(struct wallet__in *i)
 {
     if (wallet__take_uint(i, 1) != WALLET__RECORD_VERSION)

@@ -40,6 +40,8 @@ void wallet__take_bytes(struct wallet__in *i, void *out, size_t len);
 uint64_t wallet__take_uint(struct wallet__in *i, size_t len);
 /* A NUL-terminated copy in out, which has room for max bytes and the NUL. */
 void wallet__take_text(struct wallet__in *i, char *out, size_t len, size_t max);
+/* The same, into `size` bytes, of a text that has no NUL in it. */
+void wallet__take_exact(struct wallet__in *i, char *out, size_t len, size_t size);
 void wallet__take_version(struct wallet__in *i);
 /* A byte of flags of which only those in `known` may be set. */
 uint8_t wallet__take_flags(struct wallet__in *i, uint8_t known);

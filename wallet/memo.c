@@ -150,6 +150,25 @@ struct slice wallet__memo_payment(char memo[LEDGER_MEMO_MAX],
     return take(memo, &b);
 }
 
+struct slice wallet__memo_purchase(char memo[LEDGER_MEMO_MAX],
+                                   const struct wallet_purchase *p)
+{
+    struct json_out o;
+    struct buf b;
+
+    buf_init(&b, ROOM);
+    json_out_init(&o, &b);
+    json_out_object(&o);
+    json_out_kstr(&o, "kind", "purchase");
+    if (!id_is_none(p->wallet))
+        put_id(&o, "wallet", 'w', p->wallet);
+    put_text(&o, "host", slice_str(p->host), sizeof(p->host));
+    put_text(&o, "net", slice_str(p->network), sizeof(p->network));
+    put_text(&o, "ref", slice_str(p->reference), sizeof(p->reference));
+    json_out_end_object(&o);
+    return take(memo, &b);
+}
+
 struct slice wallet__memo_debt(char memo[LEDGER_MEMO_MAX], struct id wallet)
 {
     struct json_out o;

@@ -21,6 +21,8 @@ struct slice wallet__memo_refund(char memo[LEDGER_MEMO_MAX], struct id wallet,
 struct slice wallet__memo_payment(char memo[LEDGER_MEMO_MAX],
                                   const struct wallet_payment *p, const char *step,
                                   struct id wallet);
+struct slice wallet__memo_purchase(char memo[LEDGER_MEMO_MAX],
+                                   const struct wallet_purchase *p);
 /* A payer's wallet pays what it owes. */
 struct slice wallet__memo_debt(char memo[LEDGER_MEMO_MAX], struct id wallet);
 /* Fills what a row has from a memo; slices live as long as *tree, which the caller

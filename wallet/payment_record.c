@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The record of a payment that came with a call, and what may be in it. Nothing here
- * reads or writes the store. */
+/* The records of a payment that came with a call, and of a purchase, and what may be in
+ * them. Nothing here reads or writes the store. */
 #include "base/codec.h"
 #include "wallet/field.h"
 #include "wallet/record.h"
@@ -133,14 +133,6 @@ static void take_payer(struct wallet__in *i, struct wallet_payment *p)
     hex_encode(p->payer + 2, payer, PAYER_LEN);
 }
 
-/* A text with a NUL inside would be shorter than its length says. */
-static void take_exact(struct wallet__in *i, char *out, size_t len, size_t size)
-{
-    wallet__take_text(i, out, len, size - 1);
-    if (strlen(out) != len)
-        i->bad = true;
-}
-
 enum rc wallet__payment_decode(struct wallet_payment *out, struct slice key,
                                struct slice value)
 {
@@ -162,9 +154,9 @@ enum rc wallet__payment_decode(struct wallet_payment *out, struct slice key,
     wallet__take_bytes(&i, out->target.bytes, ID_LEN);
     out->created_us = wallet__take_uint(&i, 8);
     out->expires_us = wallet__take_uint(&i, 8);
-    take_exact(&i, out->method, method_len, sizeof(out->method));
-    take_exact(&i, out->network, network_len, sizeof(out->network));
-    take_exact(&i, out->reference, reference_len, sizeof(out->reference));
+    wallet__take_exact(&i, out->method, method_len, sizeof(out->method));
+    wallet__take_exact(&i, out->network, network_len, sizeof(out->network));
+    wallet__take_exact(&i, out->reference, reference_len, sizeof(out->reference));
     if (details_len > WALLET_PAYMENT_DETAILS_MAX)
         return RC_CORRUPT;
     out->details_len = (uint16_t)details_len;
@@ -172,4 +164,94 @@ enum rc wallet__payment_decode(struct wallet_payment *out, struct slice key,
     TRY(wallet__take_end(&k));
     TRY(wallet__take_end(&i));
     return wallet__payment_ok(out) ? RC_OK : RC_CORRUPT;
+}
+
+/* ---- Purchases ---- */
+
+enum { /* on disk; never renumbered */
+    STORED_OPEN = 1,
+    STORED_PAID = 2,
+    STORED_LAPSED = 3
+};
+
+bool wallet__purchase_ok(const struct wallet_purchase *p)
+{
+    return text_ok(p->host, sizeof(p->host), 1) &&
+           text_ok(p->network, sizeof(p->network), 0) &&
+           text_ok(p->reference, sizeof(p->reference), 0) && !money_is_zero(p->amount);
+}
+
+static unsigned purchase_stored(const struct wallet_purchase *p)
+{
+    switch (p->state) {
+    case WALLET_PURCHASE_OPEN:
+        return STORED_OPEN;
+    case WALLET_PURCHASE_PAID:
+        return STORED_PAID;
+    case WALLET_PURCHASE_LAPSED:
+        return STORED_LAPSED;
+    }
+    return 0;
+}
+
+static void take_purchase_state(struct wallet__in *i, struct wallet_purchase *p)
+{
+    uint64_t stored_as = wallet__take_uint(i, 1);
+
+    p->state = WALLET_PURCHASE_OPEN;
+    if (stored_as == STORED_PAID)
+        p->state = WALLET_PURCHASE_PAID;
+    else if (stored_as == STORED_LAPSED)
+        p->state = WALLET_PURCHASE_LAPSED;
+    else if (stored_as != STORED_OPEN)
+        i->bad = true;
+}
+
+struct slice wallet__purchase_encode(uint8_t *value, const struct wallet_purchase *p)
+{
+    size_t host_len = strlen(p->host);
+    size_t network_len = strlen(p->network);
+    size_t reference_len = strlen(p->reference);
+    struct wallet__out o;
+
+    assert(wallet__purchase_ok(p));
+    wallet__put_start(&o, value, WALLET__VALUE_MAX);
+    wallet__put_uint(&o, WALLET__RECORD_VERSION, 1);
+    wallet__put_uint(&o, purchase_stored(p), 1);
+    wallet__put_uint(&o, host_len, 1);
+    wallet__put_uint(&o, network_len, 1);
+    wallet__put_uint(&o, reference_len, 1);
+    wallet__put_bytes(&o, p->request.bytes, ID_LEN);
+    wallet__put_bytes(&o, p->wallet.bytes, ID_LEN);
+    wallet__put_uint(&o, money_to_nano(p->amount), 8);
+    wallet__put_uint(&o, p->begun_us, 8);
+    wallet__put_bytes(&o, p->host, host_len);
+    wallet__put_bytes(&o, p->network, network_len);
+    wallet__put_bytes(&o, p->reference, reference_len);
+    return wallet__put_end(&o);
+}
+
+enum rc wallet__purchase_decode(struct wallet_purchase *out, struct slice value)
+{
+    struct wallet__in i = wallet__take_start(value);
+    struct wallet_purchase p = {.day_cap = MONEY_ZERO};
+    size_t host_len, network_len, reference_len;
+
+    wallet__take_version(&i);
+    take_purchase_state(&i, &p);
+    host_len = (size_t)wallet__take_uint(&i, 1);
+    network_len = (size_t)wallet__take_uint(&i, 1);
+    reference_len = (size_t)wallet__take_uint(&i, 1);
+    wallet__take_bytes(&i, p.request.bytes, ID_LEN);
+    wallet__take_bytes(&i, p.wallet.bytes, ID_LEN);
+    p.amount = money_from_nano(wallet__take_uint(&i, 8));
+    p.begun_us = wallet__take_uint(&i, 8);
+    wallet__take_exact(&i, p.host, host_len, sizeof(p.host));
+    wallet__take_exact(&i, p.network, network_len, sizeof(p.network));
+    wallet__take_exact(&i, p.reference, reference_len, sizeof(p.reference));
+    TRY(wallet__take_end(&i));
+    if (!wallet__purchase_ok(&p))
+        return RC_CORRUPT;
+    *out = p;
+    return RC_OK;
 }

@@ -12,18 +12,21 @@
 
 /* Kinds of ledger records; 1 to 31 are this folder's. Never renumbered. */
 enum {
-    WALLET__KIND_WALLET = 1,   /* wallet id -> struct wallet */
-    WALLET__KIND_NAME = 2,     /* name -> wallet id */
-    WALLET__KIND_KEY = 3,      /* key id -> struct wallet_key */
-    WALLET__KIND_LIMITS = 4,   /* scope id -> struct wallet__limits */
-    WALLET__KIND_EPOCH = 5,    /* "epoch": only its version counts */
-    WALLET__KIND_REFUND = 6,   /* transfer id -> sum of its refunds */
-    WALLET__KIND_IDEM = 7,     /* hash of an Idempotency-Key -> struct wallet__idem */
-    WALLET__KIND_IDEM_DUE = 8, /* time and the same hash: the order of sweeping */
-    WALLET__KIND_ONCE = 9,     /* what a call used up -> struct wallet__once */
-    WALLET__KIND_PAYMENT = 10, /* its key -> struct wallet_payment */
-    WALLET__KIND_OPEN = 11,    /* key of a payment that is not closed */
-    WALLET__KIND_DEBT = 12     /* wallet id of a payer -> what he owes */
+    WALLET__KIND_WALLET = 1,    /* wallet id -> struct wallet */
+    WALLET__KIND_NAME = 2,      /* name -> wallet id */
+    WALLET__KIND_KEY = 3,       /* key id -> struct wallet_key */
+    WALLET__KIND_LIMITS = 4,    /* scope id -> struct wallet__limits */
+    WALLET__KIND_EPOCH = 5,     /* "epoch": only its version counts */
+    WALLET__KIND_REFUND = 6,    /* transfer id -> sum of its refunds */
+    WALLET__KIND_IDEM = 7,      /* hash of an Idempotency-Key -> struct wallet__idem */
+    WALLET__KIND_IDEM_DUE = 8,  /* time and the same hash: the order of sweeping */
+    WALLET__KIND_ONCE = 9,      /* what a call used up -> struct wallet__once */
+    WALLET__KIND_PAYMENT = 10,  /* its key -> struct wallet_payment */
+    WALLET__KIND_OPEN = 11,     /* key of a payment that is not closed */
+    WALLET__KIND_DEBT = 12,     /* wallet id of a payer -> what he owes */
+    WALLET__KIND_PURCHASE = 13, /* its id -> struct wallet_purchase */
+    WALLET__KIND_CAP =
+        14 /* window of a cap that was changed: only its version counts */
 };
 
 enum {
@@ -106,6 +109,10 @@ MUST_CHECK enum rc wallet__payment_decode(struct wallet_payment *out, struct sli
 /* Whether a payment is one that may be kept. */
 bool wallet__payment_ok(const struct wallet_payment *p);
 bool wallet__payer_ok(const char *payer); /* "0x" and 40 hex digits, lower case */
+struct slice wallet__purchase_encode(uint8_t *value, const struct wallet_purchase *p);
+MUST_CHECK enum rc wallet__purchase_decode(struct wallet_purchase *out,
+                                           struct slice value);
+bool wallet__purchase_ok(const struct wallet_purchase *p);
 /* The value of records that consist of their key and version. */
 #define WALLET__MARK SLICE("\1")
 

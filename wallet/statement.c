@@ -61,6 +61,8 @@ static bool fill_row(struct wallet_row *row, struct json_object **tree,
     if (wallet__read_wallet(&w, NULL, v, row->wallet) == RC_OK) {
         memcpy(row->wallet_name, w.name, sizeof(row->wallet_name));
         row->by_payment = row->by_payment && !same(w.root, e->legs[0].debit);
+    } else { /* a payer's that is not open yet */
+        wallet_id_print(row->wallet_name, 'w', row->wallet);
     }
     return true;
 }

@@ -54,6 +54,8 @@ extern const struct id wallet__used; /* where limits go when they are spent */
 extern const struct id wallet__receivable;
 extern const struct id wallet__chain;
 extern const struct id wallet__bad_debt;
+extern const struct id wallet__purchases; /* what our own key paid others */
+extern const struct id wallet__spent;
 
 #define WALLET__EPOCH_KEY SLICE("epoch")
 /* No record ever has this version: a hold that expects it never commits. */
