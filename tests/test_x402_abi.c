@@ -270,6 +270,14 @@ static void questions_carry_their_arguments(void **state)
     expect_address(&r, &t.to);
     assert_int_equal(r.rest.len, 0);
 
+    assert_int_equal(x402_call_nonce_bitmap(&call, &t.from, &nonce, arena), RC_OK);
+    r = read_call(call, X402_CALL_NONCE_BITMAP);
+    expect_address(&r, &t.from);
+    memmove(nonce.bytes + 1, nonce.bytes, sizeof(nonce.bytes) - 1);
+    nonce.bytes[0] = 0;
+    expect_number(&r, nonce);
+    assert_int_equal(r.rest.len, 0);
+
     assert_int_equal(x402_call_plain(&call, X402_CALL_NAME, arena), RC_OK);
     assert_int_equal(read_call(call, X402_CALL_NAME).rest.len, 0);
 }

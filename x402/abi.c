@@ -250,6 +250,18 @@ enum rc x402_call_allowance(struct slice *out, const struct x402_address *owner,
     return end(out, &o);
 }
 
+enum rc x402_call_nonce_bitmap(struct slice *out, const struct x402_address *owner,
+                               const struct x402_u256 *nonce, struct arena *a)
+{
+    struct call_out o = begin(X402_CALL_NONCE_BITMAP, 2, SLICE_NONE, a);
+    struct x402_u256 word = X402_ZERO;
+
+    memcpy(word.bytes + 1, nonce->bytes, sizeof(word.bytes) - 1);
+    put_address(&o, owner);
+    put_number(&o, word);
+    return end(out, &o);
+}
+
 enum rc x402_call_valid_signature(struct slice *out, const struct x402_hash *digest,
                                   struct slice signature, struct arena *a)
 {

@@ -52,6 +52,11 @@ MUST_CHECK enum rc x402_call_allowance(struct slice *out,
                                        const struct x402_address *owner,
                                        const struct x402_address *spender,
                                        struct arena *a);
+/* The word of the bitmap that has this nonce: as its bit, (nonce & 255). */
+MUST_CHECK enum rc x402_call_nonce_bitmap(struct slice *out,
+                                          const struct x402_address *owner,
+                                          const struct x402_u256 *nonce,
+                                          struct arena *a);
 MUST_CHECK enum rc x402_call_valid_signature(struct slice *out,
                                              const struct x402_hash *digest,
                                              struct slice signature, struct arena *a);

@@ -21,8 +21,8 @@ bool x402_v1_can_offer(const struct x402_offer *offer)
 
 /* Description and type may be empty but must be there, or the client throws; so it does
  * for an outputSchema that is null. */
-static void write_offer(struct json_out *o, const struct x402_offer *offer,
-                        const struct x402_resource *resource)
+void x402_v1_offer_write(struct json_out *o, const struct x402_offer *offer,
+                         const struct x402_resource *resource)
 {
     json_out_object(o);
     json_out_kstr(o, "scheme", x402__scheme_name(offer->scheme));
@@ -46,7 +46,7 @@ void x402_v1_required_write(struct json_out *o, const struct x402_required *r)
     json_out_array(o);
     for (size_t i = 0; i < r->offer_count; i++) {
         if (x402_v1_can_offer(&r->offers[i]))
-            write_offer(o, &r->offers[i], &r->resource);
+            x402_v1_offer_write(o, &r->offers[i], &r->resource);
     }
     json_out_end_array(o);
 }

@@ -14,6 +14,10 @@
  * it refuse the whole body. */
 bool x402_v1_can_offer(const struct x402_offer *offer);
 
+/* The requirements of one offer that x402_v1_can_offer(). */
+void x402_v1_offer_write(struct json_out *o, const struct x402_offer *offer,
+                         const struct x402_resource *resource);
+
 /* Writes x402Version, error (when there is one) and accepts as members of an object
  * that is open, so that they stand beside those of other dialects. Leaves out offers
  * that version 1 cannot express. */

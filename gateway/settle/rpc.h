@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Questions to a node: JSON-RPC 2.0 over one HTTP call, several questions in one batch.
+ * The node is somebody else's: its answer is bounded, passes the strict guard, and is
+ * taken only when every id in it was asked and none twice. What a result means is for
+ * the caller (node.h) to read. */
+#ifndef GATEWAY_SETTLE_RPC_H
+#define GATEWAY_SETTLE_RPC_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/loop.h"
+#include "gateway/upstream.h"
+
+enum {
+    RPC_QUESTIONS_MAX = 128,           /* of one call */
+    RPC_REQUEST_MAX = 1024 * 1024,     /* bytes */
+    RPC_ANSWER_MAX = 8 * 1024 * 1024,  /* bytes */
+    RPC_MEMORY_MAX = 16 * 1024 * 1024, /* for reading one answer */
+    RPC_TIMEOUT_MS = 10 * 1000,        /* a call without a nearer deadline */
+    RPC_MESSAGE_MAX = 200              /* bytes of what a node says about an error */
+};
+
+enum rpc_answer {
+    RPC_SILENT,   /* nothing was said about it */
+    RPC_RESULT,   /* `result` */
+    RPC_REVERTED, /* the contract refused: `data` */
+    RPC_REFUSED   /* the node refused: `code`, `message` */
+};
+
+struct rpc_question {
+    const char *method;
+    struct slice params; /* raw JSON, an array; may be gone after rpc_start() */
+
+    /* Out; slices live until done() returns. */
+    enum rpc_answer answer;
+    struct slice result;  /* raw JSON that has passed the guard; may be null */
+    int64_t code;         /* 0 when it was no integer */
+    struct slice message; /* for the log and for a look at known words only */
+    struct slice data;    /* raw bytes; SLICE_NONE */
+};
+
+enum rpc_fail {
+    RPC_FINE,   /* an answer came; the questions tell what it says */
+    RPC_UNSENT, /* certainly not executed */
+    RPC_LOST    /* it may have been executed: slow, cut off, not 200, or not readable */
+};
+
+struct rpc;
+
+/* url is referenced. */
+MUST_CHECK enum rc rpc_open(struct rpc **out, struct loop *l, struct upstream *u,
+                            const char *url, bool allow_private);
+void rpc_close(struct rpc *r); /* every call must have ended; NULL is fine */
+
+/* Embed it, zeroed. It must stay until done() or rpc_cancel(); done() may free it. */
+struct rpc_call {
+    struct rpc_question *questions;
+    size_t count;
+    uint64_t deadline_ms; /* monotonic; 0: RPC_TIMEOUT_MS from now */
+    void (*done)(struct rpc_call *c);
+
+    enum rpc_fail fail;
+
+    /* private */
+    struct rpc *rpc;
+    struct upstream_call *call;
+    struct loop_timer refused;
+    struct buf request;
+    struct buf answer;
+    struct slice part;
+    uint64_t first_id;
+    unsigned status;
+    bool busy;
+};
+
+/* done() comes once, never from within. */
+void rpc_start(struct rpc *r, struct rpc_call *c);
+/* done() does not come any more; not under way: fine. */
+void rpc_cancel(struct rpc_call *c);
+bool rpc_is_busy(const struct rpc_call *c);
+
+/* Reads the body of an answer to `count` questions, whose ids are first_id and the
+ * following. One object is taken for a call of one question. RC_BAD_JSON; RC_BAD_INPUT:
+ * not such an answer, and then every question is RPC_SILENT; RC_NOMEM. */
+MUST_CHECK enum rc rpc_read(struct rpc_question *questions, size_t count,
+                            uint64_t first_id, struct slice body, struct arena *a);
+
+/* Whether the node's message has these words, in any case. */
+bool rpc_says(const struct rpc_question *q, const char *words);
+
+#endif
