@@ -6,10 +6,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "base/random.h"
+#include "base/secret.h"
 #include "gateway/admin.h"
 #include "gateway/datadir.h"
 #include "gateway/metrics.h"
 #include "gateway/request.h"
+#include "x402/x402.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -334,6 +337,18 @@ static void wait_for_signals(struct gateway *g, const sigset_t *set)
     }
 }
 
+/* Before there are threads, which all share it. */
+static enum rc start_curve(void)
+{
+    uint8_t seed[X402_KEY_LEN];
+    enum rc rc;
+
+    random_bytes(seed, sizeof(seed));
+    rc = x402_curve_start(seed);
+    secret_wipe(seed, sizeof(seed));
+    return rc;
+}
+
 enum rc gateway_run(const struct gateway_options *options, struct buf *faults)
 {
     struct gateway g = {.listen_fd = -1, .admin_fd = -1};
@@ -347,8 +362,11 @@ enum rc gateway_run(const struct gateway_options *options, struct buf *faults)
     (void)sigaddset(&set, SIGINT);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* inherited by every thread */
     (void)signal(SIGPIPE, SIG_IGN);
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+    TRY(start_curve());
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        x402_curve_stop();
         return RC_NOMEM;
+    }
     metrics_open();
     rc = open_all(&g, options, faults);
     if (rc == RC_OK) {
@@ -357,5 +375,6 @@ enum rc gateway_run(const struct gateway_options *options, struct buf *faults)
     }
     close_all(&g);
     curl_global_cleanup();
+    x402_curve_stop();
     return rc;
 }

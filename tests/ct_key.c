@@ -22,6 +22,10 @@
 
 #    include <valgrind/memcheck.h>
 
+enum {
+    ARENA_SIZE = 64 * 1024
+};
+
 static const uint8_t test_key[X402_KEY_LEN] = {
     0x4c, 0x08, 0x83, 0xa6, 0x91, 0x02, 0x93, 0x7d, 0x62, 0x31, 0x47,
     0x1b, 0x5d, 0xbb, 0x62, 0x04, 0xfe, 0x51, 0x29, 0x61, 0x70, 0x82,
@@ -106,6 +110,39 @@ static void the_public_side_of_a_key_is_made_without_a_branch(void **state)
     assert_string_equal(text, test_address);
 }
 
+static void a_payment_is_signed_without_a_branch(void **state)
+{
+    const struct x402_token *usdc = x402_token_usual(84532);
+    const struct x402_hash nonce = {{1, 2, 3}};
+    struct x402_offer offer = {.chain_id = 84532,
+                               .asset = usdc->address,
+                               .pay_to = usdc->address,
+                               .amount = x402_u256_from_u64(1000),
+                               .timeout_s = 60,
+                               .name = slice_str(usdc->name),
+                               .version = slice_str(usdc->version)};
+    unsigned long before = VALGRIND_COUNT_ERRORS;
+    struct x402_payment payment;
+    struct x402_address signer;
+    uint8_t key[X402_KEY_LEN];
+    struct arena *a;
+
+    (void)state;
+    if (!RUNNING_ON_VALGRIND)
+        skip();
+    poison_key(key);
+    assert_int_equal(arena_open(&a, ARENA_SIZE), RC_OK);
+    assert_int_equal(x402_address_parse(&signer, slice_str(test_address)), RC_OK);
+    for (int method = X402_EIP3009; method <= X402_PERMIT2; method++) {
+        offer.method = (enum x402_method)method;
+        assert_int_equal(x402_pay(&payment, &offer, &signer, &nonce, 1000000), RC_OK);
+        assert_int_equal(x402_sign(&payment, &offer, key, a), RC_OK);
+        assert_int_equal(x402_check_signature(&payment, &offer), X402_VALID);
+    }
+    arena_close(a);
+    assert_int_equal(seen_since(before), 0);
+}
+
 static void secrets_are_compared_without_a_branch(void **state)
 {
     unsigned long before = VALGRIND_COUNT_ERRORS;
@@ -143,6 +180,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_branch_on_a_key_is_seen),
         cmocka_unit_test(signing_branches_on_nothing_secret),
         cmocka_unit_test(the_public_side_of_a_key_is_made_without_a_branch),
+        cmocka_unit_test(a_payment_is_signed_without_a_branch),
         cmocka_unit_test(secrets_are_compared_without_a_branch),
     };
 

@@ -4,9 +4,11 @@
  * it, and wipes them at the end. What it signs it is shown as a whole, not as a digest:
  * so its caps hold whatever goes wrong elsewhere.
  *
- * Caps: a payment is at most max_per_payment, and all payments of the last 60 s are at
- * most per_minute; a transaction carries no value, and its fees (gas limit x max fee)
- * are at most max_fee_wei. Over a cap: RC_LIMIT, and a line in the log. */
+ * Caps: a payment is at most per_payment, and all payments of the last 60 s are at most
+ * per_minute; a transaction carries no value and makes no contract, and its fees (gas
+ * limit x max fee) are at most max_fee_wei. Over a cap: RC_LIMIT, and a line in the
+ * log. A payment pays the offer's amount in its token to whom it names, and is worth
+ * something that we know: RC_BAD_INPUT otherwise. */
 #ifndef GATEWAY_SETTLE_SIGNER_H
 #define GATEWAY_SETTLE_SIGNER_H
 
@@ -22,14 +24,18 @@ struct signer_caps {
     struct money per_payment;
     struct money per_minute;
     uint64_t max_fee_wei;
+    /* The decimals of tokens, before those in the table; copied by signer_open(). */
+    const struct config_network *networks;
+    size_t network_count;
 };
 
 enum {
     SIGNER_KEYS_MAX = CONFIG_NETWORKS_MAX + 1
 };
 
-/* Starts the thread, which reads the keys; waits until it has. On failure `faults` has
- * a line per key that says which file and why, never what is in it. */
+/* Starts the thread, which reads the keys; waits until it has. RC_BAD_CONFIG: `faults`
+ * has a line per key that says which file and why, never what is in it. After
+ * x402_curve_start(). */
 MUST_CHECK enum rc signer_open(struct signer **out, const struct config_key_file *keys,
                                size_t count, const struct signer_caps *caps,
                                struct buf *faults);
