@@ -298,6 +298,10 @@ static enum rc plan_revert(struct wallet_payment_step *s, const struct facts *f)
 
     if (f->record.state != WALLET_PAYMENT_SETTLED || !f->record.closed)
         return RC_CONFLICT;
+    if (money_is_zero(s->p.value)) {
+        become(s, f, WALLET_PAYMENT_REVERTED, true);
+        return RC_OK;
+    }
     if (!f->has_wallet)
         return RC_CORRUPT; /* the close has opened it */
     s->left = money_sub_floor(s->p.settle, taken);
