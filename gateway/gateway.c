@@ -9,14 +9,18 @@
 #include "base/random.h"
 #include "base/secret.h"
 #include "gateway/admin.h"
+#include "gateway/config_payments.h"
 #include "gateway/datadir.h"
 #include "gateway/metrics.h"
 #include "gateway/request.h"
+#include "gateway/settle/cashier.h"
+#include "gateway/settle/signer.h"
 #include "x402/x402.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -34,6 +38,10 @@ enum {
     TEND_MS = 60000,
     DRAIN_TURN_MS = 50
 };
+
+/* The most that one settlement may cost us: 0.01 of the chain's coin. It takes about
+ * 90,000 gas. */
+#define SETTLE_FEE_MAX_WEI UINT64_C(10000000000000000)
 
 struct gateway;
 
@@ -54,6 +62,10 @@ struct gateway {
     struct server_shared *shared;
     struct limiter *limiter;
     struct answers *answers;
+    struct signer *signer;
+    struct cashier *cashier; /* NULL: nobody can pay in a call */
+    atomic_bool waits_no_more;
+    uint8_t quote_key[32];
     struct admin admin;
     struct admin_server *admin_server;
     int listen_fd;
@@ -123,6 +135,8 @@ static enum rc lane_open(struct lane *lane, struct gateway *g, const struct conf
     w->config = g->config;
     w->limiter = g->limiter;
     w->answers = g->answers;
+    w->cashier = g->cashier;
+    w->quote_key = g->quote_key;
     TRY(loop_open(&w->loop));
     TRY(upstream_open(&w->upstream, w->loop));
     return server_open(&w->server, w->loop, g->listen_fd, g->shared, &options, &user);
@@ -154,8 +168,11 @@ static void drain_turn(struct loop_timer *t)
     struct worker *w = &lane->worker;
     uint64_t now = loop_now_ms(w->loop);
 
-    if (now >= lane->drain_until_ms)
+    if (now >= lane->drain_until_ms) {
+        if (w->cashier != NULL && !atomic_exchange(&lane->gateway->waits_no_more, true))
+            cashier_drain(w->cashier); /* who waits for a chain is told to come again */
         request_abort_all(w);
+    }
     if (w->live == 0 && (server_idle(w->server) || now >= lane->drain_until_ms)) {
         loop_stop(w->loop);
         return;
@@ -209,6 +226,37 @@ static void stop_lanes(struct gateway *g)
     g->lane_count = 0;
 }
 
+/* ---- Payments ---- */
+
+/* One key for each network that we settle on, in their order, then the buyer's: the
+ * order that cashier_open() and the buyer count by. */
+static enum rc open_signer(struct gateway *g, const struct config_payments *p,
+                           struct buf *faults)
+{
+    const struct signer_caps caps = {.per_payment = p->buyer.max_per_payment,
+                                     .per_minute = p->buyer.max_per_day,
+                                     .max_fee_wei = SETTLE_FEE_MAX_WEI};
+    struct config_key_file keys[SIGNER_KEYS_MAX];
+    size_t count = 0;
+
+    for (size_t i = 0; i < p->network_count; i++)
+        if (p->networks[i].facilitator_url == NULL)
+            keys[count++] = p->networks[i].settle_key;
+    if (p->buyer.key.present)
+        keys[count++] = p->buyer.key;
+    return count > 0 ? signer_open(&g->signer, keys, count, &caps, faults) : RC_OK;
+}
+
+static enum rc open_payments(struct gateway *g, const struct config *c,
+                             struct buf *faults)
+{
+    random_bytes(g->quote_key, sizeof(g->quote_key));
+    TRY(open_signer(g, c->payments, faults));
+    if (c->payments->network_count == 0)
+        return RC_OK;
+    return cashier_open(&g->cashier, g->dir->book, c, g->signer, faults);
+}
+
 /* ---- Open and close ---- */
 
 static enum rc open_listeners(struct gateway *g, const struct gateway_options *options,
@@ -257,6 +305,8 @@ static enum rc open_all(struct gateway *g, const struct gateway_options *options
         rc = limiter_open(&g->limiter);
     if (rc == RC_OK)
         rc = answers_open(&g->answers, ANSWERS_BYTES);
+    if (rc == RC_OK)
+        rc = open_payments(g, c, faults);
     if (rc == RC_OK) {
         g->admin = (struct admin){.ledger = g->dir->ledger,
                                   .book = g->dir->book,
@@ -273,6 +323,8 @@ static void close_all(struct gateway *g)
     if (g->listen_fd >= 0)
         (void)shutdown(g->listen_fd, SHUT_RD); /* no new connection is taken */
     stop_lanes(g);
+    cashier_close(g->cashier);
+    signer_close(g->signer);
     admin_server_close(g->admin_server);
     if (g->listen_fd >= 0)
         (void)close(g->listen_fd);

@@ -50,6 +50,7 @@ struct exchange *client_head(const struct server_user *user, const char *method,
     x->http.query = slice_sub(url, mark + 1, url.len);
     x->http.has_query = mark < url.len;
     x->http.has_body = has_body;
+    x->http.chunked = has_body; /* of a length that nobody knows */
     (void)snprintf(x->http.address, sizeof(x->http.address), "192.0.2.7");
     add_headers(x, headers);
     buf_init(&x->body, OUT_MAX);

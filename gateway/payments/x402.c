@@ -250,7 +250,7 @@ static void offer(struct buf *out, struct request *r)
     json_out_kslice(&o, "mimeType", required.resource.mime_type);
     json_out_end_object(&o);
     json_out_end_object(&o);
-    buf_append(out, slice_sub(buf_slice(&b), 1, buf_len(&b) - 1)); /* its braces off */
+    buf_append(out, slice_sub(buf_slice(&b), 1, buf_len(&b) - 2)); /* its braces off */
     buf_free(&b);
 }
 
