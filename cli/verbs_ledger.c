@@ -283,6 +283,23 @@ int verb_ledger_backup(const struct cli *c)
 
 /* ---- Stats ---- */
 
+/* What settling cost, in the coin of each network. */
+static void print_fees(struct json_object *answer)
+{
+    char name[FORMAT_SIZE + sizeof("fees ")], network[FORMAT_SIZE], text[FORMAT_SIZE];
+    struct json_object *fees;
+
+    if (json_get_array(&fees, answer, "fees") != RC_OK)
+        return;
+    for (size_t i = 0; i < json_array_count(fees); i++) {
+        struct json_object *row = json_array_at(fees, i);
+
+        (void)snprintf(name, sizeof(name), "fees %s",
+                       format_text(network, row, "network"));
+        print_field(name, format_money(text, row, "coin"));
+    }
+}
+
 static void print_stats(const struct cli *c, struct json_object *answer)
 {
     static const char *const numbers[][2] = {
@@ -297,7 +314,12 @@ static void print_stats(const struct cli *c, struct json_object *answer)
         {"disk free", "disk_free_bytes"},
         {"readers", "readers"},
     };
-    static const char *const amounts[] = {"topups", "revenue", "shortfall", "refunds"};
+    static const char *const amounts[][2] = {
+        {"topups", "topups"},         {"revenue", "revenue"},
+        {"shortfall", "shortfall"},   {"refunds", "refunds"},
+        {"receivable", "receivable"}, {"on chain", "chain"},
+        {"bad debt", "bad_debt"},     {"spent", "spent"},
+    };
     struct json_object *house;
     char text[FORMAT_SIZE];
 
@@ -309,7 +331,8 @@ static void print_stats(const struct cli *c, struct json_object *answer)
     if (json_get_object(&house, answer, "house") != RC_OK)
         return;
     for (size_t i = 0; i < sizeof(amounts) / sizeof(amounts[0]); i++)
-        print_field(amounts[i], format_money(text, house, amounts[i]));
+        print_field(amounts[i][0], format_money(text, house, amounts[i][1]));
+    print_fees(answer);
 }
 
 int verb_ledger_stats(const struct cli *c)

@@ -4,6 +4,7 @@
 
 #include "base/codec.h"
 #include "gateway/config.h"
+#include "gateway/config_payments.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,23 +42,81 @@ static enum rc serve_verify(struct admin_call *c)
     return rc;
 }
 
-static void put_house(struct json_out *o, const struct wallet_house *h)
+static void put_house(struct json_out *o, const struct wallet_house *h,
+                      const struct wallet_payment_house *p, struct money spent)
 {
+    json_out_key(o, "house");
     json_out_object(o);
     json_out_kmoney(o, "topups", h->topups);
     json_out_kmoney(o, "revenue", h->revenue);
     json_out_kmoney(o, "shortfall", h->shortfall);
     json_out_kmoney(o, "refunds", h->refunds);
+    json_out_kmoney(o, "receivable", p->receivable);
+    json_out_kmoney(o, "chain", p->chain);
+    json_out_kmoney(o, "bad_debt", p->bad_debt);
+    json_out_kmoney(o, "spent", spent);
     json_out_end_object(o);
+}
+
+/* Whether a network stands in the list before: two tokens of one network have one coin.
+ */
+static bool is_told(const struct config_payments *p, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (p->networks[i].chain_id == p->networks[index].chain_id)
+            return true;
+    return false;
+}
+
+/* What settling has cost, for each network that is configured. */
+static enum rc put_fees(struct admin_call *c, const struct config_payments *p)
+{
+    struct json_out *o = &c->out;
+
+    json_out_key(o, "fees");
+    json_out_array(o);
+    for (size_t i = 0; i < p->network_count; i++) {
+        char network[X402_NETWORK_TEXT_SIZE];
+        struct money fees;
+
+        if (is_told(p, i))
+            continue;
+        x402_network_print(network, p->networks[i].chain_id);
+        TRY(wallet_payment_fees(&fees, c->admin->book, network));
+        json_out_object(o);
+        json_out_kstr(o, "network", network);
+        json_out_kmoney(o, "coin", fees);
+        json_out_end_object(o);
+    }
+    json_out_end_array(o);
+    return RC_OK;
+}
+
+static enum rc put_books(struct admin_call *c)
+{
+    struct wallet_payment_house payments;
+    const struct config *config;
+    struct wallet_house house;
+    struct money spent;
+    enum rc rc;
+
+    TRY(wallet_house(&house, c->admin->book));
+    TRY(wallet_payment_house(&payments, c->admin->book));
+    TRY(wallet_purchase_spent(&spent, c->admin->book));
+    put_house(&c->out, &house, &payments, spent);
+    if (c->admin->config == NULL)
+        return RC_OK;
+    config = config_cell_get(c->admin->config);
+    rc = put_fees(c, config->payments);
+    config_unref(config);
+    return rc;
 }
 
 static enum rc serve_stats(struct admin_call *c)
 {
     struct json_out *o = &c->out;
-    struct wallet_house house;
     struct ledger_stats s;
 
-    TRY(wallet_house(&house, c->admin->book));
     ledger_stats(c->admin->ledger, &s);
     json_out_object(o);
     json_out_ku64(o, "entries", s.entries);
@@ -73,8 +132,7 @@ static enum rc serve_stats(struct admin_call *c)
     json_out_ku64(o, "oldest_reader_lag", s.oldest_reader_lag);
     json_out_kbool(o, "refusing_holds", s.refusing_holds);
     json_out_kbool(o, "failing", s.failing);
-    json_out_key(o, "house");
-    put_house(o, &house);
+    TRY(put_books(c));
     json_out_end_object(o);
     return RC_OK;
 }

@@ -569,6 +569,8 @@ static void the_book_is_proved_and_exported(void **state)
     has("\"faults\":[]}");
     ask(200, "GET /admin/v1/ledger/stats", NULL);
     has("\"house\":{\"topups\":\"9.000000000\",\"revenue\":\"0.000000000\"");
+    has("\"receivable\":\"0.000000000\",\"chain\":\"0.000000000\","
+        "\"bad_debt\":\"0.000000000\",\"spent\":\"0.000000000\"}");
     ask(200, "GET /admin/v1/ledger/export", NULL);
     file = fdopen(reply.file_fd, "r");
     assert_non_null(file);
