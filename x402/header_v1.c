@@ -51,9 +51,7 @@ void x402_v1_required_write(struct json_out *o, const struct x402_required *r)
     json_out_end_array(o);
 }
 
-/* A resource is told with each offer; that of the first one taken stands for all. */
-static enum rc read_offer(struct x402_offer *out, struct x402_resource *resource,
-                          struct slice json, struct arena *a)
+enum rc x402_v1_offer_read(struct x402_offer *out, struct slice json, struct arena *a)
 {
     struct x402_offer offer = {.raw = json};
 
@@ -66,6 +64,17 @@ static enum rc read_offer(struct x402_offer *out, struct x402_resource *resource
     TRY(x402__read_extra(&offer, json, a));
     if (offer.scheme != X402_SCHEME_EXACT || offer.method != X402_EIP3009)
         return RC_NOT_FOUND;
+    *out = offer;
+    return RC_OK;
+}
+
+/* A resource is told with each offer; that of the first one taken stands for all. */
+static enum rc read_offer(struct x402_offer *out, struct x402_resource *resource,
+                          struct slice json, struct arena *a)
+{
+    struct x402_offer offer;
+
+    TRY(x402_v1_offer_read(&offer, json, a));
     if (resource->url.bytes == NULL) {
         TRY(x402__text(&resource->url, json, "resource", a));
         TRY(x402__text_or_none(&resource->description, json, "description", a));

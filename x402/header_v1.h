@@ -13,6 +13,10 @@
 /* Whether a client of this version can pay the offer; one that it does not know makes
  * it refuse the whole body. */
 bool x402_v1_can_offer(const struct x402_offer *offer);
+/* The requirements of one offer, as in `accepts` and as facilitators are asked. Also
+ * RC_NOT_FOUND: of another scheme, network or method. */
+MUST_CHECK enum rc x402_v1_offer_read(struct x402_offer *out, struct slice json,
+                                      struct arena *a);
 
 /* The requirements of one offer that x402_v1_can_offer(). */
 void x402_v1_offer_write(struct json_out *o, const struct x402_offer *offer,
