@@ -15,6 +15,7 @@
 #include "base/rc.h"
 #include "base/slice.h"
 #include "gateway/error.h"
+#include "gateway/payment.h"
 #include "gateway/upstream.h"
 
 struct request;
@@ -45,6 +46,10 @@ struct api {
 
     /* Free APIs: answers (request_reply()) and that is all; the rest is NULL. */
     void (*serve)(struct request *r);
+    /* Instead of it, one that waits: called again after every wake-up until it says
+     * STEP_ON, and has answered. While r->money_busy is set it is not called, and the
+     * request does not end, whoever has left. */
+    enum step (*serve_wait)(struct request *r);
 
     /* Priced ones. plan: the body is in: checks it, fills r->quote. On failure r->fault
      * has detail and param. May set state of its own in r->api_state. */

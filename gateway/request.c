@@ -74,16 +74,32 @@ static enum rc take_tokens(struct request *r)
     return RC_OK;
 }
 
+/* What costs nothing is answered from here. */
+static enum step serve_free(struct request *r)
+{
+    const struct api *api = r->match.api;
+
+    if (r->money_busy)
+        return STEP_WAIT;
+    if (r->gone) {
+        r->outcome = OUTCOME_GONE;
+        return go(r, REQUEST_DONE);
+    }
+    if (api->serve != NULL)
+        api->serve(r);
+    else if (api->serve_wait(r) == STEP_WAIT)
+        return STEP_WAIT;
+    r->outcome = OUTCOME_OK;
+    return go(r, REQUEST_DONE);
+}
+
 static enum step step_plan(struct request *r)
 {
     const struct api *api = r->match.api;
     enum rc rc;
 
-    if (api->serve != NULL) {
-        api->serve(r);
-        r->outcome = OUTCOME_OK;
-        return go(r, REQUEST_DONE);
-    }
+    if (!(api->flags & API_PRICED))
+        return serve_free(r);
     rc = api->plan(r);
     r->planned = rc == RC_OK;
     if (rc == RC_OK && r->payment == NULL)

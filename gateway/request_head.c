@@ -259,7 +259,8 @@ static enum rc admit(struct request *r)
 }
 
 enum {
-    FREE_BODY_MAX = 16384 /* some clients send a body with a GET, nobody a large one */
+    FREE_BODY_MAX = 16384, /* some clients send a body with a GET, nobody a large one */
+    WAIT_BODY_MAX = 65536  /* of what costs nothing and is asked something */
 };
 
 static bool is_stranger(const struct request *r)
@@ -271,10 +272,20 @@ static bool is_stranger(const struct request *r)
 static uint64_t body_max(const struct request *r)
 {
     const uint64_t limit = r->config->limits.max_body_bytes;
+    uint64_t most = limit;
 
     if (is_stranger(r))
-        return limit > STRANGER_BODY_MAX ? STRANGER_BODY_MAX : limit;
-    return r->match.api->serve != NULL && limit > FREE_BODY_MAX ? FREE_BODY_MAX : limit;
+        most = STRANGER_BODY_MAX;
+    else if (r->match.api->serve_wait != NULL)
+        most = WAIT_BODY_MAX;
+    else if (r->match.api->serve != NULL)
+        most = FREE_BODY_MAX;
+    return most < limit ? most : limit;
+}
+
+static uint64_t body_ms(const struct request *r)
+{
+    return is_stranger(r) || r->match.api->serve_wait != NULL ? STRANGER_BODY_MS : 0;
 }
 
 static void on_head(void *arg, struct exchange *x)
@@ -289,7 +300,7 @@ static void on_head(void *arg, struct exchange *x)
     }
     rc = admit(r);
     if (rc == RC_OK) {
-        exchange_accept(x, body_max(r), is_stranger(r) ? STRANGER_BODY_MS : 0);
+        exchange_accept(x, body_max(r), body_ms(r));
         return;
     }
     r->rc = rc;
