@@ -227,10 +227,14 @@ bool cashier_is_up(const struct cashier *c, const struct config_network *n)
 
 void cashier_facilitate(struct cashier *c, struct cashier_job *j, bool settle_too)
 {
-    (void)settle_too;
-    c->takes++;
-    j->answer = c->told ? c->answer : CASHIER_PAID;
+    note(c, j);
+    c->settles = settle_too;
+    j->answer = c->told ? c->answer : settle_too ? CASHIER_PAID : CASHIER_GOOD;
     j->rc = c->rc;
     j->reason = j->answer == CASHIER_REFUSED ? c->reason : "";
+    memset(&j->payment_now, 0, sizeof(j->payment_now));
+    if (settle_too && (j->answer == CASHIER_PAID || j->answer == CASHIER_PENDING))
+        (void)snprintf(j->payment_now.reference, sizeof(j->payment_now.reference),
+                       TRANSACTION);
     j->done(j);
 }

@@ -26,6 +26,7 @@ struct cashier {
     struct x402_offer offer;
     char method[16];
     bool after, is_topup, served;
+    bool settles; /* others': asked to settle, not only to verify */
     struct id target;
     struct money amount;
 };
