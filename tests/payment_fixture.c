@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-struct payment_told payment_told;
+_Thread_local struct payment_told payment_told;
 struct money payment_fee;
 
 struct waiting {

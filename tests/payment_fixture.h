@@ -11,11 +11,11 @@ typedef void payment_step_fn(struct wallet_book *b, struct wallet_payment_step *
 enum rc payment_step(struct fixture *f, struct wallet_payment *p,
                      payment_step_fn *step);
 
-/* What the last step told. */
+/* What the thread's last step told. */
 struct payment_told {
     struct money left, balance;
 };
-extern struct payment_told payment_told;
+extern _Thread_local struct payment_told payment_told;
 extern struct money payment_fee; /* that the next steps tell; zero at first */
 
 /* A new payment, not claimed, of payer `payer` (an index) and key `key`. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a call uses up is used once, and the record of it says what became of it. */
 #include "base/clock.h"
-#include "tests/wallet_fixture.h"
+#include "tests/payment_fixture.h"
 #include "wallet/wallet_int.h"
 
 #include <pthread.h>
@@ -237,6 +237,26 @@ static void what_serves_a_call_is_not_swept(void **state)
     assert_int_equal(look(f, 1, 1).state, WALLET_ONCE_NEW);
 }
 
+/* Who brings a payment to its end must know whether it was served. */
+static void what_an_open_payment_bought_is_not_swept(void **state)
+{
+    struct fixture *f = *state;
+    struct wallet_payment p;
+    struct call *c = new_call(f);
+
+    clock_at("2026-11-21T12:00:00Z"); /* before the book has a time */
+    p = payment_of(f, 1, 7, "1");
+    assert_int_equal(payment_step(f, &p, wallet_payment_claim), RC_OK);
+    c->hold.once = once_of(f, 7, 1);
+    assert_int_equal(payment_hold(f, c, &p, "1"), RC_OK);
+    assert_int_equal(capture_call(f, c, "1"), RC_OK);
+    clock_advance_ms(LIFE_S * 1000);
+    assert_int_equal(sweep(f, 100), 0);
+    assert_int_equal(look(f, 7, 1).state, WALLET_ONCE_DONE);
+    assert_int_equal(payment_step(f, &p, wallet_payment_failed), RC_OK);
+    assert_int_equal(sweep(f, 100), 1);
+}
+
 /* Each call goes on where the last one stopped, whatever lies between. */
 static void a_sweep_comes_round(void **state)
 {
@@ -341,6 +361,7 @@ int main(void)
         ON_LMDB(another_process_finds_it_broken),
         ON_MEMORY(what_is_done_is_swept_at_its_end),
         ON_MEMORY(what_serves_a_call_is_not_swept),
+        ON_MEMORY(what_an_open_payment_bought_is_not_swept),
         ON_MEMORY(a_sweep_comes_round),
         ON_LMDB(a_hundred_calls_at_once_use_it_once),
     };

@@ -373,6 +373,12 @@ static enum rc read_caller(struct model *m, struct call *c,
     return wallet_caller(out, m->f->book, m->wallets[wallet].id);
 }
 
+/* None of them is a payment's key. */
+static struct wallet_once once_of(unsigned once)
+{
+    return (struct wallet_once){.present = true, .key = {(uint8_t)once, 1, 1, 1, 1}};
+}
+
 static void hold(struct model *m, struct call_model *c, struct payment_model *p,
                  unsigned wallet)
 {
@@ -393,7 +399,7 @@ static void hold(struct model *m, struct call_model *c, struct payment_model *p,
     else if (amount > *money - *held)
         wanted = RC_NO_FUNDS;
     memset(&c->call->hold, 0, sizeof(c->call->hold));
-    c->call->hold.once = (struct wallet_once){.present = true, .key = {(uint8_t)once}};
+    c->call->hold.once = once_of(once);
     rc = read_caller(m, c->call, p, wallet);
     if (rc == RC_OK)
         rc = hold_call(m->f, c->call, ID_NONE, text_of(amount));
@@ -472,7 +478,7 @@ static void step_void(struct model *m)
 static void step_look(struct model *m)
 {
     unsigned once = pick(m, ONCES);
-    struct wallet_once key = {.present = true, .key = {(uint8_t)once}};
+    struct wallet_once key = once_of(once);
     struct wallet_once_seen seen;
     unsigned deleted, swept = 0;
 

@@ -129,6 +129,7 @@ struct victim {
 
 struct sweep {
     struct wallet_book *b;
+    struct ledger_view *v;
     uint64_t now_us;
     unsigned max;  /* victims in this round */
     unsigned seen; /* records in this view */
@@ -138,11 +139,29 @@ struct sweep {
     enum rc rc;
 };
 
+/* What a call of this process works on; and of a payment that is not closed whether it
+ * was served: who ends it must know, however late that is. */
+static enum rc is_needed(bool *out, struct sweep *s, struct slice key,
+                         const struct wallet__once *r)
+{
+    struct slice value;
+    uint64_t version;
+    enum rc rc;
+
+    *out = r->state == WALLET_ONCE_SERVING && id_cmp(r->boot, s->b->boot) == 0;
+    if (*out)
+        return RC_OK;
+    rc = ledger_view_record(&value, &version, s->v, WALLET__KIND_OPEN, key);
+    *out = rc == RC_OK;
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
 static bool choose(void *arg, struct slice key, struct slice value, uint64_t version)
 {
     struct sweep *s = arg;
     struct wallet__once r;
     struct victim *victim;
+    bool needed = true;
 
     if (s->count == s->max || s->seen == SWEEP_VIEW_MAX)
         return false;
@@ -151,9 +170,10 @@ static bool choose(void *arg, struct slice key, struct slice value, uint64_t ver
         return false;
     s->seen++;
     memcpy(s->last, key.bytes, sizeof(s->last));
-    if (r.expires_us > s->now_us ||
-        (r.state == WALLET_ONCE_SERVING && id_cmp(r.boot, s->b->boot) == 0))
-        return true;
+    if (r.expires_us <= s->now_us)
+        s->rc = is_needed(&needed, s, key, &r);
+    if (s->rc != RC_OK || needed)
+        return s->rc == RC_OK;
     victim = &s->victims[s->count++];
     memcpy(victim->key, key.bytes, sizeof(victim->key));
     victim->cmd = (struct ledger_cmd){.verb = LEDGER_NOTE, .forgettable = true};
@@ -202,15 +222,14 @@ static enum rc sweep_round(struct sweep *s, bool *end, unsigned *deleted)
 {
     uint8_t from[sizeof(s->last) + 1] = {0};
     size_t from_len = s->b->once_swept_any ? sizeof(from) : 0;
-    struct ledger_view *v;
     enum rc rc;
 
     memcpy(from, s->b->once_swept, sizeof(s->last)); /* and a zero: right behind it */
     s->count = s->seen = 0;
-    TRY(ledger_view_open(&v, s->b->ledger));
-    rc = ledger_view_records(v, WALLET__KIND_ONCE, SLICE_NONE,
+    TRY(ledger_view_open(&s->v, s->b->ledger));
+    rc = ledger_view_records(s->v, WALLET__KIND_ONCE, SLICE_NONE,
                              slice_from((const char *)from, from_len), choose, s);
-    ledger_view_close(v);
+    ledger_view_close(s->v);
     TRY(rc);
     TRY(s->rc);
     *end = s->count < s->max && s->seen < SWEEP_VIEW_MAX;
