@@ -62,9 +62,10 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** A program that dies with this process, even with one that is killed. Resolves when its
- * standard output shows `ready`, to the process with `match` and stop(). */
-export async function launch(program, args, ready, { env = {} } = {}) {
+/** A program that dies with this process, even with one that is killed. Resolves when what
+ * it says shows `ready`, to the process with `match` and stop(). `log`: a file that keeps
+ * all of it. */
+export async function launch(program, args, ready, { env = {}, log } = {}) {
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', program, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   running.add(child);
   const exited = new Promise((done) => child.on('close', done));
@@ -83,15 +84,18 @@ export async function launch(program, args, ready, { env = {} } = {}) {
     };
     child.on('error', fail);
     child.on('close', () => fail());
-    child.stderr.on('data', (d) => (said += d));
-    child.stdout.on('data', (d) => {
+    const kept = log && fs.createWriteStream(log, { mode: 0o600 });
+    const hear = (d) => {
+      kept?.write(d);
       if (child.match) return;
       said += d;
       child.match = ready.exec(said);
       if (!child.match) return;
       clearTimeout(timer);
       resolve();
-    });
+    };
+    child.stderr.on('data', hear);
+    child.stdout.on('data', hear);
   });
   return child;
 }

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// The other half of packaging/local-chain: starts the chain, the upstream and the gateway,
+// gives the accounts money, and says what can be done with them.
+// Everything it writes is in --dir; every process that it starts dies with it.
+import crypto from 'node:crypto';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { launch, NETWORK, newAccount, startChain, USDC } from '../chain.mjs';
+
+const here = path.dirname(new URL(import.meta.url).pathname);
+const { values: given } = parseArgs({ options: { octroi: { type: 'string' }, dir: { type: 'string' }, listen: { type: 'string' } } });
+const octroi = path.resolve(given.octroi);
+const file = (name) => path.join(given.dir, name);
+const START = 10000000n; // ten dollars
+
+const say = (text) => console.error(`local-chain: ${text}`);
+const write = (name, text, mode = 0o600) => fs.writeFileSync(file(name), text, { mode });
+
+function fail(text) {
+  console.error(`local-chain: ${text}`);
+  process.exit(1); // and with us all that chain.mjs has launched
+}
+
+// ---- The folder ------------------------------------------------------------------------
+
+/** The chain forgets everything at its end, and books that remember it would be wrong. */
+function clean() {
+  for (const name of ['var', 'upstream']) fs.rmSync(file(name), { recursive: true, force: true });
+  const link = (name, target) => {
+    fs.rmSync(file(name), { force: true });
+    fs.symlinkSync(target, file(name));
+  };
+  link('node_modules', path.join(here, '../node_modules'));
+  link('node', process.execPath);
+  link('octroi', octroi);
+  for (const name of ['pay.mjs', 'balances.mjs']) fs.copyFileSync(path.join(here, name), file(name));
+}
+
+function makeAccounts() {
+  const accounts = {};
+  for (const name of ['payer', 'shop', 'settler']) accounts[name] = newAccount();
+  // The shop only receives: nobody needs its key.
+  for (const [name, as] of [['payer', 'payer'], ['settler', 'settle']]) write(`${as}.key`, `${accounts[name].key.slice(2)}\n`);
+  return accounts;
+}
+
+function config({ chain, upstream, accounts }) {
+  const [host, port] = [given.listen.replace(/:\d+$/, ''), Number(/\d+$/.exec(given.listen)?.[0] ?? 0)];
+  return `# Written by packaging/local-chain at each start: copy it before you change it.
+server:
+  listen: "${host}:${port}"
+  admin_listen: "127.0.0.1:${port === 0 ? 0 : port + 1}"
+  data_dir: ./var
+  admin_token: \${file:./admin.token}
+
+# What is sold. The upstream is an \`octroi demo\`, called with a key of its own.
+providers:
+  mock: {kind: compatible, base_url: "${upstream.url}/v1", api_keys: ["\${file:./upstream.key}"], allow_private: true}
+models:
+  demo-chat:
+    targets: [{provider: mock, model: demo-chat}]
+    price: {input: "0.15", output: "0.60"}
+    context_tokens: 128000
+    max_output_tokens: 16384
+    hold_output_tokens: 4096
+data_apis:
+  search:
+    base_url: "${upstream.url}/v1/data/search"
+    allow_private: true
+    auth: {header: Authorization, value: "Bearer \${file:./upstream.key}"}
+    endpoints:
+      - {method: GET, path: /search, price: "0.005"}
+      - {method: GET, path: "/markets/{id}", price: "0.001", payment_flow: after}
+
+payments:
+  x402:
+    networks:
+      - network: "${NETWORK}"
+        asset: USDC
+        pay_to: "${accounts.shop.address}"
+        facilitator: builtin
+        rpc_url: "${chain.url}"
+        allow_private: true
+        settle_key: {hex_file: ./settle.key}
+        schemes: [exact, permit2, upto]
+  mpp:
+    secret: \${file:./mpp.secret}
+`;
+}
+
+// ---- Who serves ------------------------------------------------------------------------
+
+async function startUpstream() {
+  const child = await launch(octroi, ['demo', '--json', '--dir', file('upstream'), '--listen', '127.0.0.1:0'], /^(\{"url".*\})$/m);
+  const told = JSON.parse(child.match[1]);
+  write('upstream.key', told.key);
+  return { child, url: told.url };
+}
+
+function cli(...args) {
+  const run = spawnSync(octroi, [...args, '--config', file('octroi.yaml'), '--json'], { encoding: 'utf8' });
+  if (run.status !== 0) fail(`octroi ${args.join(' ')}: ${run.stderr}`);
+  return JSON.parse(run.stdout);
+}
+
+async function startShop(parts) {
+  write('octroi.yaml', config(parts));
+  write('admin.token', crypto.randomBytes(24).toString('hex'));
+  write('mpp.secret', crypto.randomBytes(32).toString('hex'));
+  cli('init');
+  cli('wallet', 'create', 'agents');
+  cli('wallet', 'topup', 'agents', '5');
+  const { key } = cli('key', 'create', 'agents');
+  write('agent.key', key);
+  const child = await launch(octroi, ['serve', '--config', file('octroi.yaml')], /"msg":"serving".*"port":(\d+)/, { log: file('octroi.log') });
+  return { child, url: `http://127.0.0.1:${child.match[1]}`, key };
+}
+
+async function startAll() {
+  clean();
+  const accounts = makeAccounts();
+  say('starting a chain');
+  const chain = await startChain({ interval: 1 });
+  await Promise.all([chain.fund(accounts.settler.address), chain.mint(accounts.payer.address, START)]);
+  await chain.approve(accounts.payer.address); // for Permit2
+  write('chain.json', JSON.stringify({ rpc_url: chain.url, network: NETWORK, token: USDC, accounts: Object.fromEntries(Object.entries(accounts).map(([name, a]) => [name, a.address])) }, null, 1));
+  say('starting octroi');
+  const upstream = await startUpstream();
+  const shop = await startShop({ chain, upstream, accounts });
+  return { chain, upstream, shop };
+}
+
+// ---- What it says ----------------------------------------------------------------------
+
+const quoted = (text) => `'${text}'`;
+
+function print({ chain, shop }) {
+  const search = quoted(`${shop.url}/v1/data/search/search?q=toll`);
+  const chat = quoted(JSON.stringify({ model: 'demo-chat', messages: [{ role: 'user', content: 'What is an octroi?' }] }));
+  console.log(`
+Octroi sells on ${shop.url} and settles on a chain of its own, ${chain.url}
+(id ${NETWORK.slice(7)}, with a token where Base Sepolia has USDC). Accounts, keys, books and the
+configuration are in ${given.dir}.
+In another terminal:
+
+  cd ${given.dir}
+  export OCTROI_CONFIG=octroi.yaml
+
+A call without key or payment gets 402, and what it costs:
+  curl -si ${search}
+
+The same, paid by an unmodified client of x402; pay.mjs is all of it:
+  ./node pay.mjs ${search}
+
+A chat, which pays a quote for the worst case; what is not used is credited:
+  ./node pay.mjs ${shop.url}/v1/chat/completions ${chat}
+
+Who has what, on the chain and in the books:
+  ./node balances.mjs
+  ./octroi wallet list
+  ./octroi usage
+  ./octroi ledger stats
+
+Ctrl-C ends all of it.`);
+}
+
+// ---- Running it ------------------------------------------------------------------------
+
+let ending = false;
+
+/** The gateway first: it tells the chain and the upstream what there is to tell. */
+async function end({ shop, upstream, chain }) {
+  if (ending) return;
+  ending = true;
+  await shop.child.stop();
+  await upstream.child.stop();
+  await chain.stop();
+  process.exit(0);
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(0)); // while it starts
+const all = await startAll().catch((error) => fail(error.message));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeAllListeners(signal).on(signal, () => end(all));
+for (const [name, child] of [['the chain', all.chain.child], ['the upstream', all.upstream.child], ['octroi', all.shop.child]])
+  child.on('close', () => ending || fail(`${name} has ended`));
+print(all);
