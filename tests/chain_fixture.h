@@ -62,6 +62,7 @@ struct node {
     struct x402_u256 balance;
     struct x402_u256 allowance;
     bool payer_has_code, token_has_no_code, proxy_has_no_code;
+    bool token_reverts;      /* whatever it is asked */
     bool reverts;            /* the simulation does, for no reason */
     const char *send_error;  /* eth_sendRawTransaction is refused with these words */
     bool send_lost;          /* it is taken, but no answer comes */

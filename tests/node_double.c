@@ -314,7 +314,9 @@ static void call_text(struct buf *out, struct slice data, bool estimates)
     assert(data.len >= 4);
     hex_encode(text, (const uint8_t *)data.bytes, 4);
     selector = strtoul(text, NULL, 16);
-    if (selector == x402_call_selector(X402_CALL_BALANCE)) {
+    if (node.token_reverts) {
+        revert_text(out);
+    } else if (selector == x402_call_selector(X402_CALL_BALANCE)) {
         word_text(out, node.balance);
     } else if (selector == x402_call_selector(X402_CALL_ALLOWANCE)) {
         word_text(out, node.allowance);

@@ -155,6 +155,27 @@ static void an_empty_gas_account_takes_no_payments(void **state)
     assert_outcome(&o, CHAIN_UNREACHABLE, "");
     assert_int_equal(o.submits, 0);
     assert_int_equal(node.signatures, 0);
+    /* That its node answers does not fill it. */
+    chain_turns(40 * 1000);
+    assert_false(chain_is_up(chain));
+    node.funds = UINT64_C(1000000000000000000);
+    chain_turns(40 * 1000);
+    assert_true(chain_is_up(chain));
+}
+
+/* Whoever has others' payments settled here may name any contract. */
+static void a_contract_that_is_no_token_is_refused_and_the_node_is_fine(void **state)
+{
+    struct order o;
+
+    (void)state;
+    node.token_reverts = true;
+    for (unsigned i = 0; i < 5; i++) {
+        order_init(&o, 1, MINUTE);
+        order_verify(&o);
+        assert_outcome(&o, CHAIN_REFUSED, "invalid_exact_evm_eip3009_not_supported");
+        assert_true(chain_is_up(chain));
+    }
 }
 
 static void garbage_and_foreign_answers_are_no_word(void **state)
@@ -205,6 +226,7 @@ int main(void)
         TEST(a_stale_head_is_no_node),
         TEST(a_clock_that_is_off_takes_no_payments),
         TEST(an_empty_gas_account_takes_no_payments),
+        TEST(a_contract_that_is_no_token_is_refused_and_the_node_is_fine),
         TEST(garbage_and_foreign_answers_are_no_word),
         TEST(a_node_of_another_chain_is_not_used),
         TEST(a_dead_node_is_not_asked_again_and_again),

@@ -262,6 +262,22 @@ static void evm_stop(struct chain_work *base)
 /* The node ---------------------------------------------------------------------------
  */
 
+/* Whether the account has enough for one more payment. */
+static bool pays_gas(struct evm *e)
+{
+    const struct fees fees = fees_for(e->head.base_fee, e->tip);
+    struct x402_u256 funds;
+
+    if (e->settler == NULL)
+        return true;
+    if (e->pinged[2].answer == RPC_RESULT &&
+        node_read_u256(&funds, e->pinged[2].result) == RC_OK &&
+        x402_u256_cmp(funds, fees_total(EVM_GAS_USUAL, fees.max_fee)) >= 0)
+        return true;
+    chain__talked(e->chain, false, "the account that pays for gas is empty");
+    return false;
+}
+
 static void on_ping(struct rpc_call *c)
 {
     struct evm *e = (struct evm *)(void *)((char *)c - offsetof(struct evm, ping));
@@ -273,7 +289,7 @@ static void on_ping(struct rpc_call *c)
              node_read_u64(&id, e->pinged[0].result) != RC_OK ||
              id != e->chain->net->chain_id)
         chain__talked(e->chain, false, "the node is of another chain");
-    else if (evm__take_head(e, &e->pinged[1]))
+    else if (evm__take_head(e, &e->pinged[1]) && pays_gas(e))
         chain__talked(e->chain, true, "");
 }
 
@@ -287,6 +303,9 @@ static void evm_ping(struct chain *c)
     node_ask_head(&e->pinged[1]);
     e->ping.questions = e->pinged;
     e->ping.count = 2;
+    arena_reset(e->ping_arena);
+    if (e->settler != NULL)
+        node_ask_balance(&e->pinged[e->ping.count++], e->settler, e->ping_arena);
     e->ping.done = on_ping;
     rpc_start(e->rpc, &e->ping);
 }
@@ -313,6 +332,7 @@ static enum rc evm_open(struct chain *c)
     e->poll_timer.fire = evm__on_poll_timer;
     TAILQ_INIT(&e->flights);
     TRY(arena_open(&e->poll_arena, (size_t)EVM_POLL_MANY * 256));
+    TRY(arena_open(&e->ping_arena, 1024));
     TRY(rpc_open(&e->rpc, c->loop, c->upstream, c->net->rpc_url,
                  c->net->allow_private));
     TRY(inbox_open(&e->inbox));
@@ -343,6 +363,7 @@ static void evm_close(struct chain *c)
     }
     rpc_close(e->rpc);
     arena_close(e->poll_arena);
+    arena_close(e->ping_arena);
     free(e);
 }
 

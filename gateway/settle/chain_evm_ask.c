@@ -4,10 +4,6 @@
 #include "base/log.h"
 #include "gateway/settle/chain_evm.h"
 
-enum {
-    GAS_USUAL = 120 * 1000 /* what a payment may need, before an estimate is there */
-};
-
 static bool is_settling(const struct evm_work *w)
 {
     return w->base.task == CHAIN_SETTLE;
@@ -83,11 +79,24 @@ static enum rc read_code(bool *has, const struct evm_work *w, enum evm_question 
 /* All that matters of the answers. RC_BAD_INPUT: the node did not say. */
 struct findings {
     bool asset, proxy, payer; /* have code */
+    bool odd;                 /* the asset does not answer as a token does */
     bool used;
     bool reverted;
     struct x402_u256 balance;
     struct x402_u256 allowance;
 };
+
+/* Whether a contract was asked and has given no answer, or none of a token: that is
+ * its fault then, not the node's. */
+static bool is_odd(const struct evm_work *w, enum evm_question what)
+{
+    const struct rpc_question *q = evm__answer(w, what);
+    struct x402_u256 v;
+
+    return q != NULL &&
+           (q->answer == RPC_REVERTED ||
+            (q->answer == RPC_RESULT && node_read_word(&v, q->result) != RC_OK));
+}
 
 static enum rc read_findings(struct findings *f, const struct evm_work *w)
 {
@@ -97,8 +106,10 @@ static enum rc read_findings(struct findings *f, const struct evm_work *w)
     TRY(read_code(&f->asset, w, EVM_Q_ASSET));
     TRY(read_code(&f->proxy, w, EVM_Q_PROXY));
     TRY(read_code(&f->payer, w, EVM_Q_PAYER));
-    if (!f->asset)
-        return RC_OK; /* whoever asks it for a balance hears nothing */
+    f->odd = is_odd(w, EVM_Q_BALANCE) || is_odd(w, EVM_Q_STATE) ||
+             is_odd(w, EVM_Q_ALLOWANCE);
+    if (!f->asset || f->odd)
+        return RC_OK;
     TRY(read_number(&f->balance, w, EVM_Q_BALANCE));
     if (evm__is_permit(w))
         TRY(read_number(&f->allowance, w, EVM_Q_ALLOWANCE));
@@ -130,6 +141,9 @@ static const char *name_fault(const struct evm_work *w, const struct findings *f
 {
     if (!f->asset)
         return "asset_not_deployed_contract";
+    if (f->odd)
+        return evm__is_permit(w) ? "permit2_simulation_failed"
+                                 : "invalid_exact_evm_eip3009_not_supported";
     if (f->payer)
         return evm__is_permit(w) ? "invalid_permit2_signature"
                                  : "invalid_exact_evm_signature";
@@ -208,7 +222,7 @@ static void judge(struct evm_work *w, const struct findings *f)
     const char *fault = name_fault(w, f);
 
     /* It may be our money that used it: somebody may have sent it in before us. */
-    if (is_settling(w) && f->used && f->asset) {
+    if (is_settling(w) && f->used) {
         evm__seek(w);
         return;
     }
@@ -220,7 +234,7 @@ static void judge(struct evm_work *w, const struct findings *f)
         go_on(w);
         return;
     }
-    if (!has_funds(w, GAS_USUAL)) {
+    if (!has_funds(w, EVM_GAS_USUAL)) {
         chain__end(&w->base, CHAIN_UNREACHABLE, "");
         return;
     }
@@ -244,7 +258,7 @@ static void on_answer(struct rpc_call *c)
         return;
     }
     if (read_findings(&f, w) != RC_OK) {
-        chain__talked(e->chain, false, "the node does not answer what it is asked");
+        /* Not the node's word on itself: what it refuses may be this payment. */
         chain__end(&w->base, chain__no_word(&w->base), "");
         return;
     }

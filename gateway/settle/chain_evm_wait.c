@@ -67,9 +67,10 @@ void evm__settled(struct evm_work *w, const struct node_receipt *r, bool ours)
 
     j->tx.hash = r->tx;
     j->block = r->block;
-    j->gas_wei = ours ? r->cost_wei : 0;
-    if (ours)
+    if (ours) {
+        j->gas_wei = r->cost_wei;
         evm__drop_nonce(w, true);
+    }
     chain__end(&w->base, CHAIN_OK, "");
 }
 

@@ -29,6 +29,7 @@ enum {
     EVM_SEEK_BLOCKS_MIN = 50, /* ..or fewer, if the node refuses */
     EVM_SEEK_ROUNDS = 12,
     EVM_CANDIDATES_MAX = 8,
+    EVM_GAS_USUAL = 120 * 1000, /* what a payment may need, without an estimate */
     EVM_QUESTIONS_MAX = 20,
     EVM_ARENA_MAX = 64 * 1024,
     EVM_RAW_MAX = 4096, /* bytes of a signed transaction */
@@ -130,7 +131,8 @@ struct evm {
     TAILQ_HEAD(evm_flights, evm_work) flights;
 
     struct rpc_call ping;
-    struct rpc_question pinged[2];
+    struct rpc_question pinged[3];
+    struct arena *ping_arena;
 };
 
 #endif
