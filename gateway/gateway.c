@@ -235,7 +235,9 @@ static enum rc open_signer(struct gateway *g, const struct config_payments *p,
 {
     const struct signer_caps caps = {.per_payment = p->buyer.max_per_payment,
                                      .per_minute = p->buyer.max_per_day,
-                                     .max_fee_wei = SETTLE_FEE_MAX_WEI};
+                                     .max_fee_wei = SETTLE_FEE_MAX_WEI,
+                                     .networks = p->networks,
+                                     .network_count = p->network_count};
     struct config_key_file keys[SIGNER_KEYS_MAX];
     size_t count = 0;
 

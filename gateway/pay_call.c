@@ -136,6 +136,19 @@ static const char *pending_words(struct request *r, const struct pay_call *c)
 
 static enum rc use_up(struct request *r);
 
+static enum rc refuse_used(struct request *r)
+{
+    return pay_call_refuse(r, RC_USED, NULL, "invalid_exact_evm_nonce_already_used",
+                           NULL);
+}
+
+static enum rc refuse_credited(struct request *r)
+{
+    return pay_call_refuse(r, RC_CONFLICT, "payment_credited", "",
+                           "This payment was settled and its value credited to the "
+                           "payer: spend it by signing in, or sign a new one.");
+}
+
 static enum rc explain_take(struct request *r, struct pay_call *c)
 {
     const struct cashier_job *j = &c->job;
@@ -153,13 +166,12 @@ static enum rc explain_take(struct request *r, struct pay_call *c)
             arena_printf(r->arena, "The payment was refused: %s.", j->reason));
     case CASHIER_USED:
         c->known = false;
-        return use_up(r);
+        TRY(use_up(r));
+        return r->status != 0 ? RC_OK : refuse_used(r);
     case CASHIER_CREDITED:
         if (j->is_topup)
             return RC_OK;
-        return pay_call_refuse(r, RC_CONFLICT, "payment_credited", "",
-                               "This payment was settled and its value credited to the "
-                               "payer: spend it by signing in, or sign a new one.");
+        return refuse_credited(r);
     case CASHIER_IN_USE:
         return pay_call_refuse(r, RC_IDEM_IN_FLIGHT, NULL, "",
                                "A call with this payment is still running.");
@@ -178,6 +190,14 @@ static enum rc explain_take(struct request *r, struct pay_call *c)
 
 /* ---- Reserve ---- */
 
+static bool is_settled(struct request *r)
+{
+    struct wallet_payment *p = arena_new(r->arena, struct wallet_payment);
+
+    return p != NULL && wallet_payment_read(p, r->worker->book, r->once.key) == RC_OK &&
+           p->state == WALLET_PAYMENT_SETTLED;
+}
+
 /* The payment has bought something before. The same request gets the same answer. */
 static enum rc use_up(struct request *r)
 {
@@ -189,12 +209,12 @@ static enum rc use_up(struct request *r)
     if (seen.state == WALLET_ONCE_SERVING)
         return pay_call_refuse(r, RC_IDEM_IN_FLIGHT, NULL, "",
                                "A call with this payment is still running.");
-    if (seen.same && seen.state == WALLET_ONCE_DONE &&
-        request_replay(r, seen.cost, seen.request) == RC_OK)
-        return RC_OK;
-    r->fault.extra = SLICE_NONE;
-    return pay_call_refuse(r, RC_USED, NULL, "invalid_exact_evm_nonce_already_used",
-                           NULL);
+    if (seen.same && seen.state == WALLET_ONCE_DONE)
+        return request_replay(r, seen.cost, seen.request);
+    /* It was taken for a call that failed, or that a dead process was about. */
+    if (seen.state != WALLET_ONCE_DONE && is_settled(r))
+        return refuse_credited(r);
+    return refuse_used(r);
 }
 
 static enum rc know_caller(struct request *r)

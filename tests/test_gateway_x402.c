@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/codec.h"
 #include "base/json_guard.h"
+#include "gateway/answers.h"
 #include "gateway/worker.h"
 
 #include <setjmp.h>
@@ -321,6 +322,9 @@ static void an_upstream_that_fails_leaves_a_credit(void **state)
     expect_error(x, 502, "upstream_error", NULL);
     assert_non_null(client_header(x, "PAYMENT-RESPONSE"));
     expect_credit("0.005");
+    x = ask("POST", chat, header, ask_alone);
+    expect_error(x, 409, "payment_credited", NULL);
+    expect_no_header(x, "PAYMENT-REQUIRED"); /* it must not pay twice */
 }
 
 static void a_client_that_leaves_is_credited_what_was_not_delivered(void **state)
@@ -379,6 +383,22 @@ static void an_idempotency_key_spares_the_second_payment(void **state)
     expect_status(x, 200);
     expect_header(x, "Idempotent-Replayed", "true");
     assert_int_equal(cashier->takes, 1);
+    assert_int_equal(upstream_count(), 1);
+}
+
+static void an_answer_that_is_gone_is_no_new_offer(void **state)
+{
+    const char *header = paid_header("GET", search, NULL, X402_SCHEME_EXACT);
+    struct exchange *x = buy(search, header);
+
+    (void)state;
+    answers(upstream_last(), 200, json, "{}");
+    expect_status(x, 200);
+    answers_close(gate.worker.answers); /* as a restart does */
+    assert_int_equal(answers_open(&gate.worker.answers, 1 << 20), RC_OK);
+    x = buy(search, header);
+    expect_error(x, 409, "idempotency_answer_gone", NULL);
+    expect_no_header(x, "PAYMENT-REQUIRED");
     assert_int_equal(upstream_count(), 1);
 }
 
@@ -541,6 +561,7 @@ int main(void)
         PAID_TEST(a_client_that_leaves_is_credited_what_was_not_delivered),
         PAID_TEST(the_same_payment_again_gets_the_same_answer),
         PAID_TEST(a_payment_that_bought_one_call_buys_no_other),
+        PAID_TEST(an_answer_that_is_gone_is_no_new_offer),
         PAID_TEST(an_idempotency_key_spares_the_second_payment),
         PAID_TEST(what_answers_no_offer_is_refused_with_the_offers),
         PAID_TEST(what_was_tampered_with_is_refused),
