@@ -477,7 +477,11 @@ static void for_others_a_refusal_has_its_reason(void **state)
     assert_string_equal(s->job.reason, "asset_not_deployed_contract");
     assert_int_equal(sale_facilitate(t, s, true), CASHIER_REFUSED);
     assert_string_equal(s->job.reason, "asset_not_deployed_contract");
+    assert_int_equal(sale_record(t, s).state, WALLET_PAYMENT_RELEASED);
     says(CHAIN_OK, "", true);
+    assert_int_equal(sale_take(t, s), CASHIER_PAID); /* nobody has it any more */
+    assert_int_equal(sale_finish(t, s, false), CASHIER_PAID);
+    assert_usd(sale_credit(t, s), "0.01");
     assert_int_equal(sale_take(t, ours), CASHIER_PAID);
     assert_int_equal(sale_facilitate(t, twin, true), CASHIER_IN_USE);
     assert_int_equal(sale_finish(t, ours, false), CASHIER_PAID);

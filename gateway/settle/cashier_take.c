@@ -230,8 +230,8 @@ static void take(struct pay *e)
         claim(e);
         return;
     }
-    if (e->d.facilitated != (e->want == WANT_FACILITATE) ||
-        (e->step.p.state != WALLET_PAYMENT_RELEASED &&
+    if (e->step.p.state != WALLET_PAYMENT_RELEASED &&
+        (e->d.facilitated != (e->want == WANT_FACILITATE) ||
          !details_same(&e->d.payment, e->job->payment))) {
         /* For something else, signed by the same payer; or for somebody else. */
         cashier__set_reason(e, "invalid_exact_evm_nonce_already_used");
