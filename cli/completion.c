@@ -104,7 +104,9 @@ static void print_fish_options(const struct cli_verb *v)
         (void)printf("complete -c octroi -n '__fish_seen_subcommand_from %s", v->word);
         if (v->sub != NULL)
             (void)printf("; and __fish_seen_subcommand_from %s", v->sub);
-        (void)printf("' -l %s%s\n", o->name + 2, o->value != NULL ? " -x" : "");
+        (void)printf("' -%c %s%s\n", o->name[1] == '-' ? 'l' : 's',
+                     o->name + (o->name[1] == '-' ? 2 : 1),
+                     o->value != NULL ? " -x" : "");
     }
 }
 

@@ -67,6 +67,13 @@ static const struct cli_option usage_options[] = {
     {"--after", "NEXT", "the page behind an earlier one"},
     END,
 };
+static const struct cli_option pay_options[] = {
+    {"--max", "A", "the most that it may cost, within payments.x402.buyer's limits"},
+    {"-X", "METHOD", "else GET, or POST with -d"},
+    {"-d", "BODY", "what is sent"},
+    {"-H", "'NAME: VALUE'", "a header that is sent"},
+    END,
+};
 static const struct cli_option backup_options[] = {
     {"--with-keys", NULL, "copy master.key too: whoever has it can make every key"},
     END,
@@ -175,6 +182,15 @@ const struct cli_verb cli_verbs[] = {
      "  octroi usage --by model --since 2030-01-01T00:00:00Z\n"
      "  octroi usage --json",
      usage_options, 0, 0, verb_usage},
+    {"pay", NULL, "URL [--max A] [-X METHOD] [-d BODY] [-H 'NAME: VALUE']",
+     "call another seller, and pay if it asks for that",
+     "Pays x402 (both versions) and MPP from the key of payments.x402.buyer, at most once.\n"
+     "The answer's body goes to stdout, the receipt to stderr; with --json both to stdout.\n"
+     "Exit 4: it costs more than allowed, and nothing was paid. Exit 1: the seller failed.\n\n"
+     "examples:\n"
+     "  octroi pay https://api.example/report --max 0.10\n"
+     "  octroi pay https://api.example/ask -d '{\"q\":\"why\"}' -H 'Content-Type: application/json'",
+     pay_options, 1, 1, verb_pay},
     {"ledger", "verify", "",
      "replay the whole journal and compare every account with it",
      "Works while the gateway serves. Exit 0: the books are in order; 1: they are not.",

@@ -26,6 +26,8 @@ int verb_key_revoke(const struct cli *c);
 int verb_key_rotate(const struct cli *c);
 int verb_key_limit(const struct cli *c);
 
+int verb_pay(const struct cli *c);
+
 int verb_price_list(const struct cli *c);
 int verb_model_list(const struct cli *c);
 int verb_usage(const struct cli *c);

@@ -14,12 +14,16 @@
 #include "ledger/ledger.h"
 #include "wallet/wallet.h"
 
+struct buyer; /* gateway/settle/purchase.h */
+
 struct admin {
     struct ledger *ledger;
     struct wallet_book *book;
     struct config_cell
-        *config;         /* NULL: prices, models and configuration are not known */
-    uint64_t started_us; /* 0: no daemon; there is nothing to reload */
+        *config; /* NULL: prices, models and configuration are not known */
+    const struct buyer *buyer; /* pays others; NULL: the key is read when it is needed,
+                                  after x402_curve_start() */
+    uint64_t started_us;       /* 0: no daemon; there is nothing to reload */
 };
 
 struct admin_request {

@@ -51,6 +51,7 @@ extern const struct admin_route admin__key_routes[];
 extern const struct admin_route admin__report_routes[];
 extern const struct admin_route admin__ledger_routes[];
 extern const struct admin_route admin__config_routes[];
+extern const struct admin_route admin__pay_routes[];
 
 /* Says why, in words for people, and returns rc. param NULL: no single field. */
 enum rc admin__refuse(struct admin_call *c, enum rc rc, const char *param,

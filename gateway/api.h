@@ -60,6 +60,10 @@ struct api {
     enum rc (*fit)(struct request *r, struct money most, uint64_t *bound);
     /* Then: bounds the output so, in what is sent, and lowers r->quote. */
     void (*bind)(struct request *r, uint64_t bound);
+    /* Before each attempt, when that needs what takes time: a payment for the other
+     * side. STEP_WAIT: it runs the request again when it is there, also if the client
+     * has left meanwhile, so that nothing is given up half done. NULL: nothing. */
+    enum step (*prepare)(struct request *r);
     /* The next attempt: fills *spec but for its callbacks. RC_NOT_FOUND: no target is
      * left. */
     enum rc (*build)(struct request *r, struct upstream_spec *spec);

@@ -62,8 +62,12 @@ struct config_endpoint {
     char *method; /* upper case; "ANY": all */
     char *path;   /* "/markets/{id}", "/files/{rest*}" */
     bool priced;
-    struct money price; /* markup applied */
-    bool charge_always; /* else: on 2xx only */
+    struct money price; /* markup applied; at cost: the most that it may be */
+    /* Of a host that is paid (`buys`): */
+    bool at_cost;           /* no price: a call costs what was paid, and the markup */
+    uint32_t markup_ppm;    /* at cost */
+    struct money max_price; /* what it may ask for a call */
+    bool charge_always;     /* else: on 2xx only */
     size_t pass_count;
     char **pass_headers; /* lower case */
     char version[24];

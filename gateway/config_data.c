@@ -170,30 +170,76 @@ static void read_pass_headers(struct config__reader *r, struct config_endpoint *
     }
 }
 
-static void read_call_price(struct config__reader *r, struct config_endpoint *e,
-                            struct conf_node *n)
+/* The name under which a price stands in the books. */
+static void name_price(struct config_endpoint *e, const char *kind)
 {
-    struct conf_node *value = conf_get(r->conf, n, "price");
     char text[MONEY_TEXT_SIZE];
-    char whole[MONEY_TEXT_SIZE + 8];
-    uint32_t markup_ppm = 0;
-    struct money price;
+    char whole[MONEY_TEXT_SIZE + 32];
     int len;
 
-    (void)conf_percent(r->conf, conf_get(r->conf, n, "markup"), &markup_ppm);
-    if (value == NULL)
-        config__warn(r, n, "an endpoint without a price is refused (price_missing)");
-    if (!conf_money(r->conf, value, &price))
-        return;
-    if (!money_markup(&e->price, price, markup_ppm)) {
+    money_print(text, e->price);
+    len = snprintf(whole, sizeof(whole), "%s %s", kind, text);
+    config__price_version(e->version, slice_from(whole, (size_t)len));
+}
+
+/* What a host that is paid may ask: at most the price before its markup, or, without a
+ * price, max_price, which is what is held. */
+static void read_max_price(struct config__reader *r, const struct config_data_api *api,
+                           struct config_endpoint *e, struct conf_node *n)
+{
+    struct conf_node *value = conf_get(r->conf, n, "max_price");
+
+    if (value != NULL && !api->buys) {
+        config__skip(r, value);
         conf_fault(r->conf, value,
-                   "the price with its markup is more than an amount can hold");
+                   "max_price is for hosts that are paid: auth: {x402: {}}");
+        return;
+    }
+    if (!api->buys)
+        return;
+    if (!e->priced)
+        e->max_price = r->config->payments->buyer.max_per_payment;
+    if (!conf_money(r->conf, value, &e->max_price))
+        return;
+    if (e->priced && money_cmp(e->max_price, e->price) > 0)
+        conf_fault(r->conf, value, "max_price is more than the price of a call");
+}
+
+static void read_cost(struct config__reader *r, struct config_endpoint *e,
+                      uint32_t markup_ppm, const struct conf_node *n)
+{
+    if (!money_markup(&e->price, e->max_price, markup_ppm)) {
+        conf_fault(r->conf, n,
+                   "max_price with its markup is more than an amount can hold");
         return;
     }
     e->priced = true;
-    money_print(text, e->price);
-    len = snprintf(whole, sizeof(whole), "call %s", text);
-    config__price_version(e->version, slice_from(whole, (size_t)len));
+    e->at_cost = true;
+    e->markup_ppm = markup_ppm;
+    name_price(e, "cost");
+}
+
+static void read_call_price(struct config__reader *r, const struct config_data_api *api,
+                            struct config_endpoint *e, struct conf_node *n)
+{
+    struct conf_node *value = conf_get(r->conf, n, "price");
+    uint32_t markup_ppm = 0;
+
+    (void)conf_percent(r->conf, conf_get(r->conf, n, "markup"), &markup_ppm);
+    if (value == NULL && !api->buys)
+        config__warn(r, n, "an endpoint without a price is refused (price_missing)");
+    if (conf_money(r->conf, value, &e->max_price)) {
+        if (!money_markup(&e->price, e->max_price, markup_ppm)) {
+            conf_fault(r->conf, value,
+                       "the price with its markup is more than an amount can hold");
+            return;
+        }
+        e->priced = true;
+        name_price(e, "call");
+    }
+    read_max_price(r, api, e, n);
+    if (value == NULL && api->buys)
+        read_cost(r, e, markup_ppm, n);
 }
 
 /* Untouched if absent. */
@@ -207,8 +253,8 @@ static void read_flow(struct config__reader *r, enum config_flow *flow,
         *flow = choice == 0 ? CONFIG_UPFRONT : CONFIG_AFTER;
 }
 
-static void read_endpoint(struct config__reader *r, struct config_endpoint *e,
-                          struct conf_node *n)
+static void read_endpoint(struct config__reader *r, const struct config_data_api *api,
+                          struct config_endpoint *e, struct conf_node *n)
 {
     static const char *const methods[] = {"GET",    "HEAD",    "POST", "PUT", "PATCH",
                                           "DELETE", "OPTIONS", "ANY",  NULL};
@@ -227,7 +273,7 @@ static void read_endpoint(struct config__reader *r, struct config_endpoint *e,
     if (path == NULL)
         conf_fault(r->conf, n, "an endpoint without 'path'");
     e->path = read_path(r, path);
-    read_call_price(r, e, n);
+    read_call_price(r, api, e, n);
     choice = 0;
     (void)conf_choice(r->conf, conf_get(r->conf, n, "charge"), &choice, charges);
     e->charge_always = choice == 1;
@@ -273,7 +319,7 @@ static void read_endpoints(struct config__reader *r, struct config_data_api *api
         struct config_endpoint *e = &api->endpoints[api->endpoint_count++];
 
         e->flow = flow;
-        read_endpoint(r, e, item);
+        read_endpoint(r, api, e, item);
         refuse_twin(r, api, e, item);
     }
 }

@@ -300,14 +300,19 @@ static void print_model(struct printer *p, const struct config_model *m)
     close_mapping(p);
 }
 
-static void print_endpoint(struct printer *p, const struct config_endpoint *e)
+static void print_endpoint(struct printer *p, const struct config_data_api *api,
+                           const struct config_endpoint *e)
 {
     begin_item(p);
     open_mapping(p);
     put_ktext(p, "method", e->method);
     put_ktext(p, "path", e->path);
-    if (e->priced)
+    if (e->at_cost)
+        put_kpercent(p, "markup", e->markup_ppm);
+    else if (e->priced)
         put_kmoney(p, "price", e->price);
+    if (api->buys && e->priced)
+        put_kmoney(p, "max_price", e->max_price);
     put_ktext(p, "charge", e->charge_always ? "always" : "success");
     put_ktext(p, "payment_flow", e->flow == CONFIG_AFTER ? "after" : "upfront");
     put_ktexts(p, "pass_headers", e->pass_headers, e->pass_count);
@@ -336,7 +341,7 @@ static void print_data_api(struct printer *p, const struct config_data_api *api)
     put_key(p, "endpoints");
     open_list(p);
     for (size_t i = 0; i < api->endpoint_count; i++)
-        print_endpoint(p, &api->endpoints[i]);
+        print_endpoint(p, api, &api->endpoints[i]);
     close_list(p);
     close_mapping(p);
 }

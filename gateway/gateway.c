@@ -14,6 +14,7 @@
 #include "gateway/metrics.h"
 #include "gateway/request.h"
 #include "gateway/settle/cashier.h"
+#include "gateway/settle/purchase.h"
 #include "gateway/settle/signer.h"
 #include "x402/x402.h"
 
@@ -63,6 +64,7 @@ struct gateway {
     struct limiter *limiter;
     struct answers *answers;
     struct signer *signer;
+    struct buyer buyer;
     struct cashier *cashier; /* NULL: nobody can pay in a call */
     atomic_bool waits_no_more;
     uint8_t quote_key[32];
@@ -137,6 +139,7 @@ static enum rc lane_open(struct lane *lane, struct gateway *g, const struct conf
     w->answers = g->answers;
     w->cashier = g->cashier;
     w->quote_key = g->quote_key;
+    w->buyer = c->payments->buyer.key.present ? &g->buyer : NULL;
     TRY(loop_open(&w->loop));
     TRY(upstream_open(&w->upstream, w->loop));
     return server_open(&w->server, w->loop, g->listen_fd, g->shared, &options, &user);
@@ -246,7 +249,11 @@ static enum rc open_signer(struct gateway *g, const struct config_payments *p,
             keys[count++] = p->networks[i].settle_key;
     if (p->buyer.key.present)
         keys[count++] = p->buyer.key;
-    return count > 0 ? signer_open(&g->signer, keys, count, &caps, faults) : RC_OK;
+    if (count == 0)
+        return RC_OK;
+    TRY(signer_open(&g->signer, keys, count, &caps, faults));
+    g->buyer = (struct buyer){g->dir->book, g->signer, count - 1};
+    return RC_OK;
 }
 
 static enum rc open_payments(struct gateway *g, const struct config *c,
@@ -310,10 +317,12 @@ static enum rc open_all(struct gateway *g, const struct gateway_options *options
     if (rc == RC_OK)
         rc = open_payments(g, c, faults);
     if (rc == RC_OK) {
-        g->admin = (struct admin){.ledger = g->dir->ledger,
-                                  .book = g->dir->book,
-                                  .config = g->config,
-                                  .started_us = clock_wall_us()};
+        g->admin =
+            (struct admin){.ledger = g->dir->ledger,
+                           .book = g->dir->book,
+                           .config = g->config,
+                           .buyer = c->payments->buyer.key.present ? &g->buyer : NULL,
+                           .started_us = clock_wall_us()};
         rc = open_listeners(g, options, c, faults);
     }
     config_unref(c);
@@ -325,9 +334,9 @@ static void close_all(struct gateway *g)
     if (g->listen_fd >= 0)
         (void)shutdown(g->listen_fd, SHUT_RD); /* no new connection is taken */
     stop_lanes(g);
+    admin_server_close(g->admin_server); /* what it pays for is paid to the end */
     cashier_close(g->cashier);
     signer_close(g->signer);
-    admin_server_close(g->admin_server);
     if (g->listen_fd >= 0)
         (void)close(g->listen_fd);
     if (g->admin_fd >= 0)

@@ -163,6 +163,12 @@ static enum rc fail_code(enum upstream_fail fail)
     return RC_UPSTREAM;
 }
 
+/* Nothing was done, and nothing is wrong: it wants to be paid first. */
+static bool asks_for_money(const struct request *r)
+{
+    return r->up_fail == UPSTREAM_FINE && r->up_status == 402 && !r->up_accepted;
+}
+
 /* One try has ended without an answer: remembers why, as the last error so far. */
 static void note_failure(struct request *r, enum rc rc)
 {
@@ -173,7 +179,8 @@ static void note_failure(struct request *r, enum rc rc)
     if (r->fault.rc == RC_UPSTREAM_RATE && r->fault.retry_after_s == 0)
         r->fault.retry_after_s = r->retry_after_s;
     r->rc = r->fault.rc;
-    request__count_failure(r);
+    if (!asks_for_money(r))
+        request__count_failure(r);
 }
 
 static bool another_target(struct request *r, enum rc rc)
@@ -191,7 +198,7 @@ static enum step try_ended(struct request *r)
     enum rc rc = RC_OK;
 
     if (r->up_fail != UPSTREAM_CONNECT && r->up_fail != UPSTREAM_BLOCKED &&
-        !(r->up_fail == UPSTREAM_FINE && r->up_status == 429))
+        !(r->up_fail == UPSTREAM_FINE && r->up_status == 429) && !asks_for_money(r))
         r->contacted = true;
     if (r->up_accepted && r->up_fail == UPSTREAM_FINE) {
         rc = r->match.api->complete(r);
@@ -223,8 +230,20 @@ static enum step start_try(struct request *r)
     return STEP_WAIT;
 }
 
+/* Between two tries the api may have to wait; a request waits with it, come what may.
+ */
+static bool is_preparing(struct request *r)
+{
+    const struct api *api = r->match.api;
+
+    return api->prepare != NULL && r->upcall == NULL && !r->up_ended &&
+           api->prepare(r) == STEP_WAIT;
+}
+
 static enum step step_send(struct request *r)
 {
+    if (is_preparing(r))
+        return STEP_WAIT;
     if (r->gone || r->cut_off) {
         r->contacted =
             r->contacted || (r->upcall != NULL && upstream_was_sent(r->upcall));

@@ -9,6 +9,7 @@
 #include "gateway/server.h"
 
 struct answers;
+struct buyer;
 struct cashier;
 struct config_cell;
 struct ledger;
@@ -27,8 +28,9 @@ struct worker {
     struct config_cell *config;
     struct limiter *limiter;
     struct answers *answers;
-    struct cashier *cashier;  /* NULL: no network is configured */
-    const uint8_t *quote_key; /* 32 bytes: binds what was quoted */
+    struct cashier *cashier;   /* NULL: no network is configured */
+    const struct buyer *buyer; /* NULL: we have no key to pay others with */
+    const uint8_t *quote_key;  /* 32 bytes: binds what was quoted */
     bool draining;
     uint64_t stranger_bytes; /* bodies of those who have not paid yet */
     uint64_t live;           /* requests that have not ended */

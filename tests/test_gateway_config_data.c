@@ -365,6 +365,65 @@ static void lists_have_an_end(void **state)
     buf_free(&text);
 }
 
+/* ---- Hosts that are paid ---- */
+
+#define BUYER \
+    "payments: {x402: {buyer: {key: {keystore: k, passphrase_file: p}, max_per_payment: \"0.5\"}}}\n"
+#define SHOP                                                                    \
+    BUYER "data_apis: {d: {base_url: \"https://d.example\", auth: {x402: {}}, " \
+          "endpoints: [\n"
+
+static struct money usd(const char *text)
+{
+    struct money out;
+
+    assert_int_equal(money_parse(&out, slice_str(text)), RC_OK);
+    return out;
+}
+
+static void expect_prices(const char *endpoint, bool at_cost, const char *price,
+                          const char *max_price)
+{
+    char whole[TEXT_SIZE];
+    const struct config *c;
+    const struct config_endpoint *e;
+
+    (void)snprintf(whole, sizeof(whole), SHOP "{method: GET, path: /a%s}" END,
+                   endpoint);
+    c = config_fixture_load(whole);
+    e = &c->data_apis[0].endpoints[0];
+    assert_true(e->priced);
+    assert_int_equal(e->at_cost, at_cost);
+    assert_int_equal(money_cmp(e->price, usd(price)), 0);
+    assert_int_equal(money_cmp(e->max_price, usd(max_price)), 0);
+    config_unref(c);
+}
+
+static void what_a_paid_host_may_ask_is_bounded_by_the_price(void **state)
+{
+    (void)state;
+    expect_prices(", price: \"0.2\"", false, "0.2", "0.2");
+    expect_prices(", price: \"0.2\", markup: 50%", false, "0.3", "0.2");
+    expect_prices(", price: \"0.2\", max_price: \"0.1\"", false, "0.2", "0.1");
+    expect_prices("", true, "0.5", "0.5");
+    expect_prices(", markup: 10%", true, "0.55", "0.5");
+    expect_prices(", markup: 10%, max_price: \"0.1\"", true, "0.11", "0.1");
+}
+
+static void faults_of_paid_hosts_are_placed(void **state)
+{
+    (void)state;
+    FAULTS_OF(
+        API "{method: GET, path: /a, price: 1, max_price: 1}" END,
+        "octroi.yaml:2:46: max_price is for hosts that are paid: auth: {x402: {}}");
+    FAULTS_OF(SHOP "{method: GET, path: /a, price: \"0.1\", max_price: \"0.2\"}" END,
+              "octroi.yaml:3:50: max_price is more than the price of a call");
+    FAULTS_OF(SHOP
+              "{method: GET, path: /a, max_price: 18446744073, markup: 100000%}" END,
+              "octroi.yaml:3:1: max_price with its markup is more than an amount can "
+              "hold");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -381,6 +440,8 @@ int main(void)
         cmocka_unit_test(auth_is_one_clean_header),
         cmocka_unit_test(a_clients_standing_is_never_passed_on),
         cmocka_unit_test(lists_have_an_end),
+        cmocka_unit_test(what_a_paid_host_may_ask_is_bounded_by_the_price),
+        cmocka_unit_test(faults_of_paid_hosts_are_placed),
     };
 
     return cmocka_run_group_tests(tests, config_fixture_open, conf_fixture_close);

@@ -43,6 +43,10 @@ static const char rich[] =
     "    {method: ANY, path: \"/$metadata/{id}/{r*}\", price: \"0.01\", markup: 10%,\n"
     "     charge: always, pass_headers: [X-A, x-b]},\n"
     "    {method: GET, path: /free, price: \"0\"}]}\n"
+    "  paid: {base_url: \"https://p\", auth: {mpp: {}}, endpoints: [\n"
+    "    {method: GET, path: /cost, markup: 10%, max_price: \"0.3\"},\n"
+    "    {method: GET, path: /flat, price: \"0.2\", markup: 10%}]}\n"
+    "payments: {x402: {buyer: {key: {keystore: k, passphrase_file: p}}}}\n"
     "limits: {concurrent: 0, call_timeout: 90m}\n";
 
 /* The text stays in `out`, with a NUL. */

@@ -4,6 +4,7 @@
  * through. A short answer waits until it is booked, so that its head can say the cost;
  * a long or slow one streams. */
 #include "gateway/api.h"
+#include "gateway/data_buy.h"
 #include "gateway/path.h"
 #include "gateway/request.h"
 
@@ -19,9 +20,10 @@ struct data_call {
     const struct config_data_api *api;
     const struct config_endpoint *endpoint;
     const char *url;
-    bool tried;
+    struct data_buy buy; /* of a host that is paid */
     size_t header_count;
     struct http_header headers[HEADERS_MAX];
+    struct http_header paid[HEADERS_MAX + 1]; /* the same, with a payment */
     struct slice body;
 
     unsigned status; /* of the upstream's answer; 0: none yet */
@@ -124,6 +126,10 @@ static enum rc plan(struct request *r)
                      path.bytes, r->http->has_query ? "?" : "", (int)r->http->query.len,
                      r->http->query.len ? r->http->query.bytes : "");
     d->body = exchange_body(r->exchange);
+    d->buy = (struct data_buy){.request = r,
+                               .endpoint = d->endpoint,
+                               .url = slice_str(d->url),
+                               .body = d->body};
     collect_headers(r, d);
     r->quote.worst = d->endpoint->price;
     r->quote.flow = d->endpoint->flow;
@@ -136,18 +142,33 @@ static bool may_repeat(struct slice method)
     return !slice_equal(method, SLICE("POST")) && !slice_equal(method, SLICE("PATCH"));
 }
 
+/* A payment beside the rest; it stands for a credential in the same header. */
+static size_t add_payment(struct data_call *d, const struct http_header *payment)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < d->header_count; i++)
+        if (!slice_equal_nocase(d->headers[i].name, payment->name))
+            d->paid[count++] = d->headers[i];
+    if (payment->name.bytes != NULL)
+        d->paid[count++] = *payment;
+    return count;
+}
+
 static enum rc build(struct request *r, struct upstream_spec *spec)
 {
     struct data_call *d = r->api_state;
+    struct http_header payment;
+    size_t count;
 
-    if (d->tried) /* one upstream, one try: it may not be safe to repeat */
-        return RC_NOT_FOUND;
-    d->tried = true;
+    /* One upstream, one try: it may not be safe to repeat. But for a payment. */
+    TRY(data_buy_next(&payment, &d->buy));
+    count = add_payment(d, &payment);
     *spec = (struct upstream_spec){
         .method = arena_copy(r->arena, r->http->method.bytes, r->http->method.len),
         .url = d->url,
-        .header_count = d->header_count,
-        .headers = d->headers,
+        .header_count = count,
+        .headers = d->paid,
         .part_count = d->body.len > 0,
         .parts = &d->body,
         .has_body = r->http->has_body,
@@ -159,6 +180,13 @@ static enum rc build(struct request *r, struct upstream_spec *spec)
         .max_response_bytes = r->config->limits.max_response_bytes,
     };
     return RC_OK;
+}
+
+static enum step prepare(struct request *r)
+{
+    struct data_call *d = r->api_state;
+
+    return data_buy_prepare(&d->buy);
 }
 
 /* ---- The answer ---- */
@@ -193,7 +221,8 @@ static bool is_ours(struct slice name)
         if (slice_equal_nocase(name, slice_str(drop[i])))
             return true;
     return slice_starts_nocase(name, SLICE("proxy-")) ||
-           slice_starts_nocase(name, SLICE("x-octroi-"));
+           slice_starts_nocase(name, SLICE("x-octroi-")) ||
+           buyer_is_payment_header(name);
 }
 
 /* Whether one of the Connection headers names this header as meant for us only. */
@@ -249,6 +278,8 @@ static bool head(struct request *r, unsigned status, const struct http_header *h
 {
     struct data_call *d = r->api_state;
 
+    if (d->api->buys && data_buy_head(&d->buy, status, headers, count))
+        return false;
     /* A redirect is not followed; a refusal of our own credential is not the caller's.
      */
     if ((status >= 300 && status < 400 && status != 304) ||
@@ -317,12 +348,14 @@ static enum upstream_take data(struct request *r, struct slice bytes)
     return UPSTREAM_TOOK;
 }
 
+/* Only with the payment that was asked for. */
 static bool may_retry(struct request *r, unsigned status, struct slice body)
 {
-    (void)r;
+    const struct data_call *d = r->api_state;
+
     (void)status;
     (void)body;
-    return false;
+    return d->buy.state == DATA_BUY_ASKED;
 }
 
 static enum rc complete(struct request *r)
@@ -331,29 +364,40 @@ static enum rc complete(struct request *r)
     return RC_OK; /* whatever it is, it is the answer */
 }
 
-static enum rc cost(struct request *r, struct money *out, struct wallet_call *call)
+/* Whether the call is to be paid, however it ended. */
+static bool is_owed(const struct request *r, const struct data_call *d, bool good)
 {
-    struct data_call *d = r->api_state;
-    bool good = d->status >= 200 && d->status < 300;
-    bool owed = false;
+    const bool at_cost = d->endpoint->at_cost;
 
-    call->model = r->quote.subject;
-    call->target = slice_str(d->endpoint->path);
-    call->price_version = slice_str(d->endpoint->version);
-    call->status = r->outcome == OUTCOME_GONE ? 499 : d->status;
     switch (r->outcome) {
     case OUTCOME_OK:
-        owed = good || d->endpoint->charge_always;
-        break;
+        return data_buy_taken(&d->buy, good) ||
+               (!at_cost && (good || d->endpoint->charge_always));
     case OUTCOME_GONE: /* the caller left: the upstream did its work all the same */
-        owed = r->contacted && (good || d->status == 0 || d->endpoint->charge_always);
-        break;
+        if (at_cost || (d->api->buys && !good))
+            return r->contacted && data_buy_sent(&d->buy);
+        return r->contacted && (good || d->status == 0 || d->endpoint->charge_always);
     case OUTCOME_OPEN:
     case OUTCOME_FAILED:
     case OUTCOME_BROKEN:
         break;
     }
-    *out = owed ? d->endpoint->price : MONEY_ZERO;
+    return false;
+}
+
+static enum rc cost(struct request *r, struct money *out, struct wallet_call *call)
+{
+    struct data_call *d = r->api_state;
+    const bool good = d->status >= 200 && d->status < 300;
+
+    call->model = r->quote.subject;
+    call->target = slice_str(d->endpoint->path);
+    call->price_version = slice_str(d->endpoint->version);
+    call->status = r->outcome == OUTCOME_GONE ? 499 : d->status;
+    *out = MONEY_ZERO;
+    if (is_owed(r, d, good))
+        *out = d->endpoint->at_cost ? data_buy_cost(&d->buy) : d->endpoint->price;
+    data_buy_end(&d->buy, good);
     return RC_OK;
 }
 
@@ -385,7 +429,13 @@ static void broken(struct request *r, enum rc rc)
 
 static void explain(struct request *r, unsigned status, struct slice body)
 {
+    struct data_call *d = r->api_state;
+
     (void)body;
+    if (d->api->buys && status == 402) {
+        data_buy_explain(&d->buy);
+        return;
+    }
     r->fault = (struct fault){.rc = RC_UPSTREAM};
     if (status >= 300 && status < 400)
         r->fault.detail =
@@ -398,6 +448,7 @@ static void close_call(struct request *r)
 {
     struct data_call *d = r->api_state;
 
+    data_buy_end(&d->buy, d->status >= 200 && d->status < 300);
     buf_free(&d->whole);
 }
 
@@ -414,6 +465,7 @@ const struct api api_data = {
     .flags = API_PRICED | API_FLAT,
     .routes = routes,
     .plan = plan,
+    .prepare = prepare,
     .build = build,
     .head = head,
     .data = data,

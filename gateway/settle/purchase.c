@@ -78,7 +78,8 @@ static enum rc choose(struct purchase *p, struct money *least,
     if (arena_spent(p->arena))
         return RC_NOMEM;
     rc = buyer_choose(&p->deal, &kept, &terms, p->arena);
-    *least = p->deal.amount;
+    if (rc == RC_LIMIT)
+        *least = p->deal.amount;
     TRY(rc);
     return buyer_pay(&p->deal, signer_address(b->signer, b->key), now_us);
 }
@@ -236,6 +237,16 @@ struct http_header purchase_header(const struct purchase *p)
 struct money purchase_amount(const struct purchase *p)
 {
     return p->deal.amount;
+}
+
+enum buyer_way purchase_way(const struct purchase *p)
+{
+    return p->deal.way;
+}
+
+const char *purchase_network(const struct purchase *p)
+{
+    return p->step.p.network;
 }
 
 void purchase_receipt(struct buyer_receipt *out, struct purchase *p,

@@ -47,6 +47,8 @@ MUST_CHECK enum rc purchase_start(struct purchase **out, struct money *least,
 enum rc purchase_rc(const struct purchase *p);
 struct http_header purchase_header(const struct purchase *p);
 struct money purchase_amount(const struct purchase *p);
+enum buyer_way purchase_way(const struct purchase *p);
+const char *purchase_network(const struct purchase *p); /* "eip155:8453"; it is lent */
 /* What the answer to it says. May be asked for more than one answer. */
 void purchase_receipt(struct buyer_receipt *out, struct purchase *p,
                       const struct http_header *headers, size_t count);
