@@ -14,6 +14,7 @@
 enum {
     CHAIN_ID = 84532,
     SENT_MAX = 512,
+    INPUT_MAX = 1200, /* hex digits of call data */
     NOW_S = 1795000000,
     VALUE = 100000, /* what a payment is about */
     GAS = 80000
@@ -47,6 +48,7 @@ struct sent {
     bool cancels;
     bool gone;      /* replaced, or dropped */
     unsigned times; /* that it was sent */
+    char input[INPUT_MAX];
 };
 
 struct node {
@@ -68,6 +70,7 @@ struct node {
     bool send_lost;          /* it is taken, but no answer comes */
     bool send_dropped;       /* it is answered, but never put into the pool */
     bool down;               /* connects fail */
+    bool same_words;         /* others call the proxy as we have done first */
     bool no_logs;            /* eth_getLogs finds nothing */
     unsigned log_blocks_max; /* more are refused; 0: any */
     enum lie lie;            /* in receipts, or in all answers */

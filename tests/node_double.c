@@ -51,7 +51,8 @@ static void read_data(struct sent *s, struct slice data)
     const uint8_t *b = (const uint8_t *)data.bytes;
     uint32_t selector;
 
-    assert(data.len > 4);
+    assert(data.len > 4 && 2 * data.len < INPUT_MAX);
+    hex_encode(s->input, b, data.len);
     selector = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
     s->permit = selector != x402_call_selector(X402_CALL_TRANSFER);
     memcpy(s->nonce.bytes, word(data, s->permit ? 2 : 5).bytes, X402_WORD_LEN);
@@ -152,6 +153,8 @@ static struct sent *foreign(const struct order *o)
     s->hash.bytes[0] = (uint8_t)node.count;
     x402_payment_nonce(&s->nonce, &o->payment);
     memcpy(s->payer.bytes + 12, x402_payer(&o->payment)->bytes, 20);
+    if (node.same_words)
+        memcpy(s->input, node.sent[0].input, sizeof(s->input));
     return s;
 }
 
@@ -285,6 +288,8 @@ static void receipt_text(struct buf *out, const struct sent *s)
 
 static void transaction_text(struct buf *out, const struct sent *s)
 {
+    char to[X402_ADDRESS_TEXT_SIZE];
+
     if (s == NULL || s->gone) {
         buf_append_str(out, "null");
         return;
@@ -293,9 +298,8 @@ static void transaction_text(struct buf *out, const struct sent *s)
         buf_printf(out, "{\"blockNumber\":\"0x%llx\"", (unsigned long long)s->block);
     else
         buf_append_str(out, "{\"blockNumber\":null");
-    buf_append_str(out,
-                   ",\"to\":\"0x0000000000000000000000000000000000000001\",\"input\":"
-                   "\"0x00\"}");
+    x402_address_print(to, &x402_permit2_exact_proxy);
+    buf_printf(out, ",\"to\":\"%s\",\"input\":\"0x%s\"}", to, s->input);
 }
 
 static void revert_text(struct buf *out)

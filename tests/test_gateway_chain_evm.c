@@ -428,6 +428,26 @@ static void what_was_kept_but_not_sent_is_sent_as_it_was(void **state)
     assert_int_equal(other.job.tx.account_nonce, 6);
 }
 
+static void other_bytes_than_were_kept_are_not_sent(void **state)
+{
+    struct order o;
+    struct order again;
+
+    (void)state;
+    order_init(&o, 1, MINUTE);
+    o.keep_late = true;
+    order_settle(&o);
+    chain_turns(200);
+    chain_cancel(&o.job);
+    chain_reopen();
+    order_init(&again, 1, MINUTE);
+    again.job.tx = o.kept;
+    again.job.tx.gas_limit++;
+    order_run(&again);
+    assert_outcome(&again, CHAIN_UNKNOWN, "");
+    assert_int_equal(node.count, 0);
+}
+
 static void two_that_got_one_number_over_a_crash_both_settle(void **state)
 {
     struct order o;
@@ -601,6 +621,24 @@ static void a_permit_that_vanished_stays_open(void **state)
     assert_outcome(&o, CHAIN_UNKNOWN, "settlement_pending");
 }
 
+static void a_permit_that_was_sent_in_with_our_words_is_settled(void **state)
+{
+    struct order o;
+
+    (void)state;
+    node.mine_every_ms = 0;
+    order_init_permit(&o, 9, MINUTE);
+    order_settle(&o);
+    chain_turns(200);
+    node.same_words = true;
+    node_foreign_uses(&o);
+    node.mine_every_ms = 2000;
+    order_wait(&o);
+    assert_outcome(&o, CHAIN_OK, "");
+    assert_true(x402_hash_equal(o.job.tx.hash, node_sent(1)->hash));
+    assert_true(o.job.gas_wei > 0); /* ours was reverted, and paid for */
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, chain_set_up, chain_tear_down)
 
 int main(void)
@@ -631,6 +669,7 @@ int main(void)
         TEST(no_second_number_while_the_first_may_come),
         TEST(what_was_sent_before_a_crash_is_found),
         TEST(what_was_kept_but_not_sent_is_sent_as_it_was),
+        TEST(other_bytes_than_were_kept_are_not_sent),
         TEST(two_that_got_one_number_over_a_crash_both_settle),
         TEST(what_expired_unused_is_refused),
         TEST(closing_answers_every_job),
@@ -640,6 +679,7 @@ int main(void)
         TEST(a_look_sees_that_a_settlement_is_gone),
         TEST(a_permit_is_settled_by_its_proxy),
         TEST(a_permit_that_vanished_stays_open),
+        TEST(a_permit_that_was_sent_in_with_our_words_is_settled),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
