@@ -162,6 +162,29 @@ static void a_revoked_key_stays_revoked(void **state)
     assert_int_equal(wallet_key_revoke(f->book, SLICE("no id")), RC_NOT_FOUND);
 }
 
+/* For proofs that were made with it. */
+static void a_keys_text_is_had_again_while_the_key_is_good(void **state)
+{
+    struct fixture *f = *state;
+    struct key_text key = new_key(f, new_wallet(f, "w"));
+    char text[WALLET_KEY_TEXT_LEN + 1];
+    struct wallet_key k;
+
+    assert_int_equal(wallet_key_text(text, f->book, slice_str(key.id)), RC_OK);
+    assert_string_equal(text, key.text);
+    assert_int_equal(wallet_key_rotate(&k, key.text, f->book, slice_str(key.id)),
+                     RC_OK);
+    assert_int_equal(wallet_key_text(text, f->book, slice_str(key.id)), RC_OK);
+    assert_string_equal(text, key.text);
+    assert_int_equal(wallet_key_revoke(f->book, slice_str(key.id)), RC_OK);
+    assert_int_equal(wallet_key_text(text, f->book, slice_str(key.id)), RC_BAD_KEY);
+    assert_string_not_equal(text, key.text);
+    assert_int_equal(strlen(text), WALLET_KEY_TEXT_LEN);
+    assert_int_equal(wallet_key_text(text, f->book, SLICE("aaaaaaaaaa")), RC_BAD_KEY);
+    assert_int_equal(authenticate(f, text), RC_BAD_KEY);
+    assert_int_equal(wallet_key_text(text, f->book, SLICE("no id")), RC_BAD_KEY);
+}
+
 static void a_rotated_key_has_a_new_secret_only(void **state)
 {
     struct fixture *f = *state;
@@ -384,6 +407,7 @@ int main(void)
         TEST(a_secret_depends_on_the_master_key),
         TEST(a_key_expires_at_its_time),
         TEST(a_revoked_key_stays_revoked),
+        TEST(a_keys_text_is_had_again_while_the_key_is_good),
         TEST(a_rotated_key_has_a_new_secret_only),
         TEST(a_revoked_or_rotated_key_makes_its_callers_stale),
         TEST(a_key_of_a_frozen_wallet_is_known_but_stopped),

@@ -261,6 +261,26 @@ enum rc wallet_key_list(struct wallet_book *b, struct slice from, wallet_key_fn 
     return rc;
 }
 
+enum rc wallet_key_text(char text[WALLET_KEY_TEXT_LEN + 1], struct wallet_book *b,
+                        struct slice key_id)
+{
+    struct wallet_key k = {.id = "0000000000"}; /* of generation 0: nobody's */
+    struct wallet_key found;
+    enum rc rc = RC_BAD_KEY;
+
+    if (wallet__key_id_ok(key_id))
+        rc = wallet_key_get(&found, b, key_id);
+    if (rc == RC_NOT_FOUND ||
+        (rc == RC_OK &&
+         (found.revoked ||
+          (found.expires_us != 0 && ledger_now_us(b->ledger) >= found.expires_us))))
+        rc = RC_BAD_KEY;
+    if (rc == RC_OK)
+        k = found;
+    print_key(text, b, &k);
+    return rc;
+}
+
 /* ---- Revoking and rotating ---- */
 
 enum change {

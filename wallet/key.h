@@ -46,4 +46,11 @@ MUST_CHECK enum rc wallet_key_rotate(struct wallet_key *out,
                                      char text[WALLET_KEY_TEXT_LEN + 1],
                                      struct wallet_book *b, struct slice key_id);
 
+/* The secret text of a key once more, to check a proof that was made with it; it never
+ * leaves the process. Reads only. RC_BAD_KEY: unknown, revoked or expired; text is
+ * filled all the same, with what nobody was given, so that the check takes as long.
+ * Wipe it after use. */
+MUST_CHECK enum rc wallet_key_text(char text[WALLET_KEY_TEXT_LEN + 1],
+                                   struct wallet_book *b, struct slice key_id);
+
 #endif
