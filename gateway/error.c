@@ -125,19 +125,41 @@ static void print_openai(struct buf *out, const struct fault *f, const char *req
     buf_append_char(out, '}');
 }
 
-/* RFC 9457. `type` is a URN until a payment protocol names a better one. */
+/* What MPP calls a failure that has to do with paying. */
+static enum mpp_problem problem_of(const struct fault *f)
+{
+    if (f->problem != MPP_NONE)
+        return f->problem;
+    switch (f->rc) {
+    case RC_PAYMENT_REQUIRED:
+        return MPP_PAYMENT_REQUIRED;
+    case RC_PAYMENT_BAD:
+        return MPP_VERIFICATION_FAILED;
+    case RC_USED:
+        return MPP_INVALID_CHALLENGE;
+    case RC_NO_FUNDS:
+        return MPP_PAYMENT_INSUFFICIENT;
+    default:
+        return MPP_NONE;
+    }
+}
+
+/* RFC 9457. `type` is a URN where MPP names no better one. */
 static void print_problem(struct buf *out, const struct fault *f,
                           const char *request_id)
 {
     const char *code = f->code ? f->code : rc_reason(f->rc);
+    const enum mpp_problem problem = problem_of(f);
     struct json_out o;
     char type[96];
 
     json_out_init(&o, out);
     json_out_object(&o);
     (void)snprintf(type, sizeof(type), "urn:octroi:problem:%s", rc_reason(f->rc));
-    json_out_kstr(&o, "type", type);
-    json_out_kstr(&o, "title", error_sentence(f->rc));
+    json_out_kstr(&o, "type", problem != MPP_NONE ? mpp_problem_type(problem) : type);
+    json_out_kstr(&o, "title",
+                  problem != MPP_NONE ? mpp_problem_title(problem)
+                                      : error_sentence(f->rc));
     json_out_ku64(&o, "status", fault_status(f));
     json_out_kstr(&o, "detail", f->detail ? f->detail : error_sentence(f->rc));
     json_out_kstr(&o, "code", code);

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/rc.h"
 #include "base/slice.h"
+#include "x402/x402.h"
 
 enum dialect {
     DIALECT_OPENAI,
@@ -16,11 +17,12 @@ enum dialect {
 
 struct fault {
     enum rc rc;
-    unsigned status;     /* 0: the code's own */
-    const char *detail;  /* NULL: a sentence for the code */
-    const char *param;   /* the field at fault; NULL: none */
-    const char *code;    /* an upstream's own code, passed on; NULL: the rc's */
-    const char *type;    /* likewise */
+    unsigned status;          /* 0: the code's own */
+    const char *detail;       /* NULL: a sentence for the code */
+    const char *param;        /* the field at fault; NULL: none */
+    const char *code;         /* an upstream's own code, passed on; NULL: the rc's */
+    const char *type;         /* likewise */
+    enum mpp_problem problem; /* RFC 9457: the type; MPP_NONE: the code's own */
     struct slice extra;  /* JSON members inside the error, `"x":1`; SLICE_NONE: none */
     struct slice beside; /* JSON members beside it, in the body's top object */
     unsigned retry_after_s; /* 0: none said */

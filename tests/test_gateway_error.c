@@ -81,7 +81,7 @@ static void members_inside_and_beside_land_there(void **state)
     o = print(DIALECT_PROBLEM, &f);
     is(o, "in", "1");
     is(o, "out", "2");
-    is(o, "type", "urn:octroi:problem:payment_required");
+    is(o, "type", "https://paymentauth.org/problems/payment-required");
     json_put(o);
 }
 

@@ -20,13 +20,13 @@ enum {
  */
 
 static const struct problem {
-    const char *suffix;
+    const char *type;
     const char *title;
     unsigned status;
 } problems[MPP_PROBLEM__COUNT] = {
 
 #define PROBLEM(name, suffix, title, status) \
-    [MPP_##name] = {(suffix), (title), (status)},
+    [MPP_##name] = {"https://paymentauth.org/problems/" suffix, (title), (status)},
 #include "x402/problem.def"
 #undef PROBLEM
 };
@@ -36,16 +36,21 @@ unsigned mpp_problem_status(enum mpp_problem problem)
     return problems[problem].status;
 }
 
+const char *mpp_problem_type(enum mpp_problem problem)
+{
+    return problems[problem].type;
+}
+
+const char *mpp_problem_title(enum mpp_problem problem)
+{
+    return problems[problem].title;
+}
+
 void mpp_problem_write(struct json_out *o, enum mpp_problem problem,
                        struct slice detail, struct slice challenge_id)
 {
-    char type[96];
-    struct buf b;
-
-    buf_init_lent(&b, type, sizeof(type));
-    buf_printf(&b, "https://paymentauth.org/problems/%s", problems[problem].suffix);
     json_out_object(o);
-    json_out_kslice(o, "type", buf_slice(&b));
+    json_out_kstr(o, "type", problems[problem].type);
     json_out_kstr(o, "title", problems[problem].title);
     json_out_ku64(o, "status", problems[problem].status);
     json_out_kslice(o, "detail", detail);

@@ -20,6 +20,9 @@ enum mpp_problem {
 };
 
 unsigned mpp_problem_status(enum mpp_problem problem);
+/* "https://paymentauth.org/problems/..", and its title for people. */
+const char *mpp_problem_type(enum mpp_problem problem);
+const char *mpp_problem_title(enum mpp_problem problem);
 /* The body of the answer, application/problem+json (RFC 9457). The id may be absent. */
 void mpp_problem_write(struct json_out *o, enum mpp_problem problem,
                        struct slice detail, struct slice challenge_id);
