@@ -86,7 +86,7 @@ struct request {
     struct money cost;
     enum rc settle_rc; /* why what was paid with came to nothing */
     struct wallet_call call;
-    bool limited;          /* counts in the limiter's concurrency */
+    char limited_as[WALLET_KEY_ID_LEN + 1]; /* the key whose place it has; "": none */
     uint64_t tokens_taken; /* from the limiter, of which tokens_used stay taken */
     uint64_t tokens_used;
 

@@ -78,6 +78,8 @@ static void receipt_header(struct request *r)
         !r->payment->receipt(r, &name, &value))
         return;
     r->receipt_told = true;
+    if (r->fault.rc == RC_OK) /* no cache may give it to another */
+        request_header(r, "Cache-Control", SLICE("private"));
     request_header(r, name, value);
     request_header(r, "Access-Control-Expose-Headers", slice_str(name));
 }

@@ -85,10 +85,10 @@ static void leave_shared(struct request *r)
     struct worker *w = r->worker;
 
     w->stranger_bytes -= r->stranger_bytes;
-    if (r->limited)
-        limiter_leave(w->limiter, slice_str(r->caller.key_id));
+    if (r->limited_as[0] != '\0')
+        limiter_leave(w->limiter, slice_str(r->limited_as));
     if (r->tokens_taken > r->tokens_used)
-        limiter_give_back(w->limiter, slice_str(r->caller.key_id),
+        limiter_give_back(w->limiter, slice_str(r->limited_as),
                           r->tokens_taken - r->tokens_used);
     if (r->slot != NULL && r->outcome == OUTCOME_OK && !buf_spent(&r->slot->body))
         answers_keep(w->answers, r->idem.present ? r->idem.key : r->once.key, r->slot);
@@ -254,7 +254,7 @@ static enum rc admit(struct request *r)
     TRY(limiter_enter(r->worker->limiter, slice_str(r->caller.key_id),
                       limits->requests_per_minute, limits->concurrent,
                       &r->fault.retry_after_s));
-    r->limited = true;
+    memcpy(r->limited_as, r->caller.key_id, sizeof(r->limited_as));
     return RC_OK;
 }
 

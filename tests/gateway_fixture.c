@@ -246,6 +246,8 @@ void gate_start(void)
     gate_config(gate_yaml);
     w->ledger = gate.money.ledger;
     w->book = gate.money.book;
+    w->cashier = cashier_double(w->book); /* it is linked, and not the real one */
+    w->cashier = NULL;                    /* a test that wants it takes it */
     assert_int_equal(loop_open(&w->loop), RC_OK);
     assert_int_equal(limiter_open(&w->limiter), RC_OK);
     assert_int_equal(answers_open(&w->answers, ANSWERS_BYTES), RC_OK);
