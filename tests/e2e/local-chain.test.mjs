@@ -53,10 +53,13 @@ function works(words, more) {
   return r;
 }
 
+const START = 10000000; // what start.mjs gives
+const micro = (amount) => Math.round(Number(amount) * 1e6);
+
 /** Millionths of a dollar, by name of account. */
 function onChain() {
   const rows = works('balances.mjs').out.trim().split('\n').map((row) => row.split(/ +/));
-  return Object.fromEntries(rows.map(([name, , amount]) => [name, Math.round(Number(amount) * 1e6)]));
+  return Object.fromEntries(rows.map(([name, , amount]) => [name, micro(amount)]));
 }
 
 function balanceOf(wallets, name) {
@@ -96,10 +99,29 @@ test('a chat is paid by a quote, and what is not used is the payer\'s', () => {
   assert.equal(Math.round((Number(balanceOf(wallets, 'payer-')) * 1e6 + cost) * 1000), spent * 1000);
 });
 
+test('octroi pay buys from an unmodified seller', () => {
+  const before = onChain();
+  const r = works('octroi pay');
+  assert.equal(JSON.parse(r.out).city, 'Rome');
+  const now = onChain();
+  assert.deepEqual([now.buyer - before.buyer, now.seller - before.seller], [-10000, 10000]);
+});
+
+test('a data API that wants to be paid is, and the agent\'s wallet pays for it', () => {
+  const before = onChain();
+  const r = works('weather/weather');
+  assert.equal(JSON.parse(r.out).city, 'Rome');
+  const now = onChain();
+  assert.deepEqual([now.buyer - before.buyer, now.seller - before.seller], [-10000, 10000]);
+  assert.equal(balanceOf(JSON.parse(works('wallet list', ' --json').out).items, 'agents'), '4.985000000');
+});
+
 test('the books are in order, and have what the chain has', () => {
   const { house, fees } = JSON.parse(works('ledger stats', ' --json').out);
-  assert.equal(Math.round(Number(house.chain) * 1e6), onChain().shop);
-  assert.equal(house.receivable, '0.000000000');
+  const chain = onChain();
+  assert.equal(micro(house.chain), chain.shop);
+  assert.equal(micro(house.receivable), 0);
+  assert.equal(micro(house.spent), START - chain.buyer);
   assert.deepEqual(fees.map((f) => f.network), ['eip155:84532']);
   assert.ok(Number(fees[0].coin) > 0);
   const verify = spawnSync(octroi, ['ledger', 'verify', '--config', path.join(dir, 'octroi.yaml')], { encoding: 'utf8' });

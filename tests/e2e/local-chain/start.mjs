@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The other half of packaging/local-chain: starts the chain, the upstream and the gateway,
-// gives the accounts money, and says what can be done with them.
+// The other half of packaging/local-chain: starts the chain, the upstream, the gateway and
+// another seller, gives the accounts money, and says what can be done with them.
 // Everything it writes is in --dir; every process that it starts dies with it.
 import crypto from 'node:crypto';
 import { spawnSync } from 'node:child_process';
@@ -8,6 +8,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { launch, NETWORK, newAccount, startChain, USDC } from '../chain.mjs';
+import { startSeller } from './seller.mjs';
 
 const here = path.dirname(new URL(import.meta.url).pathname);
 const { values: given } = parseArgs({ options: { octroi: { type: 'string' }, dir: { type: 'string' }, listen: { type: 'string' } } });
@@ -40,13 +41,14 @@ function clean() {
 
 function makeAccounts() {
   const accounts = {};
-  for (const name of ['payer', 'shop', 'settler']) accounts[name] = newAccount();
-  // The shop only receives: nobody needs its key.
-  for (const [name, as] of [['payer', 'payer'], ['settler', 'settle']]) write(`${as}.key`, `${accounts[name].key.slice(2)}\n`);
+  for (const name of ['payer', 'shop', 'settler', 'buyer', 'seller']) accounts[name] = newAccount();
+  // shop and seller only receive: nobody needs their keys.
+  for (const [name, as] of [['payer', 'payer'], ['settler', 'settle'], ['buyer', 'buyer']])
+    write(`${as}.key`, `${accounts[name].key.slice(2)}\n`);
   return accounts;
 }
 
-function config({ chain, upstream, accounts }) {
+function config({ chain, upstream, seller, accounts }) {
   const [host, port] = [given.listen.replace(/:\d+$/, ''), Number(/\d+$/.exec(given.listen)?.[0] ?? 0)];
   return `# Written by packaging/local-chain at each start: copy it before you change it.
 server:
@@ -73,6 +75,12 @@ data_apis:
     endpoints:
       - {method: GET, path: /search, price: "0.005"}
       - {method: GET, path: "/markets/{id}", price: "0.001", payment_flow: after}
+  weather: # costs 0.01 there, which the buyer below pays
+    base_url: "${seller.url}"
+    allow_private: true
+    auth: {x402: {}}
+    endpoints:
+      - {method: GET, path: /weather, price: "0.015"}
 
 payments:
   x402:
@@ -85,6 +93,10 @@ payments:
         allow_private: true
         settle_key: {hex_file: ./settle.key}
         schemes: [exact, permit2, upto]
+    buyer:
+      key: {hex_file: ./buyer.key}
+      max_per_payment: "0.10"
+      max_per_day: "5"
   mpp:
     secret: \${file:./mpp.secret}
 `;
@@ -123,20 +135,22 @@ async function startAll() {
   const accounts = makeAccounts();
   say('starting a chain');
   const chain = await startChain({ interval: 1 });
-  await Promise.all([chain.fund(accounts.settler.address), chain.mint(accounts.payer.address, START)]);
-  await chain.approve(accounts.payer.address); // for Permit2
+  await Promise.all([chain.fund(accounts.settler.address), ...['payer', 'buyer'].map((name) => chain.mint(accounts[name].address, START))]);
+  for (const name of ['payer', 'buyer']) await chain.approve(accounts[name].address); // for Permit2
   write('chain.json', JSON.stringify({ rpc_url: chain.url, network: NETWORK, token: USDC, accounts: Object.fromEntries(Object.entries(accounts).map(([name, a]) => [name, a.address])) }, null, 1));
   say('starting octroi');
   const upstream = await startUpstream();
-  const shop = await startShop({ chain, upstream, accounts });
-  return { chain, upstream, shop };
+  const seller = await startSeller();
+  const shop = await startShop({ chain, upstream, seller, accounts });
+  seller.open({ facilitator: `${shop.url}/facilitator`, network: NETWORK, payTo: accounts.seller.address, price: '$0.01' });
+  return { chain, upstream, seller, shop };
 }
 
 // ---- What it says ----------------------------------------------------------------------
 
 const quoted = (text) => `'${text}'`;
 
-function print({ chain, shop }) {
+function print({ chain, seller, shop }) {
   const search = quoted(`${shop.url}/v1/data/search/search?q=toll`);
   const chat = quoted(JSON.stringify({ model: 'demo-chat', messages: [{ role: 'user', content: 'What is an octroi?' }] }));
   console.log(`
@@ -162,6 +176,11 @@ Who has what, on the chain and in the books:
   ./octroi wallet list
   ./octroi usage
   ./octroi ledger stats
+
+Paying another seller, an unmodified @x402/express server that settles through Octroi:
+from the shell, and as a data API, whose price an agent's key or payment covers:
+  ./octroi pay ${quoted(`${seller.url}/weather?city=Rome`)} --max 0.10
+  curl -s ${quoted(`${shop.url}/v1/data/weather/weather?city=Rome`)} -H "Authorization: Bearer $(cat agent.key)"
 
 Ctrl-C ends all of it.`);
 }
