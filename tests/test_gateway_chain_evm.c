@@ -266,11 +266,24 @@ static void what_somebody_else_sent_in_is_a_settlement(void **state)
 
     (void)state;
     order_init(&o, 1, MINUTE);
+    o.job.verified = true;
     node_foreign_uses(&o);
     order_run(&o);
     assert_outcome(&o, CHAIN_OK, "");
     assert_true(x402_hash_equal(o.job.tx.hash, node_sent(0)->hash));
     assert_int_equal(node.count, 1);
+    assert_int_equal(o.submits, 0);
+}
+
+static void what_was_used_before_we_saw_it_buys_nothing(void **state)
+{
+    struct order o;
+
+    (void)state;
+    order_init(&o, 1, MINUTE);
+    node_foreign_uses(&o);
+    order_run(&o);
+    assert_outcome(&o, CHAIN_REFUSED, "invalid_exact_evm_nonce_already_used");
     assert_int_equal(o.submits, 0);
 }
 
@@ -330,6 +343,7 @@ static void nodes_that_limit_the_range_of_logs_are_asked_for_less(void **state)
     (void)state;
     node.log_blocks_max = 500;
     order_init(&o, 1, MINUTE);
+    o.job.verified = true;
     node_foreign_uses(&o);
     order_run(&o);
     assert_outcome(&o, CHAIN_OK, "");
@@ -661,6 +675,7 @@ int main(void)
         TEST(a_receipt_of_another_transaction_is_not_paid),
         TEST(reverted_and_unused_is_refused),
         TEST(what_somebody_else_sent_in_is_a_settlement),
+        TEST(what_was_used_before_we_saw_it_buys_nothing),
         TEST(whoever_is_faster_than_our_transaction_settles_it),
         TEST(a_cancelled_authorization_is_refused),
         TEST(used_without_a_trace_stays_open),

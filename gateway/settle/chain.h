@@ -57,6 +57,11 @@ struct chain_job {
     struct x402_u256 amount;        /* settle: what is taken; at most what was signed */
     unsigned version;               /* of x402, as the client spoke; MPP: 2 */
     struct chain_tx tx;             /* in and out */
+    /* settle: its nonce was seen unused (chain_verify() said CHAIN_OK) when it was
+     * claimed, so whoever has sent it in since has settled it. Without, one that is
+     * used before we send anything is refused: another seller with our pay_to may have
+     * served for it. */
+    bool verified;
     uint64_t deadline_ms; /* monotonic: then it ends with UNKNOWN or UNREACHABLE */
     /* settle: tx has changed and must be durable before it goes on: call
      * chain_submitted() when it is. Not called for a remote facilitator but once. */

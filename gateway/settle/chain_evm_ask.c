@@ -222,7 +222,7 @@ static void judge(struct evm_work *w, const struct findings *f)
     const char *fault = name_fault(w, f);
 
     /* It may be our money that used it: somebody may have sent it in before us. */
-    if (is_settling(w) && f->used) {
+    if (is_settling(w) && f->used && (w->base.job->verified || w->base.job->tx.sent)) {
         evm__seek(w);
         return;
     }
