@@ -105,6 +105,46 @@ static void a_cut_falls_between_characters(void **state)
     json_put(tree);
 }
 
+static void assert_text(struct slice s, const char *text)
+{
+    assert_true(slice_equal(s, slice_str(text)));
+}
+
+static void a_payments_memo_tells_its_step_and_transaction(void **state)
+{
+    struct wallet_payment p = {
+        .method = "mpp", .network = "eip155:8453", .reference = "0xabc"};
+    char memo[LEDGER_MEMO_MAX];
+    struct wallet_row row = {.seq = 0};
+    struct json_object *tree;
+    struct slice s = wallet__memo_payment(memo, &p, "close", (struct id){{0x11}});
+
+    (void)state;
+    assert_text(s,
+                "{\"kind\":\"mpp\",\"wallet\":\"w_11000000000000000000000000000000\","
+                "\"step\":\"close\",\"net\":\"eip155:8453\",\"ref\":\"0xabc\"}");
+    assert_int_equal(wallet__memo_read(&row, &tree, s), RC_OK);
+    assert_string_equal(row.kind, "mpp");
+    assert_true(slice_equal(row.ref, SLICE("0xabc")));
+    json_put(tree);
+}
+
+static void a_purchases_memo_tells_of_whom(void **state)
+{
+    struct wallet_purchase p = {.host = "a.example", .network = "eip155:8453"};
+    char memo[LEDGER_MEMO_MAX];
+
+    (void)state;
+    assert_text(
+        wallet__memo_purchase(memo, &p),
+        "{\"kind\":\"purchase\",\"host\":\"a.example\",\"net\":\"eip155:8453\"}");
+    p.wallet = (struct id){{0x11}};
+    memset(p.host, '"', sizeof(p.host) - 1); /* twice as long when it is escaped */
+    memset(p.network, '"', sizeof(p.network) - 1);
+    memset(p.reference, '"', sizeof(p.reference) - 1);
+    assert_true(wallet__memo_purchase(memo, &p).len > 0);
+}
+
 static void other_texts_are_no_memos(void **state)
 {
     static const char *const others[] = {
@@ -139,6 +179,8 @@ int main(void)
         cmocka_unit_test(the_same_call_has_the_same_memo),
         cmocka_unit_test(texts_are_cut_to_fit),
         cmocka_unit_test(a_cut_falls_between_characters),
+        cmocka_unit_test(a_payments_memo_tells_its_step_and_transaction),
+        cmocka_unit_test(a_purchases_memo_tells_of_whom),
         cmocka_unit_test(other_texts_are_no_memos),
     };
 

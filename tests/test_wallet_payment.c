@@ -434,9 +434,11 @@ static void who_owes_may_not_pay_for_calls(void **state)
     struct fixture *f = *state;
     struct wallet_payment p = bad(f, 1, 1);
     struct wallet_payment next = payment_of(f, 1, 2, "1");
+    struct money owed;
 
     assert_house(f, "0", "0", "0.3");
     assert_owes(f, &p, "0.3");
+    assert_int_equal(wallet_payer_debt(&owed, f->book, "0x12"), RC_BAD_INPUT);
     assert_int_equal(payment_step(f, &next, wallet_payment_claim), RC_FORBIDDEN);
     next = claimed(f, 2, 3, "1");
     assert_int_equal(payment_step(f, &next, wallet_payment_release), RC_OK);

@@ -232,6 +232,8 @@ enum rc wallet_payer_debt(struct money *out, struct wallet_book *b, const char *
     uint64_t version;
     enum rc rc;
 
+    if (!wallet__payer_ok(payer))
+        return RC_BAD_INPUT;
     TRY(ledger_view_open(&v, b->ledger));
     rc = wallet__read_debt(&owed, &version, v, wallet_payer_id(payer));
     ledger_view_close(v);

@@ -151,7 +151,8 @@ MUST_CHECK enum rc wallet_payment_house(struct wallet_payment_house *out,
 /* What settling on a network has cost, in 10^-9 of its coin. */
 MUST_CHECK enum rc wallet_payment_fees(struct money *out, struct wallet_book *b,
                                        const char *network);
-/* What a payer owes. A top-up of his wallet pays it, and so does a payment's end. */
+/* What a payer owes. A top-up of his wallet pays it, and so does a payment's end.
+ * RC_BAD_INPUT: not such a text. */
 MUST_CHECK enum rc wallet_payer_debt(struct money *out, struct wallet_book *b,
                                      const char *payer);
 
