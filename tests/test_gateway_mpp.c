@@ -124,6 +124,7 @@ static void a_payment_on_a_chain_buys_the_call(void **state)
     assert_true(slice_equal_str(told.balance, "0.000000000"));
     assert_true(slice_starts(told.reference, SLICE("0x00")));
     assert_string_equal(cashier->method, "mpp");
+    assert_int_equal(cashier->payment.version, 2); /* or it can not be kept */
     assert_int_equal(cashier->takes, 1);
     assert_int_equal(cashier->finishes, 1);
     expect_spent("0");

@@ -203,6 +203,7 @@ static enum rc check_evm(struct request *r, struct mpp_state *s)
         return refuse_problem(r, problem);
     c->method = "mpp";
     c->payment = evm.payment;
+    c->payment.version = 2; /* as which it is kept, and told to a facilitator */
     c->network = config_network(r->config, evm.offer.chain_id, &evm.offer.asset);
     if (c->network == NULL || !c->network->exact || !r->config->payments->mpp.evm)
         return refuse_unsupported(r);

@@ -68,10 +68,11 @@ function balanceOf(wallets, name) {
 
 const receiptOf = (r) => JSON.parse(/^receipt (.*)$/m.exec(r.err)[1]);
 
-test('an unpaid call gets 402 with offers for both versions of x402', () => {
+test('an unpaid call gets 402 with offers of every kind', () => {
   const r = works('curl -si');
   assert.match(r.out, /^HTTP\/1\.1 402 /);
   assert.match(r.out, /^payment-required: /im);
+  assert.match(r.out, /^www-authenticate: Payment .*method="evm"/im);
   const body = JSON.parse(r.out.slice(r.out.indexOf('\r\n\r\n')));
   assert.equal(body.accepts[0].maxAmountRequired, '5000');
 });
@@ -97,6 +98,13 @@ test('a chat is paid by a quote, and what is not used is the payer\'s', () => {
   const usage = JSON.parse(works('usage', ' --json').out).items;
   const cost = Number(usage.find((u) => u.kind === 'chat').amount) * 1e6;
   assert.equal(Math.round((Number(balanceOf(wallets, 'payer-')) * 1e6 + cost) * 1000), spent * 1000);
+});
+
+test('mppx pays it by MPP', () => {
+  const before = onChain();
+  assert.equal(JSON.parse(works('mppx').out).query, 'toll');
+  const now = onChain();
+  assert.deepEqual([now.payer - before.payer, now.shop - before.shop], [-5000, 5000]);
 });
 
 test('octroi pay buys from an unmodified seller', () => {

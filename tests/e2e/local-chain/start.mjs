@@ -171,6 +171,9 @@ The same, paid by an unmodified client of x402; pay.mjs is all of it:
 A chat, which pays a quote for the worst case; what is not used is credited:
   ./node pay.mjs ${shop.url}/v1/chat/completions ${chat}
 
+By MPP, the same as by x402: the command line of mppx, unmodified:
+  MPPX_PRIVATE_KEY=0x$(cat payer.key) ./node node_modules/mppx/dist/bin.js ${search}
+
 Who has what, on the chain and in the books:
   ./node balances.mjs
   ./octroi wallet list
