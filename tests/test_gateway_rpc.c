@@ -181,6 +181,8 @@ static enum rc read_two(const char *text)
     return rpc_read(questions, 2, 10, slice_str(text), arena);
 }
 
+#define ONE "{\"jsonrpc\":\"2.0\",\"id\":10,\"result\":1}"
+
 static void only_what_was_asked_is_answered(void **state)
 {
     static const char *const bad[] = {
@@ -199,8 +201,7 @@ static void only_what_was_asked_is_answered(void **state)
         "[{\"jsonrpc\":\"2.0\",\"id\":10}]",
         "[{\"jsonrpc\":\"2.0\",\"id\":10,\"error\":\"no\"}]",
         "[{\"jsonrpc\":\"2.0\",\"id\":10,\"result\":1,\"result\":2}]",
-        "[{\"jsonrpc\":\"2.0\",\"id\":10,\"result\":1},{\"jsonrpc\":\"2.0\",\"id\":10,"
-        "\"result\":2}]",
+        "[" ONE "," ONE "]",
         "{\"jsonrpc\":\"2.0\",\"id\":10,\"result\":1}",
         "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"\"}}",
     };
