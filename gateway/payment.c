@@ -32,6 +32,26 @@ void payment_offers(struct buf *out, struct request *r)
     }
 }
 
+struct slice payment_extensions(struct request *r)
+{
+    struct slice members = SLICE_NONE;
+
+    for (size_t i = 0; payment_table[i] != NULL; i++) {
+        struct slice json;
+        const char *name;
+
+        if (payment_table[i]->extension != NULL &&
+            payment_table[i]->extension(r, &name, &json))
+            members = slice_str(arena_printf(
+                r->arena, "%.*s%s\"%s\":%.*s", (int)members.len,
+                members.len > 0 ? members.bytes : "", members.len > 0 ? "," : "", name,
+                (int)json.len, json.bytes));
+    }
+    return members.len == 0 ? SLICE_NONE
+                            : slice_str(arena_printf(r->arena, "{%.*s}",
+                                                     (int)members.len, members.bytes));
+}
+
 enum rc payment_key_beside(struct request *r)
 {
     for (size_t i = 0; payment_table[i] != NULL; i++)

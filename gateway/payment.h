@@ -39,12 +39,17 @@ struct payment {
     /* The header that tells what became of the payment, once it is known; asked again
      * after settle. false: nothing to tell (yet). NULL: never. */
     bool (*receipt)(struct request *r, const char **name, struct slice *value);
+    /* What of it belongs into x402's `extensions`: a JSON value under a name, or false.
+     * NULL: nothing. */
+    bool (*extension)(struct request *r, const char **name, struct slice *json);
 };
 
 /* The scheme for a request; NULL: it carries none. */
 const struct payment *payment_for(const struct http_request *http);
 /* All offers, for a 402. */
 void payment_offers(struct buf *out, struct request *r);
+/* The extensions of x402 that come with them, as one JSON object; SLICE_NONE: none. */
+struct slice payment_extensions(struct request *r);
 /* The key that a request carries beside a payment: 401 if it is wrong. Without one:
  * RC_OK, nothing happens. */
 MUST_CHECK enum rc payment_key_beside(struct request *r);

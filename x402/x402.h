@@ -11,8 +11,8 @@
  *
  * Above them: offers, payments and receipts of x402 (offer.h) and their texts in both
  * versions (header_v1.h, header_v2.h), verdicts on payments and making them (verify.h);
- * the texts of MPP (header_mpp.h) and its methods (mpp_method.h); canonical JSON
- * (jcs.h); vouchers of channels (batch.h). */
+ * the texts of MPP (header_mpp.h) and its methods (mpp_method.h); signing in
+ * (sign_in.h); canonical JSON (jcs.h); vouchers of channels (batch.h). */
 #ifndef X402_X402_H
 #define X402_X402_H
 
@@ -28,6 +28,7 @@
 #include "x402/network.h"
 #include "x402/offer.h"
 #include "x402/rlp.h"
+#include "x402/sign_in.h"
 #include "x402/tx.h"
 #include "x402/typed_data.h"
 #include "x402/u256.h"

@@ -207,11 +207,15 @@ static bool receipt(struct request *r, const char **name, struct slice *value)
                             : x402_v1_receipt_print(value, &told, r->arena)) == RC_OK;
 }
 
+/* What is beside the offers must not crowd them out. */
 static void offer_headers(struct request *r, const struct x402_required *required)
 {
+    struct x402_required whole = *required;
     struct slice header;
 
-    if (x402_v2_required_print(&header, required, r->arena) == RC_OK)
+    whole.extensions = payment_extensions(r);
+    if (x402_v2_required_print(&header, &whole, r->arena) == RC_OK ||
+        x402_v2_required_print(&header, required, r->arena) == RC_OK)
         request_header(r, "PAYMENT-REQUIRED", header);
     request_header(r, "Access-Control-Expose-Headers",
                    SLICE("PAYMENT-REQUIRED, PAYMENT-RESPONSE, X-PAYMENT-RESPONSE, "
