@@ -6,10 +6,6 @@
 //
 //   MODULES=FOLDER/node_modules node x402_peer.mjs serve [PORT]
 //       prints "listening PORT"; GET /paid costs 0.01, GET /free nothing
-//   .. node x402_peer.mjs node [PORT]
-//       prints "listening PORT": an EVM node for a gateway under test, of chain 84532; every
-//       transaction is mined at once, and its receipt has the Transfer that its call data
-//       asks for (EIP-3009 or a Permit2 proxy)
 //   .. node x402_peer.mjs headers COUNT URL
 //       prints what an unmodified client puts in PAYMENT-SIGNATURE to pay URL, a line for
 //       each of COUNT payments
@@ -20,7 +16,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 
 const require = createRequire(path.resolve(process.env.MODULES ?? 'node_modules', 'x402_peer.js'));
-const { decodeFunctionData, encodeAbiParameters, encodeEventTopics, erc20Abi, keccak256, parseAbi, parseTransaction, recoverTypedDataAddress, toHex } = require('viem');
+const { encodeAbiParameters, encodeEventTopics, erc20Abi, recoverTypedDataAddress, toHex } = require('viem');
 const { privateKeyToAccount } = require('viem/accounts');
 
 const NETWORK = 'eip155:84532';
@@ -86,76 +82,6 @@ function middleware() {
   return app;
 }
 
-// ---- A node for a gateway under test ---------------------------------------------------
-
-const calls = parseAbi([
-  'function transferWithAuthorization(address from, address to, uint256 value, uint256 validAfter, uint256 validBefore, bytes32 nonce, uint8 v, bytes32 r, bytes32 s)',
-  'function transferWithAuthorization(address from, address to, uint256 value, uint256 validAfter, uint256 validBefore, bytes32 nonce, bytes signature)',
-  'struct Permitted { address token; uint256 amount; }',
-  'struct Permit { Permitted permitted; uint256 nonce; uint256 deadline; }',
-  'struct Exact { address to; uint256 validAfter; }',
-  'struct Upto { address to; address facilitator; uint256 validAfter; }',
-  'function settle(Permit permit, address owner, Exact witness, bytes signature)',
-  'function settle(Permit permit, uint256 amount, address owner, Upto witness, bytes signature)',
-]);
-
-function transferOf(data) {
-  const { functionName, args } = decodeFunctionData({ abi: calls, data });
-  if (functionName === 'transferWithAuthorization') return { from: args[0], to: args[1], value: args[2] };
-  if (args.length === 4) return { from: args[1], to: args[2].to, value: args[0].permitted.amount };
-  return { from: args[2], to: args[3].to, value: args[1] };
-}
-
-function absentNode() {
-  const receipts = new Map();
-  const zero = toHex(0, { size: 32 });
-  let height = 100;
-  let nonce = 0;
-  const block = () => ({ number: toHex(height), hash: toHex(height, { size: 32 }), parentHash: toHex(height - 1, { size: 32 }), timestamp: toHex(Math.floor(Date.now() / 1000)), baseFeePerGas: toHex(1000000), gasLimit: toHex(30000000), gasUsed: '0x0', transactions: [] });
-  const send = (raw) => {
-    const tx = parseTransaction(raw);
-    const hash = keccak256(raw);
-    nonce = Math.max(nonce, (tx.nonce ?? 0) + 1);
-    height++;
-    const place = { blockHash: toHex(height, { size: 32 }), blockNumber: toHex(height), transactionHash: hash, transactionIndex: '0x0' };
-    const log = { ...transferLog(transferOf(tx.data)), ...place, logIndex: '0x0', removed: false };
-    // A receipt is asked for soon or never.
-    if (receipts.size >= 50000) receipts.delete(receipts.keys().next().value);
-    receipts.set(hash, { ...place, status: '0x1', type: '0x2', from: settler.address, to: tx.to, contractAddress: null, gasUsed: toHex(68500), cumulativeGasUsed: toHex(68500), effectiveGasPrice: toHex(1000000), logsBloom: `0x${'0'.repeat(512)}`, logs: [log] });
-    return hash;
-  };
-  const methods = {
-    eth_chainId: () => toHex(84532),
-    net_version: () => '84532',
-    eth_blockNumber: () => toHex(height),
-    eth_getBlockByNumber: () => block(),
-    eth_getBlockByHash: () => block(),
-    eth_getTransactionCount: () => toHex(nonce),
-    eth_gasPrice: () => toHex(1000000),
-    eth_maxPriorityFeePerGas: () => toHex(1000),
-    eth_feeHistory: () => ({ oldestBlock: toHex(height - 1), baseFeePerGas: [toHex(1000000), toHex(1000000)], gasUsedRatio: [0.5], reward: [[toHex(1000)]] }),
-    eth_estimateGas: () => toHex(90000),
-    eth_getBalance: () => toHex(10n ** 21n),
-    eth_getCode: ([address]) => (address.toLowerCase() === USDC.toLowerCase() || /^0x402|^0x000000000022/i.test(address) ? '0x60' : '0x'),
-    eth_call: () => zero,
-    eth_sendRawTransaction: ([raw]) => send(raw),
-    eth_getTransactionReceipt: ([hash]) => receipts.get(hash) ?? null,
-    eth_getTransactionByHash: ([hash]) => (receipts.has(hash) ? { hash, ...receipts.get(hash) } : null),
-  };
-  const answer = ({ id, method, params }) => {
-    const known = methods[method];
-    if (!known) return { jsonrpc: '2.0', id, error: { code: -32601, message: `no ${method} here` } };
-    return { jsonrpc: '2.0', id, result: known(params ?? []) };
-  };
-  return async (req, res) => {
-    const pieces = [];
-    for await (const piece of req) pieces.push(piece);
-    const asked = JSON.parse(Buffer.concat(pieces));
-    const text = JSON.stringify(Array.isArray(asked) ? asked.map(answer) : answer(asked));
-    res.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }).end(text);
-  };
-}
-
 // ---- Payments --------------------------------------------------------------------------
 
 async function signer() {
@@ -214,10 +140,9 @@ function listen(handler, port = 0) {
 
 const [what, ...args] = process.argv.slice(2);
 if (what === 'serve') listen(middleware(), args[0]);
-else if (what === 'node') listen(absentNode(), args[0]);
 else if (what === 'headers') await headers(Number(args[0]), args[1]);
 else if (what === 'verify') await verify(Number(args[0] ?? 3));
 else {
-  console.error('x402_peer: serve [PORT], node [PORT], headers COUNT URL, or verify SECONDS');
+  console.error('x402_peer: serve [PORT], headers COUNT URL, or verify SECONDS');
   process.exit(2);
 }
