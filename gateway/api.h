@@ -54,6 +54,10 @@ struct api {
     /* Priced ones. plan: the body is in: checks it, fills r->quote. On failure r->fault
      * has detail and param. May set state of its own in r->api_state. */
     enum rc (*plan)(struct request *r);
+    /* API_TOPUP: the payment is settled and nobody was named whom it is for: sets
+     * r->topup_target, or r->rc. Called again after every wake-up; what it has lent is
+     * told by r->money_busy. */
+    enum step (*open)(struct request *r);
     /* What can be made of this call for `most`: *bound is the largest output bound (of
      * each choice) whose worst case fits. RC_NO_FUNDS: not even one token does. NULL:
      * its price is what it is. */

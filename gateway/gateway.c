@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "base/secret.h"
 #include "gateway/admin.h"
+#include "gateway/clerk.h"
 #include "gateway/config_payments.h"
 #include "gateway/datadir.h"
 #include "gateway/metrics.h"
@@ -66,6 +67,7 @@ struct gateway {
     struct signer *signer;
     struct buyer buyer;
     struct cashier *cashier; /* NULL: nobody can pay in a call */
+    struct clerk *clerk;
     atomic_bool waits_no_more;
     uint8_t quote_key[32];
     struct admin admin;
@@ -138,6 +140,7 @@ static enum rc lane_open(struct lane *lane, struct gateway *g, const struct conf
     w->limiter = g->limiter;
     w->answers = g->answers;
     w->cashier = g->cashier;
+    w->clerk = g->clerk;
     w->quote_key = g->quote_key;
     w->buyer = c->payments->buyer.key.present ? &g->buyer : NULL;
     TRY(loop_open(&w->loop));
@@ -263,6 +266,7 @@ static enum rc open_payments(struct gateway *g, const struct config *c,
     TRY(open_signer(g, c->payments, faults));
     if (c->payments->network_count == 0)
         return RC_OK;
+    TRY(clerk_open(&g->clerk, g->dir->book));
     return cashier_open(&g->cashier, g->dir->book, c, g->signer, faults);
 }
 
@@ -335,6 +339,7 @@ static void close_all(struct gateway *g)
         (void)shutdown(g->listen_fd, SHUT_RD); /* no new connection is taken */
     stop_lanes(g);
     admin_server_close(g->admin_server); /* what it pays for is paid to the end */
+    clerk_close(g->clerk);
     cashier_close(g->cashier);
     signer_close(g->signer);
     if (g->listen_fd >= 0)

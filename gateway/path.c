@@ -146,3 +146,16 @@ enum rc path_decode(struct slice *out, struct slice raw, struct arena *a)
     *out = slice_from(text, len);
     return RC_OK;
 }
+
+struct slice path_query_value(struct slice query, const char *name)
+{
+    struct slice pair;
+
+    while (slice_next(&pair, &query, '&')) {
+        size_t at = slice_find(pair, '=');
+
+        if (slice_equal_str(slice_sub(pair, 0, at), name))
+            return slice_sub(pair, at + 1, pair.len);
+    }
+    return SLICE_NONE;
+}

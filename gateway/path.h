@@ -23,6 +23,10 @@ MUST_CHECK enum rc path_check(struct slice path, bool strict);
 bool path_match(struct slice params[], size_t count, const char *pattern,
                 struct slice path);
 
+/* The value of the first query parameter of that name, raw; SLICE_NONE: there is none.
+ */
+struct slice path_query_value(struct slice query, const char *name);
+
 /* %XX undone. RC_BAD_INPUT. */
 MUST_CHECK enum rc path_decode(struct slice *out, struct slice raw, struct arena *a);
 

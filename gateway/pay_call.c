@@ -142,11 +142,32 @@ static enum rc refuse_used(struct request *r)
                            NULL);
 }
 
-static enum rc refuse_credited(struct request *r)
+static struct id credited_wallet(const struct wallet_payment *p)
 {
-    return pay_call_refuse(r, RC_CONFLICT, "payment_credited", "",
-                           "This payment was settled and its value credited to the "
-                           "payer: spend it by signing in, or sign a new one.");
+    return id_is_none(p->target) ? wallet_payer_id(p->payer) : p->target;
+}
+
+static enum rc refuse_credited(struct request *r, const struct wallet_payment *p)
+{
+    char wallet[WALLET_ID_TEXT_SIZE];
+
+    wallet_id_print(wallet, 'w', credited_wallet(p));
+    (void)pay_call_refuse(
+        r, RC_CONFLICT, "payment_credited", "",
+        id_is_none(p->target)
+            ? "This payment was settled and its value credited to the payer: spend it "
+              "by signing in, or sign a new one."
+            : "This payment was settled and has topped up a wallet: sign a new one.");
+    r->fault.extra = slice_str(arena_printf(r->arena, "\"wallet\":\"%s\"", wallet));
+    return RC_CONFLICT;
+}
+
+/* A top-up that is repeated with its key is told again; a key never is. */
+static enum rc explain_credit(struct request *r, const struct cashier_job *j)
+{
+    if (j->is_topup && id_cmp(credited_wallet(&j->payment_now), r->topup_target) == 0)
+        return RC_OK;
+    return refuse_credited(r, &j->payment_now);
 }
 
 static enum rc explain_take(struct request *r, struct pay_call *c)
@@ -169,9 +190,7 @@ static enum rc explain_take(struct request *r, struct pay_call *c)
         TRY(use_up(r));
         return r->status != 0 ? RC_OK : refuse_used(r);
     case CASHIER_CREDITED:
-        if (j->is_topup)
-            return RC_OK;
-        return refuse_credited(r);
+        return explain_credit(r, j);
     case CASHIER_IN_USE:
         return pay_call_refuse(r, RC_IDEM_IN_FLIGHT, NULL, "",
                                "A call with this payment is still running.");
@@ -190,17 +209,20 @@ static enum rc explain_take(struct request *r, struct pay_call *c)
 
 /* ---- Reserve ---- */
 
-static bool is_settled(struct request *r)
+/* NULL: it is not, or nobody can say. */
+static const struct wallet_payment *read_settled(struct request *r)
 {
     struct wallet_payment *p = arena_new(r->arena, struct wallet_payment);
 
-    return p != NULL && wallet_payment_read(p, r->worker->book, r->once.key) == RC_OK &&
-           p->state == WALLET_PAYMENT_SETTLED;
+    if (p == NULL || wallet_payment_read(p, r->worker->book, r->once.key) != RC_OK)
+        return NULL;
+    return p->state == WALLET_PAYMENT_SETTLED ? p : NULL;
 }
 
 /* The payment has bought something before. The same request gets the same answer. */
 static enum rc use_up(struct request *r)
 {
+    const struct wallet_payment *settled;
     struct wallet_once_seen seen;
 
     TRY(wallet_once_look(&seen, r->worker->book, &r->once));
@@ -212,9 +234,8 @@ static enum rc use_up(struct request *r)
     if (seen.same && seen.state == WALLET_ONCE_DONE)
         return request_replay(r, seen.cost, seen.request);
     /* It was taken for a call that failed, or that a dead process was about. */
-    if (seen.state != WALLET_ONCE_DONE && is_settled(r))
-        return refuse_credited(r);
-    return refuse_used(r);
+    settled = seen.state != WALLET_ONCE_DONE ? read_settled(r) : NULL;
+    return settled != NULL ? refuse_credited(r, settled) : refuse_used(r);
 }
 
 static enum rc know_caller(struct request *r)
@@ -305,6 +326,39 @@ static enum step after_hold(struct request *r, struct pay_call *c)
     return STEP_WAIT;
 }
 
+/* A top-up is settled, and nobody was named whom it is for: a wallet is opened. If that
+ * fails, or nobody is left to be told its key, the payer's own wallet gets the money.
+ */
+static enum step open_target(struct request *r, struct pay_call *c)
+{
+    c->stage = PAY_OPEN;
+    r->rc = RC_GONE;
+    if (!r->gone && r->match.api->open(r) == STEP_WAIT)
+        return STEP_WAIT;
+    c->hold_rc = r->rc;
+    c->job.target = r->topup_target;
+    submit_finish(r, c, true);
+    return STEP_WAIT;
+}
+
+static enum step topup_taken(struct request *r, struct pay_call *c)
+{
+    if (!c->job.is_topup)
+        return open_target(r, c);
+    c->stage = PAY_HELD;
+    r->rc = RC_OK;
+    return STEP_ON;
+}
+
+/* Of a payment that could not be used; or of a top-up, which ends with it. */
+static enum step finished(struct request *r, struct pay_call *c)
+{
+    c->stage = PAY_ENDED;
+    if (c->hold_rc == RC_OK && c->job.answer != CASHIER_PAID)
+        c->hold_rc = RC_PENDING;
+    return give_up(r, c->hold_rc);
+}
+
 enum step pay_call_reserve(struct request *r, struct pay_call *c)
 {
     enum rc rc;
@@ -322,19 +376,17 @@ enum step pay_call_reserve(struct request *r, struct pay_call *c)
         rc = explain_take(r, c);
         if (rc != RC_OK || r->status != 0)
             return give_up(r, rc);
-        if (r->match.api->flags & API_TOPUP) {
-            c->stage = PAY_HELD;
-            r->rc = RC_OK;
-            return STEP_ON;
-        }
+        if (r->match.api->flags & API_TOPUP)
+            return topup_taken(r, c);
         c->stage = PAY_HOLD;
         r->money_asked = false;
         return after_hold(r, c);
+    case PAY_OPEN:
+        return open_target(r, c);
     case PAY_HOLD:
         return after_hold(r, c);
-    case PAY_FINISH: /* of a payment that could not be used */
-        c->stage = PAY_ENDED;
-        return give_up(r, c->hold_rc);
+    case PAY_FINISH:
+        return finished(r, c);
     case PAY_HELD:
     case PAY_ENDED:
         break;

@@ -14,6 +14,7 @@
 enum pay_stage {
     PAY_CHECK, /* nothing has been done yet */
     PAY_TAKE,  /* with the cashier */
+    PAY_OPEN,  /* of a top-up: settled, and its wallet is being opened */
     PAY_HOLD,  /* with the book */
     PAY_HELD,
     PAY_FINISH, /* captured or voided; with the cashier again */

@@ -135,8 +135,9 @@ static enum step step_hold(struct request *r)
     if (r->rc != RC_OK)
         return refuse(r, r->rc);
     if (r->match.api->flags & API_TOPUP) {
-        r->outcome = OUTCOME_OK;
-        r->match.api->finish(r);
+        r->outcome = r->gone ? OUTCOME_GONE : OUTCOME_OK;
+        if (!r->gone)
+            r->match.api->finish(r);
         return go(r, REQUEST_DONE);
     }
     r->held = true;

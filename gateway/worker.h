@@ -11,6 +11,7 @@
 struct answers;
 struct buyer;
 struct cashier;
+struct clerk;
 struct config_cell;
 struct ledger;
 struct limiter;
@@ -31,6 +32,7 @@ struct worker {
     struct cashier *cashier;   /* NULL: no network is configured */
     const struct buyer *buyer; /* NULL: we have no key to pay others with */
     const uint8_t *quote_key;  /* 32 bytes: binds what was quoted */
+    struct clerk *clerk;       /* opens wallets; NULL: none are opened */
     bool draining;
     uint64_t stranger_bytes; /* bodies of those who have not paid yet */
     uint64_t live;           /* requests that have not ended */

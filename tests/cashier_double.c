@@ -139,6 +139,7 @@ void cashier_take(struct cashier *c, struct cashier_job *j)
     struct run *x = calloc(1, sizeof(*x));
     struct wallet_payment *p;
     uint8_t key[32];
+    bool closes;
     enum rc rc;
 
     assert(x != NULL);
@@ -148,6 +149,7 @@ void cashier_take(struct cashier *c, struct cashier_job *j)
     x->job = j;
     x->answer = c->told ? c->answer : (j->after ? CASHIER_GOOD : CASHIER_PAID);
     x->settles = x->answer == CASHIER_PAID;
+    closes = x->settles && j->is_topup;
     cashier_key(key, j->payment, j->offer);
     rc = wallet_payment_read(p, c->book, key);
     memcpy(p->key, key, sizeof(key));
@@ -161,6 +163,8 @@ void cashier_take(struct cashier *c, struct cashier_job *j)
     }
     assert(fill(p, j) == RC_OK);
     x->step.done = claimed;
+    if (closes)
+        x->answer = CASHIER_CREDITED;
     wallet_payment_claim(c->book, &x->step);
 }
 
@@ -181,7 +185,11 @@ void cashier_finish(struct cashier *c, struct cashier_job *j)
     c->amount = j->amount;
     assert(wallet_payment_read(p, c->book, j->payment_now.key) == RC_OK);
     x->step.done = ended;
-    if (p->state == WALLET_PAYMENT_SETTLED) {
+    if (p->state == WALLET_PAYMENT_SETTLED && !id_is_none(j->target)) {
+        p->target = j->target;
+        x->step.done = close_it;
+        wallet_payment_note(c->book, &x->step);
+    } else if (p->state == WALLET_PAYMENT_SETTLED) {
         wallet_payment_close(c->book, &x->step);
     } else if (!j->served) {
         wallet_payment_release(c->book, &x->step);

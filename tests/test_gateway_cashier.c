@@ -282,6 +282,26 @@ static void a_top_up_is_credited_at_once_and_once(void **state)
     sale_free(s);
 }
 
+static void a_wallet_that_was_opened_meanwhile_gets_all_of_it(void **state)
+{
+    struct till *t = *state;
+    struct sale *s = sale_exact(t, 1, 1, "5");
+    struct id wallet;
+
+    assert_int_equal(sale_take(t, s), CASHIER_PAID);
+    wallet = new_wallet(&t->f, "opened");
+    s->job.target = wallet;
+    assert_int_equal(sale_finish(t, s, false), CASHIER_PAID);
+    assert_usd(s->job.credited, "5");
+    assert_usd(s->job.balance, "5");
+    assert_usd(balance_of(&t->f, wallet), "5");
+    assert_int_equal(id_cmp(s->job.payment_now.target, wallet), 0);
+    s->job.target = ID_NONE;
+    assert_int_equal(sale_take(t, s), CASHIER_CREDITED);
+    assert_int_equal(id_cmp(s->job.payment_now.target, wallet), 0);
+    sale_free(s);
+}
+
 /* ---- After ---- */
 
 static void after_it_is_verified_served_and_settled_for_its_cost(void **state)
@@ -574,6 +594,7 @@ int main(void)
         WITH_TILL(what_nobody_comes_for_is_credited_in_the_end),
         WITH_TILL(another_payment_under_the_same_nonce_is_refused),
         WITH_TILL(a_top_up_is_credited_at_once_and_once),
+        WITH_TILL(a_wallet_that_was_opened_meanwhile_gets_all_of_it),
         WITH_TILL(after_it_is_verified_served_and_settled_for_its_cost),
         WITH_TILL(after_exact_takes_all_that_was_signed),
         WITH_TILL(after_what_was_not_served_is_not_taken),

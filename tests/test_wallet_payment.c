@@ -145,6 +145,37 @@ static void a_top_up_is_credited_to_its_target(void **state)
     assert_usd(payer_has(f, &p), "0");
 }
 
+static bool keep_transfer(void *arg, const struct wallet_row *row)
+{
+    *(struct id *)arg = row->transfer;
+    return true;
+}
+
+static void a_target_may_be_named_between_settling_and_closing(void **state)
+{
+    struct fixture *f = *state;
+    struct id first = new_wallet(f, "first");
+    struct id second = new_wallet(f, "second");
+    struct wallet_payment p = claimed(f, 1, 1, "5");
+    struct id transfer = ID_NONE;
+
+    payment_settle(f, &p, "5");
+    assert_true(id_is_none(wallet_payment_credit(&p)));
+    p.target = first;
+    assert_int_equal(payment_step(f, &p, wallet_payment_note), RC_OK);
+    p.target = second;
+    assert_int_equal(payment_step(f, &p, wallet_payment_note), RC_OK);
+    assert_int_equal(payment_step(f, &p, wallet_payment_close), RC_OK);
+    assert_usd(balance_of(f, first), "0");
+    assert_usd(balance_of(f, second), "5");
+    assert_int_equal(wallet_statement(f->book, second, 0, keep_transfer, &transfer),
+                     RC_OK);
+    assert_int_equal(id_cmp(transfer, wallet_payment_credit(&p)), 0);
+    p.target = first;
+    assert_int_equal(payment_step(f, &p, wallet_payment_note), RC_OK);
+    assert_int_equal(id_cmp(p.target, second), 0); /* too late */
+}
+
 static void a_target_must_be_a_wallet(void **state)
 {
     struct fixture *f = *state;
@@ -637,6 +668,7 @@ int main(void)
         ON_MEMORY(a_payment_up_front_pays_its_call_and_the_rest_is_the_payers),
         ON_MEMORY(a_payment_after_settles_what_the_call_cost),
         ON_MEMORY(a_top_up_is_credited_to_its_target),
+        ON_MEMORY(a_target_may_be_named_between_settling_and_closing),
         ON_MEMORY(a_target_must_be_a_wallet),
         ON_MEMORY(a_failed_payment_that_served_nothing_leaves_nothing),
         ON_MEMORY(a_released_payment_may_be_claimed_again),

@@ -121,7 +121,8 @@ struct wallet_payment_step {
  * above WALLET_PAYMENT_VALUE_MAX. */
 void wallet_payment_claim(struct wallet_book *b, struct wallet_payment_step *s);
 /* Writes p (state, details, reference, settle); no money moves. RESERVED, SUBMITTED and
- * UNKNOWN may become one another; what is SETTLED stays so, closed or not. */
+ * UNKNOWN may become one another; what is SETTLED stays so, closed or not. Of a SETTLED
+ * one that is not closed p.target counts too: a top-up's wallet may be opened then. */
 void wallet_payment_note(struct wallet_book *b, struct wallet_payment_step *s);
 /* RESERVED, SUBMITTED, UNKNOWN -> SETTLED: `p.settle` has come in by the chain, and the
  * coin's account of p.network paid `fee`. */
@@ -136,6 +137,8 @@ void wallet_payment_release(struct wallet_book *b, struct wallet_payment_step *s
  * target's root, or, less what the payer owes, to his wallet, which is opened by it.
  * RC_CONFLICT: a call still holds on the account. */
 void wallet_payment_close(struct wallet_book *b, struct wallet_payment_step *s);
+/* The transfer that closed it, as statements name it; ID_NONE: there is none. */
+struct id wallet_payment_credit(const struct wallet_payment *p);
 /* SETTLED and closed -> REVERTED: taken from the wallet that was credited as far as it
  * has it; the rest (`left`) is house/bad-debt and a mark on the payer, and the wallet
  * is frozen. */

@@ -396,16 +396,23 @@ static void step_done(struct ledger_cmd *cmd)
 }
 
 /* One id for each thing that can be done to one version of a payment. */
-static struct id op_of(const struct wallet_payment_step *s, uint64_t version)
+static struct id op_of(const uint8_t key[32], enum step step, uint64_t version)
 {
-    uint8_t source[sizeof(s->p.key) + 9];
+    uint8_t source[32 + 9];
 
-    memcpy(source, s->p.key, sizeof(s->p.key));
-    source[sizeof(s->p.key)] = (uint8_t)s->step;
+    memcpy(source, key, 32);
+    source[32] = (uint8_t)step;
     for (unsigned i = 0; i < 8; i++)
-        source[sizeof(s->p.key) + 1 + i] = (uint8_t)(version >> (8 * i));
+        source[33 + i] = (uint8_t)(version >> (8 * i));
     return wallet__hash_id("payment-step",
                            slice_from((const char *)source, sizeof(source)));
+}
+
+struct id wallet_payment_credit(const struct wallet_payment *p)
+{
+    if (p->state != WALLET_PAYMENT_SETTLED || !p->closed || p->version == 0)
+        return ID_NONE;
+    return op_of(p->key, STEP_CLOSE, p->version - 1);
 }
 
 /* What was settled on at the claim is as it was, whatever the caller has in p. */
@@ -424,6 +431,8 @@ static enum rc keep_claimed(struct wallet_payment_step *s, const struct facts *f
     memcpy(p.details, s->p.details, p.details_len);
     if (is_under_way(r))
         p.settle = s->p.settle;
+    if (s->step == STEP_NOTE && r->state == WALLET_PAYMENT_SETTLED && !r->closed)
+        p.target = s->p.target;
     s->p = p;
     p.state = r->state; /* the rest of it must do */
     return wallet__payment_ok(&p) ? RC_OK : RC_BAD_INPUT;
@@ -437,7 +446,7 @@ static enum rc make_plan(struct wallet_payment_step *s, const struct facts *f)
     s->cmd.verb = LEDGER_TRANSFER;
     s->cmd.forgettable = true; /* the record's version knows for ever */
     s->cmd.done = step_done;
-    s->cmd.op = op_of(s, f->record.version);
+    s->cmd.op = op_of(s->p.key, s->step, f->record.version);
     s->cmd.tags[0] = s->account;
     s->wallet = f->wallet.id;
     s->next_version = f->record.version + 1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The caller's own wallet: GET /v1/wallet and /v1/wallet/statement[?request_id=]. */
 #include "gateway/api.h"
+#include "gateway/path.h"
 #include "gateway/request.h"
 #include "gateway/wallet_json.h"
 
@@ -56,24 +57,10 @@ static bool add_row(void *arg, const struct wallet_row *row)
     return true;
 }
 
-/* The value of one query parameter, raw; SLICE_NONE when it is not there. */
-static struct slice query_value(struct slice query, const char *name)
-{
-    struct slice pair;
-
-    while (slice_next(&pair, &query, '&')) {
-        size_t at = slice_find(pair, '=');
-
-        if (slice_equal_str(slice_sub(pair, 0, at), name))
-            return slice_sub(pair, at + 1, pair.len);
-    }
-    return SLICE_NONE;
-}
-
 static enum rc read_rows(struct request *r, struct page *p)
 {
-    struct slice id = query_value(r->http->query, "request_id");
-    struct slice after = query_value(r->http->query, "after");
+    struct slice id = path_query_value(r->http->query, "request_id");
+    struct slice after = path_query_value(r->http->query, "after");
     struct id request;
     uint64_t from = 0;
 

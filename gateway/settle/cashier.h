@@ -64,7 +64,8 @@ struct cashier_job {
     const struct x402_offer *offer;     /* that it was checked against */
     const char *method;                 /* "x402", "mpp" */
     bool after;
-    struct id target; /* a top-up: closed at once, credited there */
+    struct id target; /* a top-up: closed at once, credited there; at finish: of one
+                         whose wallet was opened after it was settled */
     bool is_topup;
     uint8_t fingerprint[32];
     unsigned wait_ms;                    /* how long done() may be away */

@@ -161,6 +161,11 @@ void cashier__finish(struct pay *e)
 {
     const struct cashier_job *j = e->job;
 
+    if (!e->step.p.after && !id_is_none(j->target)) {
+        e->step.p.target = j->target;
+        note(e, PAY_NAME, WALLET_PAYMENT_SETTLED);
+        return;
+    }
     if (!e->step.p.after) {
         cashier__close(e);
         return;
@@ -200,6 +205,7 @@ void cashier__late(struct pay *e)
     case PAY_HELD:
     case PAY_REST:
     case PAY_SETTLE:
+    case PAY_NAME:
     case PAY_CLOSE:
     case PAY_FAIL:
     case PAY_RELEASE:
@@ -599,6 +605,12 @@ static void on_stepped(struct inbox_message *m)
         return;
     case PAY_SETTLE:
         settled(e, rc);
+        return;
+    case PAY_NAME:
+        if (rc == RC_OK)
+            cashier__close(e);
+        else
+            cashier__end(e, CASHIER_PENDING, rc);
         return;
     case PAY_CLOSE:
         closed(e, rc);

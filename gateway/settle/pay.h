@@ -17,7 +17,8 @@ enum pay_phase {
     PAY_SEND,   /* the chain */
     PAY_NOTE,   /* the book, before the chain goes on */
     PAY_REST,   /* the book: nobody knows yet, and that is written down */
-    PAY_SETTLE, /* the book, as the next four */
+    PAY_SETTLE, /* the book, as the next five */
+    PAY_NAME,   /* whom it is for, before it is closed */
     PAY_CLOSE,
     PAY_FAIL,
     PAY_RELEASE,
