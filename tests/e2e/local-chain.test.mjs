@@ -100,6 +100,15 @@ test('a chat is paid by a quote, and what is not used is the payer\'s', () => {
   assert.equal(Math.round((Number(balanceOf(wallets, 'payer-')) * 1e6 + cost) * 1000), spent * 1000);
 });
 
+test('the credit pays a call, and nothing moves on the chain', () => {
+  const before = onChain();
+  const credit = () => micro(balanceOf(JSON.parse(works('wallet list', ' --json').out).items, 'payer-'));
+  const had = credit();
+  assert.equal(JSON.parse(works('spend.mjs').out).id, 'eth');
+  assert.equal(had - credit(), 1000);
+  assert.deepEqual(onChain(), before);
+});
+
 test('mppx pays it by MPP', () => {
   const before = onChain();
   assert.equal(JSON.parse(works('mppx').out).query, 'toll');

@@ -36,7 +36,7 @@ function clean() {
   link('node_modules', path.join(here, '../node_modules'));
   link('node', process.execPath);
   link('octroi', octroi);
-  for (const name of ['pay.mjs', 'balances.mjs']) fs.copyFileSync(path.join(here, name), file(name));
+  for (const name of ['pay.mjs', 'spend.mjs', 'balances.mjs']) fs.copyFileSync(path.join(here, name), file(name));
 }
 
 function makeAccounts() {
@@ -170,6 +170,9 @@ The same, paid by an unmodified client of x402; pay.mjs is all of it:
 
 A chat, which pays a quote for the worst case; what is not used is credited:
   ./node pay.mjs ${shop.url}/v1/chat/completions ${chat}
+
+The credit pays calls, too: a signature says whose it is, good once:
+  ./node spend.mjs ${quoted(`${shop.url}/v1/data/search/markets/eth`)}
 
 By MPP, the same as by x402: the command line of mppx, unmodified:
   MPPX_PRIVATE_KEY=0x$(cat payer.key) ./node node_modules/mppx/dist/bin.js ${search}
