@@ -242,7 +242,8 @@ static void a_drain_answers_everybody_and_loses_nothing(void **state)
     sale_take_begin(t, sent);
     sale_take_begin(t, verified);
     chain_double_wait(2);
-    cashier_drain(t->cashier);
+    for (unsigned i = 0; i < 3; i++) /* each loop asks for it */
+        cashier_drain(t->cashier);
     assert_int_equal(sale_wait(sent), CASHIER_PENDING);
     assert_int_equal(sale_wait(verified), CASHIER_DOWN);
     assert_int_equal(sale_finish(t, held, true), CASHIER_PENDING);

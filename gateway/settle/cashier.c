@@ -438,6 +438,8 @@ enum rc cashier_open(struct cashier **out, struct wallet_book *b,
 
 void cashier_drain(struct cashier *c)
 {
+    if (atomic_exchange(&c->drain_sent, true))
+        return;
     c->drain.run = drain_arrived;
     inbox_post(loop_inbox(c->loop), &c->drain);
 }

@@ -28,7 +28,8 @@ MUST_CHECK enum rc cashier_open(struct cashier **out, struct wallet_book *b,
                                 struct buf *faults);
 /* Answers every job under way (UNKNOWN or DOWN), then ends the thread. NULL is fine. */
 void cashier_close(struct cashier *c);
-/* From now on nothing is waited for: jobs are answered at once. */
+/* From now on nothing is waited for: jobs are answered at once. Any thread, any number
+ * of times. */
 void cashier_drain(struct cashier *c);
 
 /* Whose signature settles upto there: part of what is offered. NULL: not builtin. */

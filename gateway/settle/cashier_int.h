@@ -62,6 +62,7 @@ struct cashier {
     bool draining; /* nobody waits any more */
     bool closing;
     struct inbox_message drain;
+    atomic_bool drain_sent; /* every loop may ask for it */
     struct inbox_message stop;
 
     struct loop_timer sweep;
