@@ -70,18 +70,21 @@ static void start(struct data_buy *b)
     const struct worker *w = r->worker;
     const struct buyer_asked asked = {b->headers, b->header_count,
                                       buf_slice(&r->up_error)};
-    const struct purchase_want want = {.payments = r->config->payments,
+    const struct purchase_want want = {.asked = &asked,
+                                       .payments = r->config->payments,
                                        .max = b->endpoint->max_price,
                                        .url = b->url,
                                        .body = b->body,
                                        .request = r->id,
-                                       .wallet = r->caller.wallet};
+                                       .wallet = r->caller.wallet,
+                                       .inbox = loop_inbox(w->loop),
+                                       .done = bought,
+                                       .arg = b};
     enum rc rc = RC_INTERNAL;
 
     b->state = DATA_BUY_WORKING;
     if (w->buyer != NULL)
-        rc = purchase_start(&b->purchase, &b->least, w->buyer, loop_inbox(w->loop),
-                            &asked, &want, bought, b);
+        rc = purchase_start(&b->purchase, &b->least, w->buyer, &want);
     if (rc != RC_OK)
         refuse(b, rc);
 }

@@ -188,9 +188,13 @@ static void done(void *arg)
 
 static enum rc start(struct money *least)
 {
-    enum rc rc = purchase_start(&world.purchase, least, &world.buyer, world.inbox,
-                                &world.asked, &world.want, done, &world);
+    enum rc rc;
 
+    world.want.asked = &world.asked;
+    world.want.inbox = world.inbox;
+    world.want.done = done;
+    world.want.arg = &world;
+    rc = purchase_start(&world.purchase, least, &world.buyer, &world.want);
     /* What was asked is the caller's again. */
     memset(&world.asked, 0, sizeof(world.asked));
     arena_reset(world.a);

@@ -175,13 +175,16 @@ static enum rc purchase_it(struct buy *p)
 {
     struct buy_call *c = p->call;
     const struct buyer_asked asked = {p->asked, p->asked_count, buf_slice(&c->answer)};
-    const struct purchase_want want = {.payments = p->payments,
+    const struct purchase_want want = {.asked = &asked,
+                                       .payments = p->payments,
                                        .max = c->max,
                                        .url = slice_str(c->url),
-                                       .body = c->body};
+                                       .body = c->body,
+                                       .inbox = loop_inbox(p->loop),
+                                       .done = bought,
+                                       .arg = p};
 
-    TRY(purchase_start(&p->purchase, &c->least, p->buyer, loop_inbox(p->loop), &asked,
-                       &want, bought, p));
+    TRY(purchase_start(&p->purchase, &c->least, p->buyer, &want));
     while (!p->bought)
         loop_turn(p->loop, TURN_MS);
     TRY(purchase_rc(p->purchase));

@@ -61,7 +61,7 @@ static struct buyer_asked keep_asked(const struct buyer_asked *asked, struct are
 }
 
 static enum rc choose(struct purchase *p, struct money *least,
-                      const struct buyer_asked *asked, const struct purchase_want *want)
+                      const struct purchase_want *want)
 {
     const struct buyer *b = p->buyer;
     const uint64_t now_us = clock_wall_us();
@@ -74,7 +74,7 @@ static enum rc choose(struct purchase *p, struct money *least,
     enum rc rc;
 
     TRY(arena_open(&p->arena, ARENA_MAX));
-    kept = keep_asked(asked, p->arena);
+    kept = keep_asked(want->asked, p->arena);
     if (arena_spent(p->arena))
         return RC_NOMEM;
     rc = buyer_choose(&p->deal, &kept, &terms, p->arena);
@@ -193,10 +193,7 @@ static void home(struct inbox_message *m)
 }
 
 enum rc purchase_start(struct purchase **out, struct money *least,
-                       const struct buyer *b, struct inbox *inbox,
-                       const struct buyer_asked *asked,
-                       const struct purchase_want *want, void (*done)(void *arg),
-                       void *arg)
+                       const struct buyer *b, const struct purchase_want *want)
 {
     struct purchase *p = calloc(1, sizeof(*p));
     enum rc rc;
@@ -205,11 +202,11 @@ enum rc purchase_start(struct purchase **out, struct money *least,
     if (p == NULL)
         return RC_NOMEM;
     p->buyer = b;
-    p->inbox = inbox;
+    p->inbox = want->inbox;
     p->message.run = home;
-    p->done = done;
-    p->arg = arg;
-    rc = choose(p, least, asked, want);
+    p->done = want->done;
+    p->arg = want->arg;
+    rc = choose(p, least, want);
     if (rc != RC_OK) {
         purchase_free(p);
         return rc;

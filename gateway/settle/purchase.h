@@ -22,25 +22,28 @@ struct buyer {
 };
 
 struct purchase_want {
+    const struct buyer_asked *asked; /* the 402 */
     const struct config_payments *payments;
     struct money max; /* that this one may cost */
     struct slice url; /* that was asked, and what was sent to it */
     struct slice body;
-    struct id request; /* for whom; none: for the operator himself */
-    struct id wallet;  /* who is charged; likewise */
+    struct id request;   /* for whom; none: for the operator himself */
+    struct id wallet;    /* who is charged; likewise */
+    struct inbox *inbox; /* whose reader done(arg) is called by */
+    void (*done)(void *arg);
+    void *arg;
 };
 
 struct purchase;
 
-/* Takes an offer and sets out. All arguments but `b` are borrowed. RC_OK: done(arg) is
- * called once, on the thread that drains `inbox`; until then *out must not be ended.
- * Otherwise nothing was begun and done() is not called: RC_NOT_FOUND, RC_LIMIT (with
- * the least that it would have cost in *least) as in buyer_choose(); RC_NOMEM. */
+/* Takes an offer and sets out; `want` and what it points to is borrowed but for the
+ * inbox. RC_OK: done(arg) is called once, on the thread that drains the inbox; until
+ * then *out must not be ended. Otherwise nothing was begun and done() is not called:
+ * RC_NOT_FOUND, RC_LIMIT (with the least that it would have cost in *least) as in
+ * buyer_choose(); RC_NOMEM. */
 MUST_CHECK enum rc purchase_start(struct purchase **out, struct money *least,
-                                  const struct buyer *b, struct inbox *inbox,
-                                  const struct buyer_asked *asked,
-                                  const struct purchase_want *want,
-                                  void (*done)(void *arg), void *arg);
+                                  const struct buyer *b,
+                                  const struct purchase_want *want);
 /* After done(). RC_OK: it is signed, and the header may be sent, as often as need be.
  * RC_LIMIT: a cap of the day or of the signer says no. What else the book or the signer
  * says. Unless RC_OK the caps have it back already. */
