@@ -43,6 +43,9 @@ struct api {
     enum dialect dialect;
     unsigned flags;
     const struct api_route *routes; /* ended by a NULL method */
+    /* Of a body that names its model, for who does not know the dialect: the other
+     * members of a small one, as JSON. NULL: none, it is not advertised. */
+    const char *example;
 
     /* Free APIs: answers (request_reply()) and that is all; the rest is NULL. */
     void (*serve)(struct request *r);

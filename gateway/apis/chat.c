@@ -166,6 +166,8 @@ const struct api api_chat = {
     .dialect = DIALECT_OPENAI,
     .flags = API_PRICED | API_JSON_BODY,
     .routes = routes,
+    .example = "\"max_tokens\":16,\"messages\":[{\"role\":\"user\",\"content\":"
+               "\"Say hello.\"}]",
     .plan = plan,
     MODEL_CALL_FUNCTIONS,
 };

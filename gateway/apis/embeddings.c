@@ -67,6 +67,7 @@ const struct api api_embeddings = {
     .dialect = DIALECT_OPENAI,
     .flags = API_PRICED | API_JSON_BODY,
     .routes = routes,
+    .example = "\"input\":\"hello\"",
     .plan = plan,
     MODEL_CALL_FUNCTIONS,
 };
