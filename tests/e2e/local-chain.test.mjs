@@ -109,6 +109,14 @@ test('the credit pays a call, and nothing moves on the chain', () => {
   assert.deepEqual(onChain(), before);
 });
 
+test('a payment opens a wallet', () => {
+  const before = onChain();
+  const told = JSON.parse(works('topup').out);
+  assert.match(told.key, /^sk-oct-/);
+  assert.equal(told.balance, '0.500000000');
+  assert.equal(onChain().shop - before.shop, 500000);
+});
+
 test('mppx pays it by MPP', () => {
   const before = onChain();
   assert.equal(JSON.parse(works('mppx').out).query, 'toll');

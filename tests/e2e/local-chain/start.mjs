@@ -174,6 +174,9 @@ A chat, which pays a quote for the worst case; what is not used is credited:
 The credit pays calls, too: a signature says whose it is, good once:
   ./node spend.mjs ${quoted(`${shop.url}/v1/data/search/markets/eth`)}
 
+A new wallet and its key, for a payment:
+  ./node pay.mjs ${quoted(`${shop.url}/v1/wallet/topup?amount=0.50`)} '{}'
+
 By MPP, the same as by x402: the command line of mppx, unmodified:
   MPPX_PRIVATE_KEY=0x$(cat payer.key) ./node node_modules/mppx/dist/bin.js ${search}
 
