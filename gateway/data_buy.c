@@ -132,11 +132,12 @@ static enum rc tell_refused(struct data_buy *b)
     return f.rc;
 }
 
+/* Whose answer has begun has taken the payment: then it is what it is. */
 static bool may_send_again(const struct data_buy *b)
 {
     const enum upstream_fail fail = b->request->up_fail;
 
-    return b->sent < SENDS_MAX &&
+    return b->sent < SENDS_MAX && b->request->up_status == 0 &&
            (fail == UPSTREAM_SLOW || fail == UPSTREAM_CUT || fail == UPSTREAM_CONNECT);
 }
 

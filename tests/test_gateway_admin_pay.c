@@ -78,6 +78,16 @@ static void never_answers_payments(struct fake_connection *c)
         say(c, 402, asks);
 }
 
+static void breaks_off(struct fake_connection *c)
+{
+    if (!fake_read(c))
+        return;
+    if (is_paid(c))
+        fake_say(c, "HTTP/1.1 200 X\r\nContent-Length: 100\r\n\r\nhalf");
+    else
+        say(c, 402, asks);
+}
+
 static void wants_something_else(struct fake_connection *c)
 {
     if (fake_read(c))
@@ -296,6 +306,13 @@ static void a_payment_that_may_have_been_taken_is_said_so(void **state)
     expect_spent("0");
 }
 
+static void an_answer_that_breaks_off_is_not_asked_for_again(void **state)
+{
+    (void)state;
+    buy_from(breaks_off, 502, "");
+    assert_int_equal(fake_requests(seller), 2);
+}
+
 static void what_cannot_be_paid_is_the_sellers_failure(void **state)
 {
     (void)state;
@@ -367,6 +384,7 @@ int main(void)
         TEST(a_seller_that_asks_again_gets_nothing_more),
         TEST(no_answer_is_asked_for_once_more),
         TEST(a_payment_that_may_have_been_taken_is_said_so),
+        TEST(an_answer_that_breaks_off_is_not_asked_for_again),
         TEST(what_cannot_be_paid_is_the_sellers_failure),
         TEST(an_answer_has_an_end),
         TEST(what_makes_no_sense_is_not_called),

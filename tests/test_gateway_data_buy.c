@@ -434,6 +434,22 @@ static void a_host_that_never_answers_is_not_asked_a_third_time(void **state)
     (void)expect_purchase(WALLET_PURCHASE_OPEN, "0.0025");
 }
 
+static void an_answer_that_breaks_off_is_not_asked_for_again(void **state)
+{
+    struct exchange *x;
+    struct upstream_call *c = pays(&x, "/v1/data/shop/flat", 2500);
+
+    (void)state;
+    upstream_says_head(c, 200, receipt(true));
+    says(c, "half of");
+    ends(c, UPSTREAM_CUT);
+    expect_error(x, 502, "upstream_error", NULL);
+    expect_silent_about(x, "half of");
+    assert_int_equal(upstream_count(), 2);
+    expect_spent("0");
+    (void)expect_purchase(WALLET_PURCHASE_PAID, "0.0025");
+}
+
 static void an_unpaid_try_is_not_repeated(void **state)
 {
     struct exchange *x = get("/v1/data/shop/flat");
@@ -608,6 +624,7 @@ int main(void)
         TEST(a_host_that_asks_again_gets_no_second_payment),
         TEST(no_answer_is_asked_for_once_more_with_the_same_payment),
         TEST(a_host_that_never_answers_is_not_asked_a_third_time),
+        TEST(an_answer_that_breaks_off_is_not_asked_for_again),
         TEST(an_unpaid_try_is_not_repeated),
         TEST(what_was_never_sent_goes_back_to_the_caps),
         TEST(a_repeat_of_a_refused_purchase_buys_nothing),

@@ -203,8 +203,8 @@ static enum rc send_paid(struct buy *p)
     for (unsigned sent = 0; sent < SENDS_MAX; sent++) {
         rc = try_once(p, &header);
         p->call->paid = p->call->paid || p->fail != UPSTREAM_CONNECT;
-        if (rc != RC_UPSTREAM && rc != RC_UPSTREAM_TIMEOUT)
-            break;
+        if ((rc != RC_UPSTREAM && rc != RC_UPSTREAM_TIMEOUT) || p->call->status != 0)
+            break; /* an answer, or one that broke off: the payment is taken */
     }
     if (rc != RC_OK || p->call->status != 402)
         return rc;
