@@ -70,9 +70,10 @@ export function payFetchV1(account, maxValue) {
   return wrapFetchV1(fetch, account, maxValue);
 }
 
-/** A fetch that answers a 402 by a sign-in with the account's wallet, where one is offered. */
-export function siwxFetch(account) {
-  return wrapFetchWithSIWx(fetch, account);
+/** A fetch that answers a 402 by a sign-in with the account's wallet, where one is offered.
+ * `over`: the fetch beneath. */
+export function siwxFetch(account, over = fetch) {
+  return wrapFetchWithSIWx(over, account);
 }
 
 /** A fetch that pays MPP challenges: evm/charge in Base Sepolia's USDC and the zero-amount

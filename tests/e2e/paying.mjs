@@ -49,8 +49,9 @@ export const endpoints = [
   { method: 'GET', path: '/after', price: '0.007', payment_flow: 'after' },
 ];
 
-/** A configuration; `network`: members of its network beside the usual ones. */
-function configOf({ network = {}, payments = {}, ...more }, g) {
+/** A configuration; `network`: members of its network beside the usual ones; `mpp`: that
+ * section, if it is to be there. */
+function configOf({ network = {}, payments = {}, mpp, ...more }, g) {
   return {
     providers: { up: { kind: 'openai', base_url: `${upstream.url}/v1`, api_keys: ['sk-upstream-secret-0123456789'], allow_private: true } },
     models: { m: { targets: [{ provider: 'up', model: 'm' }], price, hold_output_tokens: 100 } },
@@ -60,6 +61,7 @@ function configOf({ network = {}, payments = {}, ...more }, g) {
         ...payments,
         networks: [{ network: 'eip155:84532', asset: 'USDC', pay_to: g.payTo, facilitator: 'builtin', rpc_url: front.url, allow_private: true, ...(network.facilitator ? {} : { settle_key: { hex_file: './settle.key' } }), ...network }],
       },
+      ...(mpp && { mpp }),
     },
     limits: { requests_per_minute: 0, tokens_per_minute: 0, concurrent: 0 },
     ...more,
