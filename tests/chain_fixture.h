@@ -26,6 +26,7 @@ enum lie {
     LIE_FROM,    /* another payer */
     LIE_TO,      /* another recipient */
     LIE_VALUE,   /* one unit less */
+    LIE_BATCH,   /* it was the transfer of another nonce */
     LIE_NO_LOG,  /* nothing moved */
     LIE_HASH,    /* a receipt of another transaction */
     LIE_STATUS,  /* failed */

@@ -40,7 +40,7 @@ static void check_receipt(struct slice result)
         assert(!log.removed);
     }
     (void)node_moved(&r, &token->address, &moved);
-    (void)node_used(&r, &token->address, &nonce);
+    (void)node_paid(&r, &token->address, &nonce, &moved);
 }
 
 static void check_result(struct slice result)

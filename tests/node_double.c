@@ -254,11 +254,15 @@ static void transfer_text(struct buf *out, const struct sent *s)
 static void logs_text(struct buf *out, const struct sent *s)
 {
     if (s->success && node.lie != LIE_NO_LOG) {
-        transfer_text(out, s);
         if (!s->permit) {
-            buf_append_char(out, ',');
             log_text(out, s, X402_EVENT_AUTHORIZATION_USED, &s->payer, &s->nonce, 0);
+            buf_append_char(out, ',');
         }
+        if (node.lie == LIE_BATCH) { /* it moved nothing from the payer to himself */
+            log_text(out, s, X402_EVENT_TRANSFER, &s->payer, &s->payer, VALUE);
+            buf_append_char(out, ',');
+        }
+        transfer_text(out, s);
     }
     if (s->cancels)
         log_text(out, s, X402_EVENT_AUTHORIZATION_CANCELED, &s->payer, &s->nonce, 0);

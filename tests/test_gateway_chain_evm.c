@@ -275,6 +275,19 @@ static void what_somebody_else_sent_in_is_a_settlement(void **state)
     assert_int_equal(o.submits, 0);
 }
 
+static void a_transfer_beside_counts_for_its_own_nonce_only(void **state)
+{
+    struct order o;
+
+    (void)state;
+    node.lie = LIE_BATCH;
+    order_init(&o, 1, MINUTE);
+    o.job.verified = true;
+    node_foreign_uses(&o);
+    order_run(&o);
+    assert_outcome(&o, CHAIN_REFUSED, "invalid_exact_evm_transfer_event_mismatch");
+}
+
 static void what_was_used_before_we_saw_it_buys_nothing(void **state)
 {
     struct order o;
@@ -675,6 +688,7 @@ int main(void)
         TEST(a_receipt_of_another_transaction_is_not_paid),
         TEST(reverted_and_unused_is_refused),
         TEST(what_somebody_else_sent_in_is_a_settlement),
+        TEST(a_transfer_beside_counts_for_its_own_nonce_only),
         TEST(what_was_used_before_we_saw_it_buys_nothing),
         TEST(whoever_is_faster_than_our_transaction_settles_it),
         TEST(a_cancelled_authorization_is_refused),

@@ -108,12 +108,13 @@ static bool is_this(const struct evm_work *w, const struct node_receipt *r,
     const struct x402_moved expected = evm__expected(w);
     struct x402_nonce nonce = {.authorizer = *evm__payer(w)};
 
-    if (!r->success || !node_moved(r, &w->base.job->offer->asset, &expected))
+    if (!r->success)
         return false;
     if (evm__is_permit(w))
-        return calls_the_same(w, transaction);
+        return node_moved(r, &w->base.job->offer->asset, &expected) &&
+               calls_the_same(w, transaction);
     nonce.nonce = p->transfer.nonce;
-    return node_used(r, &w->base.job->offer->asset, &nonce);
+    return node_paid(r, &w->base.job->offer->asset, &nonce, &expected);
 }
 
 static bool is_deep(const struct evm_work *w, const struct node_receipt *r)

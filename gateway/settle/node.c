@@ -334,37 +334,55 @@ bool node_next_log(struct node_log *out, struct slice logs, size_t *at)
     return false;
 }
 
+static bool is_moved(const struct node_log *log, const struct x402_address *token,
+                     const struct x402_moved *moved)
+{
+    struct x402_moved m;
+
+    return x402_log_moved(&m, &log->log, token) == RC_OK &&
+           x402_address_equal(&m.from, &moved->from) &&
+           x402_address_equal(&m.to, &moved->to) &&
+           x402_u256_cmp(m.value, moved->value) == 0;
+}
+
+static bool is_used(const struct node_log *log, const struct x402_address *token,
+                    const struct x402_nonce *nonce)
+{
+    struct x402_nonce n;
+
+    return x402_log_nonce(&n, &log->log, token, X402_EVENT_AUTHORIZATION_USED) ==
+               RC_OK &&
+           x402_address_equal(&n.authorizer, &nonce->authorizer) &&
+           x402_hash_equal(n.nonce, nonce->nonce);
+}
+
 bool node_moved(const struct node_receipt *r, const struct x402_address *token,
                 const struct x402_moved *moved)
 {
     struct node_log log;
-    struct x402_moved m;
     size_t at = 0;
 
     while (node_next_log(&log, r->logs, &at))
-        if (x402_hash_equal(log.tx, r->tx) &&
-            x402_log_moved(&m, &log.log, token) == RC_OK &&
-            x402_address_equal(&m.from, &moved->from) &&
-            x402_address_equal(&m.to, &moved->to) &&
-            x402_u256_cmp(m.value, moved->value) == 0)
+        if (x402_hash_equal(log.tx, r->tx) && is_moved(&log, token, moved))
             return true;
     return false;
 }
 
-bool node_used(const struct node_receipt *r, const struct x402_address *token,
-               const struct x402_nonce *nonce)
+bool node_paid(const struct node_receipt *r, const struct x402_address *token,
+               const struct x402_nonce *nonce, const struct x402_moved *moved)
 {
     struct node_log log;
-    struct x402_nonce n;
+    bool used = false; /* by the token's log before */
     size_t at = 0;
 
-    while (node_next_log(&log, r->logs, &at))
-        if (x402_hash_equal(log.tx, r->tx) &&
-            x402_log_nonce(&n, &log.log, token, X402_EVENT_AUTHORIZATION_USED) ==
-                RC_OK &&
-            x402_address_equal(&n.authorizer, &nonce->authorizer) &&
-            x402_hash_equal(n.nonce, nonce->nonce))
+    while (node_next_log(&log, r->logs, &at)) {
+        if (!x402_hash_equal(log.tx, r->tx) ||
+            !x402_address_equal(&log.log.contract, token))
+            continue;
+        if (used && is_moved(&log, token, moved))
             return true;
+        used = is_used(&log, token, nonce);
+    }
     return false;
 }
 

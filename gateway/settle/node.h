@@ -92,11 +92,13 @@ struct node_log {
  * no more. What cannot be read is passed over. */
 bool node_next_log(struct node_log *out, struct slice logs, size_t *at);
 
-/* Whether the receipt has exactly this transfer; whether it uses this nonce up. */
+/* Whether the receipt has exactly this transfer. */
 bool node_moved(const struct node_receipt *r, const struct x402_address *token,
                 const struct x402_moved *moved);
-bool node_used(const struct node_receipt *r, const struct x402_address *token,
-               const struct x402_nonce *nonce);
+/* Whether it was this nonce's: the token's next log after the one that uses the nonce
+ * up (EIP-3009's order). One transaction may use many nonces up, and pay for one. */
+bool node_paid(const struct node_receipt *r, const struct x402_address *token,
+               const struct x402_nonce *nonce, const struct x402_moved *moved);
 
 struct node_transaction {
     bool mined;
