@@ -331,6 +331,27 @@ static bool read_facilitator(struct config__reader *r, struct config_network *ne
     return false;
 }
 
+/* A node is a machine's own more often than not: "http://127.0.0.1:8545". */
+static bool is_on_this_machine(struct config__reader *r, struct conf_node *n)
+{
+    static const char *const hosts[] = {"127.0.0.1", "localhost", "[::1]"};
+    struct slice text;
+    size_t at;
+
+    if (n == NULL || !conf_text(r->conf, n, &text))
+        return false;
+    at = slice_search(text, SLICE("://"));
+    text = slice_sub(text, at + 3, text.len);
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+        const size_t len = strlen(hosts[i]);
+
+        if (slice_starts_nocase(text, slice_str(hosts[i])) &&
+            (text.len == len || text.bytes[len] == ':' || text.bytes[len] == '/'))
+            return true;
+    }
+    return false;
+}
+
 /* Who settles, and what that needs. */
 static bool read_settlement(struct config__reader *r, struct config_network *net,
                             struct conf_node *n)
@@ -344,7 +365,8 @@ static bool read_settlement(struct config__reader *r, struct config_network *net
     (void)conf_bool(r->conf, conf_get(r->conf, n, "allow_private"),
                     &net->allow_private);
     builtin = read_facilitator(r, net, conf_get(r->conf, n, "facilitator"));
-    net->rpc_url = config__url(r, rpc_url, "rpc_url", net->allow_private);
+    net->rpc_private = net->allow_private || is_on_this_machine(r, rpc_url);
+    net->rpc_url = config__url(r, rpc_url, "rpc_url", net->rpc_private);
     read_key(r, &net->settle_key, key);
     (void)conf_u64(r->conf, confirmations, &count, 1, CONFIRMATIONS_MAX);
     net->confirmations = (unsigned)count;

@@ -38,9 +38,11 @@ struct config_network {
     char *asset_symbol; /* of the table, else asset_name */
     unsigned decimals;
     struct x402_address pay_to;
-    char *facilitator_url;             /* NULL: builtin */
-    char *rpc_url;                     /* NULL: a remote facilitator is believed */
-    bool allow_private;                /* for both */
+    char *facilitator_url; /* NULL: builtin */
+    char *rpc_url;         /* NULL: a remote facilitator is believed */
+    bool allow_private;    /* for both */
+    bool rpc_private; /* the node may be near: it is allowed, or named as on this very
+                         machine, which nobody but the operator can do */
     struct config_key_file settle_key; /* builtin: pays the gas; also who may settle
                                           upto */
     unsigned confirmations;            /* blocks on top before it counts; default 1: its

@@ -57,6 +57,8 @@ struct node {
     uint64_t block;
     uint64_t time_s; /* of the last block; follows the clock unless frozen */
     bool frozen;
+    bool on_demand; /* a block only for a transaction; the next one is of this time: */
+    uint64_t coming_s;
     uint64_t mine_every_ms; /* 0: only when the test says so */
     uint64_t mined_ms;
     uint64_t latest; /* our account's next number, in blocks */

@@ -497,11 +497,18 @@ static void say(struct buf *out, struct slice method, struct slice params)
     if (slice_equal_str(method, "eth_chainId")) {
         buf_printf(out, "\"0x%llx\"", (unsigned long long)node.chain_id);
     } else if (slice_equal_str(method, "eth_getBlockByNumber")) {
+        const bool coming = slice_equal_str(text_at(params, 0), "pending");
+
         buf_printf(out,
                    "{\"number\":\"0x%llx\",\"timestamp\":\"0x%llx\","
                    "\"baseFeePerGas\":\"0x%llx\"}",
-                   (unsigned long long)node.block, (unsigned long long)node.time_s,
+                   (unsigned long long)node.block + coming,
+                   (unsigned long long)(coming ? node.coming_s : node.time_s),
                    (unsigned long long)node.base_fee);
+    } else if (slice_equal_str(method, "hardhat_getAutomine")) {
+        buf_append_str(out, node.on_demand
+                                ? "true"
+                                : "!{\"code\":-32601,\"message\":\"no method\"}");
     } else if (slice_equal_str(method, "eth_getBalance")) {
         buf_printf(out, "\"0x%llx\"", (unsigned long long)node.funds);
     } else if (slice_equal_str(method, "eth_maxPriorityFeePerGas")) {

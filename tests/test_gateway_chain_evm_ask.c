@@ -134,6 +134,20 @@ static void a_stale_head_is_no_node(void **state)
     assert_true(chain_is_up(chain));
 }
 
+/* anvil makes no blocks while nobody sends anything. */
+static void a_node_that_mines_on_demand_may_be_idle(void **state)
+{
+    (void)state;
+    node.mine_every_ms = 0;
+    node.on_demand = true;
+    node.time_s = NOW_S - 3600;
+    node.coming_s = NOW_S;
+    chain_reopen();
+    assert_int_equal(verify_outcome(), CHAIN_OK);
+    node.coming_s = NOW_S - 61; /* nor is that one of this time */
+    assert_int_equal(verify_outcome(), CHAIN_UNREACHABLE);
+}
+
 static void a_clock_that_is_off_takes_no_payments(void **state)
 {
     (void)state;
@@ -224,6 +238,7 @@ int main(void)
         TEST(what_is_wrong_with_a_payment_is_named),
         TEST(what_is_wrong_with_a_permit_is_named),
         TEST(a_stale_head_is_no_node),
+        TEST(a_node_that_mines_on_demand_may_be_idle),
         TEST(a_clock_that_is_off_takes_no_payments),
         TEST(an_empty_gas_account_takes_no_payments),
         TEST(a_contract_that_is_no_token_is_refused_and_the_node_is_fine),

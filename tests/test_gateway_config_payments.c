@@ -353,11 +353,20 @@ static void private_addresses_are_warned_of_until_allowed(void **state)
 {
     (void)state;
     WARNINGS_OF(NETWORKS "{network: base, asset: USDC, pay_to: \"" A1 "\", " KEY
-                         ", rpc_url: \"http://127.0.0.1:8545\"}" END,
+                         ", rpc_url: \"http://10.0.0.1:8545\"}" END,
                 "warning: octroi.yaml:2: rpc_url is on a private or loopback address: "
                 "calls are refused until 'allow_private: true' is set");
     LOADS(NETWORKS "{network: base, asset: USDC, pay_to: \"" A1 "\", " KEY
-                   ", allow_private: true, rpc_url: \"http://127.0.0.1:8545\"}" END);
+                   ", allow_private: true, rpc_url: \"http://10.0.0.1:8545\"}" END);
+    /* The operator's own node, beside us. */
+    LOADS(NETWORKS "{network: base, asset: USDC, pay_to: \"" A1 "\", " KEY
+                   ", rpc_url: \"http://127.0.0.1:8545\"}" END);
+    LOADS(NETWORKS "{network: base, asset: USDC, pay_to: \"" A1 "\", " KEY
+                   ", rpc_url: \"http://localhost/x\"}" END);
+    WARNINGS_OF(NETWORKS "{network: base, asset: USDC, pay_to: \"" A1 "\", " KEY
+                         ", rpc_url: \"http://127.0.0.12\"}" END,
+                "warning: octroi.yaml:2: rpc_url is on a private or loopback address: "
+                "calls are refused until 'allow_private: true' is set");
     WARNINGS_OF(NETWORKS "{network: base, asset: USDC, pay_to: \"" A1
                          "\", facilitator: \"http://localhost:1/\"}" END,
                 "warning: octroi.yaml:2: facilitator is on a private or loopback "

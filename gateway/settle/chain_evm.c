@@ -172,6 +172,8 @@ bool evm__take_head(struct evm *e, const struct rpc_question *q)
         chain__talked(e->chain, false, "the node's last block is not of this time");
         return false;
     }
+    if (e->on_demand && head.number > 0)
+        head.number--; /* it was the block to come */
     learn_pace(e, &head);
     e->head = head;
     return true;
@@ -270,8 +272,8 @@ static bool pays_gas(struct evm *e)
 
     if (e->settler == NULL)
         return true;
-    if (e->pinged[2].answer == RPC_RESULT &&
-        node_read_u256(&funds, e->pinged[2].result) == RC_OK &&
+    if (e->pinged[PING_FUNDS].answer == RPC_RESULT &&
+        node_read_u256(&funds, e->pinged[PING_FUNDS].result) == RC_OK &&
         x402_u256_cmp(funds, fees_total(EVM_GAS_USUAL, fees.max_fee)) >= 0)
         return true;
     chain__talked(e->chain, false, "the account that pays for gas is empty");
@@ -283,13 +285,18 @@ static void on_ping(struct rpc_call *c)
     struct evm *e = (struct evm *)(void *)((char *)c - offsetof(struct evm, ping));
     uint64_t id;
 
+    const struct rpc_question *on_demand = &e->pinged[PING_ON_DEMAND];
+
+    e->on_demand = c->fail == RPC_FINE && on_demand->answer == RPC_RESULT &&
+                   slice_equal(slice_trim(on_demand->result), SLICE("true"));
     if (c->fail != RPC_FINE)
         chain__talked(e->chain, false, "the node does not answer");
-    else if (e->pinged[0].answer != RPC_RESULT ||
-             node_read_u64(&id, e->pinged[0].result) != RC_OK ||
+    else if (e->pinged[PING_CHAIN].answer != RPC_RESULT ||
+             node_read_u64(&id, e->pinged[PING_CHAIN].result) != RC_OK ||
              id != e->chain->net->chain_id)
         chain__talked(e->chain, false, "the node is of another chain");
-    else if (evm__take_head(e, &e->pinged[1]) && pays_gas(e))
+    else if (evm__take_head(e, &e->pinged[e->on_demand ? PING_COMING : PING_HEAD]) &&
+             pays_gas(e))
         chain__talked(e->chain, true, "");
 }
 
@@ -299,10 +306,12 @@ static void evm_ping(struct chain *c)
 
     if (rpc_is_busy(&e->ping))
         return;
-    node_ask_plain(&e->pinged[0], "eth_chainId");
-    node_ask_head(&e->pinged[1]);
+    node_ask_plain(&e->pinged[PING_CHAIN], "eth_chainId");
+    node_ask_head(&e->pinged[PING_HEAD], false);
+    node_ask_head(&e->pinged[PING_COMING], true);
+    node_ask_plain(&e->pinged[PING_ON_DEMAND], "hardhat_getAutomine");
     e->ping.questions = e->pinged;
-    e->ping.count = 2;
+    e->ping.count = PING_FUNDS;
     arena_reset(e->ping_arena);
     if (e->settler != NULL)
         node_ask_balance(&e->pinged[e->ping.count++], e->settler, e->ping_arena);
@@ -334,7 +343,7 @@ static enum rc evm_open(struct chain *c)
     TRY(arena_open(&e->poll_arena, (size_t)EVM_POLL_MANY * 256));
     TRY(arena_open(&e->ping_arena, 1024));
     TRY(rpc_open(&e->rpc, c->loop, c->upstream, c->net->rpc_url,
-                 c->net->allow_private));
+                 c->net->rpc_private));
     TRY(inbox_open(&e->inbox));
     e->watch.fd = inbox_fd(e->inbox);
     e->watch.ready = on_inbox;

@@ -273,7 +273,7 @@ static void on_answer(struct rpc_call *c)
 void evm__ask(struct evm_work *w)
 {
     evm__begin(w);
-    node_ask_head(evm__question(w, EVM_Q_HEAD));
+    node_ask_head(evm__question(w, EVM_Q_HEAD), evm__of(w)->on_demand);
     node_ask_balance(evm__question(w, EVM_Q_FUNDS), evm__of(w)->settler, w->arena);
     node_ask_plain(evm__question(w, EVM_Q_TIP), "eth_maxPriorityFeePerGas");
     if (is_settling(w))

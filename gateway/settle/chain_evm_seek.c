@@ -281,7 +281,7 @@ static void ask(struct evm_work *w)
     if (w->seek_blocks == 0)
         w->seek_blocks = EVM_SEEK_BLOCKS;
     evm__begin(w);
-    node_ask_head(evm__question(w, EVM_Q_HEAD));
+    node_ask_head(evm__question(w, EVM_Q_HEAD), evm__of(w)->on_demand);
     evm__ask_state(w);
     if (w->seek_to > 0)
         ask_logs(w);
@@ -357,7 +357,7 @@ void evm__look(struct evm_work *w)
         return;
     }
     evm__begin(w);
-    node_ask_head(evm__question(w, EVM_Q_HEAD));
+    node_ask_head(evm__question(w, EVM_Q_HEAD), evm__of(w)->on_demand);
     node_ask_receipt(evm__question(w, EVM_Q_RECEIPT), &w->base.job->tx.hash, w->arena);
     node_ask_transaction(evm__question(w, EVM_Q_TRANSACTION), &w->base.job->tx.hash,
                          w->arena);

@@ -222,7 +222,7 @@ void evm__on_poll_timer(struct loop_timer *t)
     if (TAILQ_EMPTY(&e->flights) || rpc_is_busy(&e->poll))
         return;
     arena_reset(e->poll_arena);
-    node_ask_head(&e->polled[POLL_HEAD]);
+    node_ask_head(&e->polled[POLL_HEAD], e->on_demand);
     node_ask_count(&e->polled[POLL_LATEST], e->settler, "latest", e->poll_arena);
     node_ask_count(&e->polled[POLL_PENDING], e->settler, "pending", e->poll_arena);
     fill_slots(e);

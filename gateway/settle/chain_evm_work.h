@@ -36,6 +36,15 @@ enum {
     EVM_CALL_MAX = 1024 /* bytes of call data */
 };
 
+enum {
+    PING_CHAIN,
+    PING_HEAD,
+    PING_COMING, /* the block that is being made */
+    PING_ON_DEMAND,
+    PING_FUNDS, /* asked only where there is an account */
+    PING__COUNT
+};
+
 enum evm_why {
     EVM_FIRST, /* a new number */
     EVM_AGAIN, /* the same bytes: an earlier process sent them */
@@ -131,7 +140,11 @@ struct evm {
     TAILQ_HEAD(evm_flights, evm_work) flights;
 
     struct rpc_call ping;
-    struct rpc_question pinged[3];
+    struct rpc_question pinged[PING__COUNT];
+    /* A development node that makes a block only when there is something to put in it
+     * (anvil, hardhat): its last block may be of any age, and the one that it is making
+     * tells its time. */
+    bool on_demand;
     struct arena *ping_arena;
 };
 

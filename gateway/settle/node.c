@@ -25,9 +25,10 @@ void node_ask_plain(struct rpc_question *q, const char *method)
     ask(q, method, "[]");
 }
 
-void node_ask_head(struct rpc_question *q)
+void node_ask_head(struct rpc_question *q, bool pending)
 {
-    ask(q, "eth_getBlockByNumber", "[\"latest\",false]");
+    ask(q, "eth_getBlockByNumber",
+        pending ? "[\"pending\",false]" : "[\"latest\",false]");
 }
 
 static void ask_account(struct rpc_question *q, const char *method,

@@ -17,7 +17,8 @@ enum {
 /* Questions ------------------------------------------------------------------------ */
 
 void node_ask_plain(struct rpc_question *q, const char *method);
-void node_ask_head(struct rpc_question *q);
+/* The last block; or the one that is being made, whose number is one more. */
+void node_ask_head(struct rpc_question *q, bool pending);
 void node_ask_balance(struct rpc_question *q, const struct x402_address *who,
                       struct arena *a);
 void node_ask_code(struct rpc_question *q, const struct x402_address *who,
