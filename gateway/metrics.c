@@ -8,8 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const apis[] = {"chat",   "embeddings", "models", "data",
-                                   "wallet", "ops",        "none"};
+static const char *const apis[] = {"chat",      "embeddings", "models",      "data",
+                                   "wallet",    "topup",      "facilitator", "ops",
+                                   "discovery", "none"};
 static const char *const classes[] = {"2xx", "3xx", "4xx", "5xx"};
 
 static const char *const outcomes[] = {"paid",    "good",     "refused",
