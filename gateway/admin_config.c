@@ -122,7 +122,7 @@ static void put_endpoint_price(struct json_out *o, const char *api,
     json_out_kstr(o, "name", api);
     json_out_kstr(o, "method", e->method);
     json_out_kstr(o, "path", e->path);
-    json_out_kstr(o, "unit", "USD per call");
+    json_out_kstr(o, "unit", e->at_cost ? "USD per call, at most" : "USD per call");
     json_out_kbool(o, "priced", e->priced);
     if (e->priced) {
         json_out_kmoney(o, "price", e->price);

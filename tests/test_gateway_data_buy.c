@@ -35,6 +35,10 @@ static const char yaml[] =
     "      - {method: POST, path: /flat, price: \"0.01\"}\n"
     "      - {method: GET, path: /cheap, price: \"0.5\", max_price: \"0.002\"}\n"
     "      - {method: GET, path: /cost, markup: \"50%\", max_price: \"0.4\"}\n"
+    "  keyed:\n"
+    "    base_url: \"https://seller.example\"\n"
+    "    auth: {header: authorization, value: \"Bearer our-key-at-the-seller\", mpp: {}}\n"
+    "    endpoints: [{method: GET, path: /, price: \"0.01\"}]\n"
     "limits: {requests_per_minute: 0, tokens_per_minute: 0, concurrent: 0}\n";
 
 /* ---- The signer ---- */
@@ -304,6 +308,61 @@ static void a_body_goes_with_the_payment_too(void **state)
     answers(upstream_last(), 200, receipt(true), "ok");
     expect_status(x, 200);
     expect_spent("0.01");
+}
+
+/* A challenge of MPP as a header, answered in `header` if there is one. */
+static const char *challenge(struct slice header)
+{
+    const struct mpp_request request = {
+        .amount = x402_u256_from_u64(3000),
+        .currency = SLICE("0x036CbD53842c5426634e7929541eC2318f3dCF7e"),
+        .recipient = SLICE("0x209693Bc6afc0C5328bA36FaF03C514EF312287C"),
+        .chain_id = 84532,
+        .takes_authorization = true};
+    struct mpp_challenge c = {.realm = SLICE("seller.example"),
+                              .method = SLICE("evm"),
+                              .intent = SLICE("charge"),
+                              .expires = SLICE("2026-11-21T12:05:00Z"),
+                              .header = header};
+    const char *line;
+    struct buf text;
+
+    buf_init(&text, 16384);
+    assert_int_equal(mpp_request_encode(&c.request, &request, arena), RC_OK);
+    assert_int_equal(
+        mpp_challenge_bind(&c, SLICE("0123456789abcdef0123456789abcdef"), arena),
+        RC_OK);
+    mpp_challenge_print(&text, &c);
+    line = arena_printf(arena, "WWW-Authenticate: %.*s\n", SLICE_FMT(buf_slice(&text)));
+    buf_free(&text);
+    return line;
+}
+
+static void a_credential_of_mpp_takes_the_place_of_a_key_or_stands_beside_it(
+    void **state)
+{
+    struct exchange *x = get("/v1/data/keyed/");
+    const struct upstream_call *c;
+
+    (void)state;
+    assert_string_equal(upstream_header(upstream_last(), "authorization"),
+                        "Bearer our-key-at-the-seller");
+    answers(upstream_last(), 402, challenge(SLICE_NONE), "");
+    c = next_try(1);
+    assert_int_equal(strncmp(upstream_header(c, "Authorization"), "Payment ", 8), 0);
+    assert_int_equal(c->spec.header_count, 1);
+    answers(upstream_last(), 200, "", "ok");
+    expect_status(x, 200);
+    x = get("/v1/data/keyed/");
+    answers(upstream_last(), 402, challenge(SLICE("Payment-Authorization")), "");
+    c = next_try(3);
+    assert_string_equal(upstream_header(c, "Authorization"),
+                        "Bearer our-key-at-the-seller");
+    assert_int_equal(
+        strncmp(upstream_header(c, "Payment-Authorization"), "Payment ", 8), 0);
+    answers(upstream_last(), 200, "", "ok");
+    expect_status(x, 200);
+    expect_spent("0.02");
 }
 
 /* ---- Not paying ---- */
@@ -616,6 +675,7 @@ int main(void)
         TEST(at_cost_the_caller_pays_what_was_paid_and_the_markup),
         TEST(a_host_that_does_not_ask_is_not_paid),
         TEST(a_body_goes_with_the_payment_too),
+        TEST(a_credential_of_mpp_takes_the_place_of_a_key_or_stands_beside_it),
         TEST(nothing_above_the_price_is_paid),
         TEST(a_402_without_an_offer_for_us_is_a_failure),
         TEST(without_a_key_nothing_is_paid),

@@ -243,9 +243,12 @@ static void print_endpoint(struct json_out *o, const struct config *c,
 
     json_out_key(o, method_of(method, e));
     json_out_object(o);
-    json_out_kstr(o, "summary", "A call of a data API, at a flat price");
+    json_out_kstr(o, "summary",
+                  e->at_cost ? "A call of a data API, at what it costs"
+                             : "A call of a data API, at a flat price");
     if (!money_is_zero(e->price))
-        print_payment_info(o, c, &e->price, "One call");
+        print_payment_info(o, c, &e->price,
+                           e->at_cost ? "One call, at most" : "One call");
     print_parameters(o, path);
     print_responses(o);
     json_out_end_object(o);
@@ -396,7 +399,8 @@ static void tell_data(struct buf *b, const struct config *c)
             if (!e->priced || text == NULL)
                 continue;
             money_print_short(price, e->price);
-            buf_printf(b, "- %s %s: %s\n", e->method, text, price);
+            buf_printf(b, "- %s %s: %s%s\n", e->method, text,
+                       e->at_cost ? "at most " : "", price);
         }
     buf_free(&path);
 }
