@@ -19,9 +19,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define LOCK_NAME   "lock"
-#define MASTER_NAME "master.key"
-#define SOCKET_NAME "admin.sock"
+#define LOCK_NAME    "lock"
+#define MASTER_NAME  "master.key"
+#define RECEIPT_NAME "receipt.key"
+#define SOCKET_NAME  "admin.sock"
 
 enum {
     FOLDER_MODE = 0700,
@@ -222,6 +223,28 @@ static enum rc open_keys(struct datadir *d, struct buf *faults)
     return rc;
 }
 
+/* Nothing but old receipts depends on it, so one that is not there is made. */
+static enum rc open_receipts(struct datadir *d, struct buf *faults)
+{
+    char *path = join(d->path, RECEIPT_NAME);
+    enum rc rc;
+
+    if (path == NULL)
+        return RC_NOMEM;
+    rc = receipts_open(&d->receipts, path);
+    if (rc == RC_FORBIDDEN)
+        buf_printf(faults, "%s must be its owner's only: chmod 600 it\n", path);
+    else if (rc == RC_CORRUPT)
+        buf_printf(
+            faults,
+            "%s is not a key: put it back, or delete it, and a new one is made\n",
+            path);
+    else if (rc != RC_OK)
+        buf_printf(faults, "cannot read %s: %s\n", path, rc_reason(rc));
+    free(path);
+    return rc;
+}
+
 enum rc datadir_open(struct datadir **out, const char *path, struct buf *faults)
 {
     struct datadir *d = calloc(1, sizeof(*d));
@@ -237,6 +260,8 @@ enum rc datadir_open(struct datadir **out, const char *path, struct buf *faults)
         rc = open_book(d, faults);
     if (rc == RC_OK)
         rc = open_keys(d, faults);
+    if (rc == RC_OK)
+        rc = open_receipts(d, faults);
     if (rc != RC_OK) {
         datadir_close(d);
         return rc;
@@ -249,6 +274,7 @@ void datadir_close(struct datadir *d)
 {
     if (d == NULL)
         return;
+    receipts_close(d->receipts);
     wallet_book_close(d->book);
     ledger_close(d->ledger);
     if (d->lock_fd >= 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The data folder: one lock, one book, one master key, one admin socket. Who holds the
+/* The data folder: one lock, one book, one master key, the key of receipts, one admin
+ * socket. Who holds the
  * lock owns the folder: the daemon, or the command line while no daemon runs. */
 #ifndef GATEWAY_DATADIR_H
 #define GATEWAY_DATADIR_H
@@ -8,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/rc.h"
+#include "gateway/receipts.h"
 #include "ledger/ledger.h"
 #include "wallet/wallet.h"
 
@@ -16,6 +18,7 @@ struct datadir {
     int lock_fd;
     struct ledger *ledger;
     struct wallet_book *book;
+    struct receipts *receipts;
 };
 
 /* Makes the folder (mode 0700) with an empty book and a new master key. RC_EXISTS: it

@@ -141,6 +141,7 @@ static enum rc lane_open(struct lane *lane, struct gateway *g, const struct conf
     w->answers = g->answers;
     w->cashier = g->cashier;
     w->clerk = g->clerk;
+    w->receipts = g->dir->receipts;
     w->quote_key = g->quote_key;
     w->buyer = c->payments->buyer.key.present ? &g->buyer : NULL;
     TRY(loop_open(&w->loop));

@@ -144,7 +144,7 @@ void request_reply_fault(struct request *r);
 /* The end of the upstream's answer has come in. What follows does not count, and an
  * upstream that does not end the call by itself is cut off in a moment. */
 void request_upstream_done(struct request *r);
-/* Adds x-octroi-cost and x-octroi-balance, after the money is booked. */
+/* Adds x-octroi-cost and -balance, and -receipt if asked, after the money is booked. */
 void request_money_headers(struct request *r);
 /* The first byte goes out: from here on there is no other target. The api has set its
  * own headers; content_length as in exchange_stream(). */

@@ -2,6 +2,7 @@
 /* How answers leave: whole or streamed, with the headers that every answer carries.
  * What they say is the api's. */
 #include "base/log.h"
+#include "gateway/receipts.h"
 #include "gateway/request_int.h"
 #include "gateway/request_pay.h"
 
@@ -148,12 +149,45 @@ void request_receipt_comment(struct request *r)
         r, slice_str(arena_printf(r->arena, ": %s: %.*s\n\n", name, SLICE_FMT(value))));
 }
 
+/* The transaction of the payment that paid for this call; "": none did, or none is
+ * settled. */
+static const char *transaction_of(struct request *r)
+{
+    struct wallet_payment *p = arena_new(r->arena, struct wallet_payment);
+
+    if (p == NULL || !r->once.present ||
+        wallet_payment_read(p, r->worker->book, r->once.key) != RC_OK ||
+        p->state != WALLET_PAYMENT_SETTLED)
+        return "";
+    return p->reference;
+}
+
+/* Only when it is asked for: it takes half as long as the call. */
+static void signed_receipt(struct request *r)
+{
+    struct slice asked = http_header(r->http, "x-octroi-receipt", NULL);
+    struct receipt receipt = {.request = r->id,
+                              .wallet = r->caller.wallet,
+                              .kind = r->match.api->name,
+                              .subject = r->quote.subject,
+                              .cost = r->hold.captured,
+                              .transfer = r->hold.transfer};
+    struct slice text;
+
+    if (r->worker->receipts == NULL || !slice_equal(asked, SLICE("1")) ||
+        r->hold.rc != RC_OK || money_is_zero(r->hold.captured))
+        return;
+    receipt.transaction = transaction_of(r);
+    if (receipts_sign(&text, r->worker->receipts, &receipt, r->arena) == RC_OK)
+        request_header(r, "x-octroi-receipt", text);
+}
+
 void request_money_headers(struct request *r)
 {
     char text[MONEY_TEXT_SIZE];
 
     receipt_header(r);
-
+    signed_receipt(r);
     money_print(text, r->hold.captured);
     request_header(r, "x-octroi-cost", slice_str(text));
     money_print(text, r->hold.balance);

@@ -15,6 +15,7 @@ struct clerk;
 struct config_cell;
 struct ledger;
 struct limiter;
+struct receipts;
 struct loop;
 struct request;
 struct upstream;
@@ -29,10 +30,11 @@ struct worker {
     struct config_cell *config;
     struct limiter *limiter;
     struct answers *answers;
-    struct cashier *cashier;   /* NULL: no network is configured */
-    const struct buyer *buyer; /* NULL: we have no key to pay others with */
-    const uint8_t *quote_key;  /* 32 bytes: binds what was quoted */
-    struct clerk *clerk;       /* opens wallets; NULL: none are opened */
+    struct cashier *cashier;         /* NULL: no network is configured */
+    const struct buyer *buyer;       /* NULL: we have no key to pay others with */
+    const struct receipts *receipts; /* NULL: none are signed */
+    const uint8_t *quote_key;        /* 32 bytes: binds what was quoted */
+    struct clerk *clerk;             /* opens wallets; NULL: none are opened */
     bool draining;
     uint64_t stranger_bytes; /* bodies of those who have not paid yet */
     uint64_t live;           /* requests that have not ended */

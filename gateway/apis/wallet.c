@@ -2,6 +2,7 @@
 /* The caller's own wallet: GET /v1/wallet and /v1/wallet/statement[?request_id=]. */
 #include "gateway/api.h"
 #include "gateway/path.h"
+#include "gateway/receipts.h"
 #include "gateway/request.h"
 #include "gateway/wallet_json.h"
 
@@ -39,10 +40,31 @@ static void serve_balance(struct request *r)
 }
 
 struct page {
+    struct request *request;
+    struct slice receipt; /* of the row, when one request is asked about */
+    bool wants_receipt;
     struct json_out o;
     unsigned count;
     uint64_t next;
 };
+
+/* The same words as in the answer's own (gateway/request_answer.c); a transaction is
+ * not told here, for the row is the wallet's and not the payment's. */
+static void sign_row(struct page *p, const struct wallet_row *row)
+{
+    const struct receipt receipt = {.request = row->request,
+                                    .wallet = row->wallet,
+                                    .kind = row->kind,
+                                    .subject = row->model,
+                                    .cost = row->amount,
+                                    .transfer = row->transfer,
+                                    .transaction = ""};
+    const struct receipts *signer = p->request->worker->receipts;
+
+    if (signer == NULL || row->credit || money_is_zero(row->amount) ||
+        receipts_sign(&p->receipt, signer, &receipt, p->request->arena) != RC_OK)
+        p->receipt = SLICE_NONE;
+}
 
 static bool add_row(void *arg, const struct wallet_row *row)
 {
@@ -53,6 +75,8 @@ static bool add_row(void *arg, const struct wallet_row *row)
         return false;
     }
     wallet_json_row(&p->o, row);
+    if (p->wants_receipt)
+        sign_row(p, row);
     p->count++;
     return true;
 }
@@ -68,6 +92,7 @@ static enum rc read_rows(struct request *r, struct page *p)
         if (wallet_id_parse(&request, 'r', id) != RC_OK)
             return request_fault(r, RC_BAD_INPUT, "request_id",
                                  "'request_id' is not a request's id.");
+        p->wants_receipt = true;
         return wallet_statement_request(r->worker->book, r->caller.wallet, request,
                                         add_row, p);
     }
@@ -79,7 +104,7 @@ static enum rc read_rows(struct request *r, struct page *p)
 
 static void serve_statement(struct request *r)
 {
-    struct page p = {.next = 0};
+    struct page p = {.request = r, .receipt = SLICE_NONE};
     struct buf b;
     enum rc rc;
 
@@ -95,6 +120,8 @@ static void serve_statement(struct request *r)
         json_out_str(&p.o, arena_printf(r->arena, "%llu", (unsigned long long)p.next));
     else
         json_out_null(&p.o);
+    if (p.receipt.len > 0)
+        json_out_kslice(&p.o, "receipt", p.receipt);
     json_out_end_object(&p.o);
     if (rc == RC_OK)
         request_reply(r, 200, "application/json", buf_slice(&b));
