@@ -488,6 +488,22 @@ static void code_text(struct buf *out, struct slice who)
     buf_append_str(out, has ? "\"0x60\"" : "\"0x\"");
 }
 
+static void head_text(struct buf *out, bool coming)
+{
+    buf_printf(out,
+               "{\"number\":\"0x%llx\",\"timestamp\":\"0x%llx\","
+               "\"baseFeePerGas\":\"0x%llx\"}",
+               (unsigned long long)node.block + coming,
+               (unsigned long long)(coming ? node.coming_s : node.time_s),
+               (unsigned long long)node.base_fee);
+}
+
+static void automine_text(struct buf *out)
+{
+    buf_append_str(
+        out, node.on_demand ? "true" : "!{\"code\":-32601,\"message\":\"no method\"}");
+}
+
 /* The result, or '!' and the error. */
 static void say(struct buf *out, struct slice method, struct slice params)
 {
@@ -497,18 +513,9 @@ static void say(struct buf *out, struct slice method, struct slice params)
     if (slice_equal_str(method, "eth_chainId")) {
         buf_printf(out, "\"0x%llx\"", (unsigned long long)node.chain_id);
     } else if (slice_equal_str(method, "eth_getBlockByNumber")) {
-        const bool coming = slice_equal_str(text_at(params, 0), "pending");
-
-        buf_printf(out,
-                   "{\"number\":\"0x%llx\",\"timestamp\":\"0x%llx\","
-                   "\"baseFeePerGas\":\"0x%llx\"}",
-                   (unsigned long long)node.block + coming,
-                   (unsigned long long)(coming ? node.coming_s : node.time_s),
-                   (unsigned long long)node.base_fee);
+        head_text(out, slice_equal_str(text_at(params, 0), "pending"));
     } else if (slice_equal_str(method, "hardhat_getAutomine")) {
-        buf_append_str(out, node.on_demand
-                                ? "true"
-                                : "!{\"code\":-32601,\"message\":\"no method\"}");
+        automine_text(out);
     } else if (slice_equal_str(method, "eth_getBalance")) {
         buf_printf(out, "\"0x%llx\"", (unsigned long long)node.funds);
     } else if (slice_equal_str(method, "eth_maxPriorityFeePerGas")) {

@@ -122,6 +122,7 @@ static void print_model_names(struct json_out *o, const struct config *c)
 static void print_body(struct json_out *o, const struct config *c,
                        const struct api *api, struct arena *a)
 {
+    const struct config_model *model = first_model(c);
     struct buf text;
     struct json_out name;
 
@@ -151,7 +152,7 @@ static void print_body(struct json_out *o, const struct config *c,
     buf_init(&text, PATH_MAX_BYTES);
     buf_append_str(&text, "{\"model\":");
     json_out_init(&name, &text);
-    json_out_str(&name, first_model(c)->name);
+    json_out_str(&name, model != NULL ? model->name : "");
     buf_printf(&text, ",%s}", api->example);
     json_out_key(o, "example");
     json_out_raw(o, buf_spent(&text) ? SLICE("{}") : arena_slice(a, buf_slice(&text)));

@@ -342,8 +342,7 @@ static enum rc evm_open(struct chain *c)
     TAILQ_INIT(&e->flights);
     TRY(arena_open(&e->poll_arena, (size_t)EVM_POLL_MANY * 256));
     TRY(arena_open(&e->ping_arena, 1024));
-    TRY(rpc_open(&e->rpc, c->loop, c->upstream, c->net->rpc_url,
-                 c->net->rpc_private));
+    TRY(rpc_open(&e->rpc, c->loop, c->upstream, c->net->rpc_url, c->net->rpc_private));
     TRY(inbox_open(&e->inbox));
     e->watch.fd = inbox_fd(e->inbox);
     e->watch.ready = on_inbox;
