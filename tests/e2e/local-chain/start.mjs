@@ -205,11 +205,11 @@ async function end({ shop, upstream, chain }) {
   await shop.child.stop();
   await upstream.child.stop();
   await chain.stop();
-  process.exit(0);
+  process.exit(shop.child.exitCode === 0 ? 0 : 1);
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(0)); // while it starts
-const all = await startAll().catch((error) => fail(error.message));
+const all = await startAll().catch((error) => fail(`${error.message}${/ is in use/.test(error.message) ? 'Here: --listen ADDR:PORT' : ''}`));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeAllListeners(signal).on(signal, () => end(all));
 for (const [name, child] of [['the chain', all.chain.child], ['the upstream', all.upstream.child], ['octroi', all.shop.child]])
   child.on('close', () => ending || fail(`${name} has ended`));
