@@ -62,6 +62,8 @@ struct request {
     struct id topup_target;        /* API_TOPUP: the wallet to be credited */
     struct id id;
     char id_text[WALLET_ID_TEXT_SIZE];
+    char limited_as[WALLET_KEY_ID_LEN + 1]; /* the key whose place it has; "": none */
+    bool identified;                        /* caller is known */
 
     enum request_state state;
     bool planned; /* r->quote is known */
@@ -74,7 +76,6 @@ struct request {
     uint64_t started_ms, deadline_ms;
 
     /* The caller and the money. */
-    bool identified;
     struct wallet_caller caller;
     struct quote quote;
     struct wallet_hold hold;
@@ -86,7 +87,6 @@ struct request {
     struct money cost;
     enum rc settle_rc; /* why what was paid with came to nothing */
     struct wallet_call call;
-    char limited_as[WALLET_KEY_ID_LEN + 1]; /* the key whose place it has; "": none */
     uint64_t tokens_taken; /* from the limiter, of which tokens_used stay taken */
     uint64_t tokens_used;
 
@@ -111,11 +111,11 @@ struct request {
     struct buf up_error; /* the body of a failure, cut at 64 KiB */
 
     bool receipt_told;
-    unsigned status; /* of the answer given; 0: none yet */
-    uint64_t out_bytes;
-    struct buf backlog; /* written, but without room in the exchange yet */
     bool end_asked;
     bool end_complete;
+    unsigned status; /* of the answer given; 0: none yet */
+    uint64_t out_bytes;
+    struct buf backlog;      /* written, but without room in the exchange yet */
     struct loop_timer timer; /* the api's own, through request_tick() */
     void (*tick)(struct request *r);
     void *api_state;

@@ -10,7 +10,7 @@ import { evm as evmClient, Mppx, tempo as tempoClient } from 'mppx/client';
 import { newAccount } from './chain.mjs';
 import { headerJson, mppx, mppxFetch, mppxValidate, siwxFetch } from './clients.mjs';
 import { cost, nano, recorded, request, sse, usd } from './lib.mjs';
-import { agree, calm, chat, closeWorld, credit, funded, openWorld, paid, price, seller, upstream, whole } from './paying.mjs';
+import { agree, calm, chat, closeWorld, funded, openWorld, paid, price, restart, seller, upstream, whole } from './paying.mjs';
 
 const secret = 'a secret of thirty-two bytes, or more';
 const stream = recorded('en-chat-streaming-detailed-usage.response.sse');
@@ -195,4 +195,30 @@ test('twenty copies of one credential buy one call', async () => {
   assert.equal(elsewhere.status, 402);
   assert.equal(JSON.parse(elsewhere.body).type, 'https://paymentauth.org/problems/invalid-challenge');
   await paid(g, account, 5000n);
+});
+
+test('what was used stays used after a kill', async () => {
+  const other = await seller({ mpp: { secret } });
+  const account = await funded();
+  const client = (method) => Mppx.create({ methods: [method], polyfill: false });
+  const buyer = client(evmClient.charge({ account, currencies: [evmClient.assets.baseSepolia.USDC] }));
+  const prover = client(tempoClient.charge({ account }));
+  const ask = (where) => fetch(other.url + where, { headers: { 'accept-payment': '*/*' } });
+  const spend = (where, authorization) => request(other.url + where, { headers: { authorization } });
+  upstream.handle = (req, res) => res.destroy();
+  assert.equal((await spend('/v1/data/d/dear', await buyer.createCredential(await ask('/v1/data/d/dear')))).status, 502);
+  calm();
+  const payment = await buyer.createCredential(await ask(DATA));
+  const proof = await prover.createCredential(await ask(DATA));
+  const unused = await prover.createCredential(await ask(DATA));
+  for (const authorization of [payment, proof]) assert.equal((await spend(DATA, authorization)).status, 200);
+  await restart(other);
+  upstream.calls.length = 0;
+  for (const authorization of [payment, proof]) {
+    const again = await spend(DATA, authorization);
+    assert.ok([402, 409].includes(again.status), `${again.status} ${again.body}`);
+  }
+  assert.equal(upstream.calls.length, 0, 'neither was served again');
+  assert.equal((await spend(DATA, unused)).status, 200, 'challenges outlive the process');
+  await paid(other, account, 15000n, 0n);
 });
