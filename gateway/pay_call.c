@@ -255,6 +255,20 @@ static enum rc know_caller(struct request *r)
     return RC_OK;
 }
 
+/* By the Idempotency-Key, or else by the name that the client gave its payment (the
+ * extension payment-identifier, which wants 409 where HTTP's draft has 422). */
+static enum rc look_for_repeat(struct request *r, const struct pay_call *c)
+{
+    const enum rc rc = request_idempotency(r, c->idempotency);
+    unsigned count;
+
+    (void)http_header(r->http, "idempotency-key", &count);
+    if (rc != RC_IDEM_MISMATCH || count > 0)
+        return rc;
+    return pay_call_refuse(r, RC_CONFLICT, "payment_identifier_conflict", "",
+                           "This payment identifier was used for another request.");
+}
+
 /* All that is asked before the cashier: who, what for, and whether it is a repeat. */
 static enum rc prepare(struct request *r, struct pay_call *c)
 {
@@ -273,7 +287,7 @@ static enum rc prepare(struct request *r, struct pay_call *c)
     TRY(know_caller(r));
     r->identified = true;
     if (!had_key)
-        TRY(request_idempotency(r, c->idempotency));
+        TRY(look_for_repeat(r, c));
     if (r->status != 0)
         return RC_OK;
     TRY(use_up(r));

@@ -258,6 +258,20 @@ static void offer(struct buf *out, struct request *r)
     buf_free(&b);
 }
 
+/* A client's own name for a payment: who repeats it gets the answer that there was. */
+static bool extension(struct request *r, const char **name, struct slice *json)
+{
+    (void)r;
+    *name = "payment-identifier";
+    *json =
+        SLICE("{\"info\":{\"required\":false},\"schema\":{\"$schema\":"
+              "\"https://json-schema.org/draft/2020-12/schema\",\"type\":\"object\","
+              "\"properties\":{\"required\":{\"type\":\"boolean\"},\"id\":{\"type\":"
+              "\"string\",\"minLength\":16,\"maxLength\":128,\"pattern\":"
+              "\"^[a-zA-Z0-9_-]+$\"}},\"required\":[\"required\"]}}");
+    return true;
+}
+
 extern const struct payment payment_x402;
 const struct payment payment_x402 = {
     .name = "x402",
@@ -267,4 +281,5 @@ const struct payment payment_x402 = {
     .settle = settle,
     .offer = offer,
     .receipt = receipt,
+    .extension = extension,
 };

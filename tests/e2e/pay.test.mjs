@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
+import { appendPaymentIdentifierToExtensions, generatePaymentId } from '@x402/extensions/payment-identifier';
 import { accounts, newAccount, startChain, USDC } from './chain.mjs';
 import { clientV2, headerJson, payAxiosV2, payFetchV1, payFetchV2, receiptOf } from './clients.mjs';
 import { Gateway, cost, json, nano, recorded, request, sleep, sse, startUpstream, usd } from './lib.mjs';
@@ -272,6 +273,27 @@ test('100 copies of one payment buy one call', async () => {
   assert.equal(again.headers['idempotent-replayed'], 'true');
   const other = await request(`${gateway.url}/v1/data/search/q?other`, { headers: header });
   assert.equal(other.status, 402);
+  assert.equal(upstream.calls.length, 1);
+  await settled(account, 5000n, 5000000n);
+});
+
+test('a payment identifier spares the second payment', async () => {
+  const account = await funded();
+  upstream.calls.length = 0;
+  const id = generatePaymentId();
+  const send = async (url) => {
+    const required = headerJson((await request(url)).headers, 'payment-required');
+    appendPaymentIdentifierToExtensions(required.extensions, id);
+    const payload = await clientV2(account).createPaymentPayload(required);
+    return request(url, { headers: { 'payment-signature': Buffer.from(JSON.stringify(payload)).toString('base64') } });
+  };
+  const first = await send(`${gateway.url}/v1/data/search/q?named`);
+  assert.equal(first.status, 200, String(first.body));
+  const again = await send(`${gateway.url}/v1/data/search/q?named`);
+  assert.equal(again.status, 200, String(again.body));
+  assert.equal(again.headers['idempotent-replayed'], 'true');
+  const other = await send(`${gateway.url}/v1/data/search/q?other-call`);
+  assert.equal(other.status, 409);
   assert.equal(upstream.calls.length, 1);
   await settled(account, 5000n, 5000000n);
 });
