@@ -29,8 +29,6 @@ static void the_manuals_example_loads(void **state)
 {
     (void)state;
     WARNINGS_OF(config_fixture_example,
-                "warning: octroi.yaml:31: rpc_url is on a private or loopback address: "
-                "calls are refused until 'allow_private: true' is set",
                 "warning: octroi.yaml:33: the key in a hex_file is not encrypted: use "
                 "a keystore",
                 "warning: octroi.yaml:36: 'skills' is not used by this version");
