@@ -353,6 +353,19 @@ static void read_balance(struct wallet_payment_step *s)
     ledger_view_close(v);
 }
 
+/* A call of the wallet has spent some of what could be taken back; or another payment
+ * of the same payer has made or paid a debt, or opened the wallet. Then it is read
+ * again: each loss means that somebody else got on, so this ends. A record that became
+ * another is seen then. */
+static bool is_lost_race(const struct wallet_payment_step *s)
+{
+    const enum rc rc = s->cmd.result.rc;
+
+    if (s->step == STEP_REVERT && rc == RC_NO_FUNDS)
+        return true;
+    return s->step != STEP_CLAIM && (rc == RC_STALE || rc == RC_EXISTS);
+}
+
 /* The account was read a moment ago: who took from it meanwhile is a call. */
 static enum rc explain(const struct wallet_payment_step *s)
 {
@@ -373,9 +386,7 @@ static void step_done(struct ledger_cmd *cmd)
 {
     struct wallet_payment_step *s = step_of(cmd);
 
-    /* A call of the wallet has spent some of what could be taken back: less, then. Each
-     * loss means that somebody else got on, so this ends. */
-    if (s->step == STEP_REVERT && cmd->result.rc == RC_NO_FUNDS) {
+    if (is_lost_race(s)) {
         begin(s->book, s, s->step);
         return;
     }

@@ -293,6 +293,29 @@ static struct chain_job *next_order(struct pay *e, enum pay_phase phase, uint64_
     return &e->order;
 }
 
+static bool is_open(enum wallet_payment_state state)
+{
+    return state == WALLET_PAYMENT_RESERVED || state == WALLET_PAYMENT_SUBMITTED ||
+           state == WALLET_PAYMENT_UNKNOWN;
+}
+
+/* What the same payer's money has to do first: or what covers one call would be shown
+ * for many at once. Those that turn to the chain later count this one. */
+static void add_promises(struct chain_job *order, const struct pay *e)
+{
+    for (const struct pay *o = e->cashier->pays; o != NULL; o = o->next) {
+        if (o == e || !o->step.p.after || !is_open(o->durable) || o->turn > e->turn ||
+            o->network != e->network ||
+            !x402_address_equal(x402_payer(&o->d.payment), x402_payer(&e->d.payment)))
+            continue;
+        /* They fit: none is beyond WALLET_PAYMENT_VALUE_MAX. */
+        (void)!x402_u256_add(&order->promised, order->promised, o->d.offer.amount);
+        if (o->d.payment.method == X402_PERMIT2)
+            (void)!x402_u256_add(&order->promised_permits, order->promised_permits,
+                                 o->d.offer.amount);
+    }
+}
+
 void cashier__verify(struct pay *e)
 {
     struct chain *chain = chain_of(e);
@@ -308,6 +331,9 @@ void cashier__verify(struct pay *e)
     order = next_order(e, PAY_VERIFY,
                        e->job->wait_ms < CASHIER__VERIFY_MS ? e->job->wait_ms
                                                             : CASHIER__VERIFY_MS);
+    e->turn = ++e->cashier->turns;
+    if (e->mapped)
+        add_promises(order, e);
     order->done = on_verified;
     chain_verify(chain, order);
 }

@@ -54,6 +54,7 @@ struct cashier {
     struct pay *pays; /* all: those of the map, and others' verifications */
     size_t pay_count;
     size_t alone_count;
+    uint64_t turns;    /* verifications that were begun */
     struct money owed; /* served or about to be, and not settled yet */
 
     pthread_t thread;

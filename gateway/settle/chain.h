@@ -62,6 +62,11 @@ struct chain_job {
      * used before we send anything is refused: another seller with our pay_to may have
      * served for it. */
     bool verified;
+    /* verify: what other payments of this payer, served and not settled yet, will take
+     * from his balance, and of it from what he allows Permit2: that must be there too.
+     * A remote facilitator can not be asked for it. */
+    struct x402_u256 promised;
+    struct x402_u256 promised_permits;
     uint64_t deadline_ms; /* monotonic: then it ends with UNKNOWN or UNREACHABLE */
     /* settle: tx has changed and must be durable before it goes on: call
      * chain_submitted() when it is. Not called for a remote facilitator but once. */

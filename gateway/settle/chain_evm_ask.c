@@ -118,17 +118,27 @@ static enum rc read_findings(struct findings *f, const struct evm_work *w)
     return f->reverted || try->answer == RPC_RESULT ? RC_OK : RC_BAD_INPUT;
 }
 
+/* Whether there is enough for this payment and for those before it. */
+static bool covers(struct x402_u256 has, struct x402_u256 value,
+                   struct x402_u256 promised)
+{
+    struct x402_u256 all;
+
+    return x402_u256_add(&all, value, promised) && x402_u256_cmp(has, all) >= 0;
+}
+
 static const char *name_permit_fault(const struct evm_work *w, const struct findings *f)
 {
     const struct x402_u256 value = evm__expected(w).value;
+    const struct chain_job *j = w->base.job;
 
     if (!f->proxy)
         return "permit2_proxy_not_deployed";
     if (f->used)
         return "permit2_invalid_nonce";
-    if (x402_u256_cmp(f->balance, value) < 0)
+    if (!covers(f->balance, value, j->promised))
         return "permit2_insufficient_balance";
-    if (x402_u256_cmp(f->allowance, value) < 0)
+    if (!covers(f->allowance, value, j->promised_permits))
         return "permit2_allowance_required";
     if (!f->reverted)
         return "";
@@ -151,7 +161,7 @@ static const char *name_fault(const struct evm_work *w, const struct findings *f
         return name_permit_fault(w, f);
     if (f->used)
         return "invalid_exact_evm_nonce_already_used";
-    if (x402_u256_cmp(f->balance, evm__expected(w).value) < 0)
+    if (!covers(f->balance, evm__expected(w).value, w->base.job->promised))
         return "invalid_exact_evm_insufficient_balance";
     if (!f->reverted)
         return "";

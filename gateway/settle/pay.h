@@ -53,7 +53,8 @@ struct pay {
     bool late;               /* the job waits no longer */
     struct loop_timer patience;
 
-    bool served;                /* a call was delivered on it: never released */
+    uint64_t turn; /* of its verification; 0: in an earlier run, or not yet */
+    bool served;   /* a call was delivered on it: never released */
     enum cashier_answer answer; /* when the step under way has gone well */
     enum cashier_answer spent;  /* what it is when it is closed, for a TAKE */
     struct money credited;      /* for the answer */

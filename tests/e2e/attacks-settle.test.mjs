@@ -9,7 +9,7 @@ import { encodeFunctionData, parseAbi } from 'viem';
 import { accounts, authorize, MULTICALL3, newAccount, USDC, usdcAbi } from './chain.mjs';
 import { clientV2, headerJson, receiptOf } from './clients.mjs';
 import { json, request, sleep, usd } from './lib.mjs';
-import { agree, asks, base64, buy, calm, chain, chat, closeWorld, credit, errorOf, front, funded, house, lie, now, openWorld, paid, pay, payment, refused, required, restart, seller, START, until, upstream, walletOf } from './paying.mjs';
+import { agree, asks, base64, buy, calm, chain, chat, closeWorld, credit, errorOf, front, funded, house, lie, now, openWorld, paid, pay, payment, refused, required, restart, seller, START, until, upstream, walletOf, whole } from './paying.mjs';
 
 let g;
 
@@ -121,4 +121,166 @@ test('one transaction of a stranger makes many payments: each is served once', a
   const all = await Promise.all(good.map((p) => pay(g, '/v1/data/d/after?s=3', p)));
   assert.deepEqual(all.map((r) => r.status), [200, 200, 200, 200]);
   await paid(g, account, 28000n);
+});
+
+// ---- Between the look and the money ----------------------------------------------------
+
+test('F16 allowance and balance overdraft: what covers one call is not served ten times', async () => {
+  for (const kind of ['balance', 'allowance']) {
+    const own = await seller();
+    const account = await funded(kind === 'balance' ? 7000n : START);
+    let send;
+    if (kind === 'balance') {
+      const asked = await required(own, '/v1/data/d/after');
+      const all = await Promise.all(Array.from({ length: 10 }, () => payment(account, asked)));
+      send = (i) => pay(own, '/v1/data/d/after', all[i]);
+    } else {
+      const asked = await required(own, '/v1/chat/completions', chat());
+      const worst = BigInt(asked.accepts.find((o) => o.scheme === 'upto').amount);
+      await chain.fund(account.address);
+      await chain.approve(account.address, worst);
+      const client = clientV2(account, { schemes: ['upto'], spend: false });
+      const all = await Promise.all(Array.from({ length: 10 }, () => client.createPaymentPayload(asked)));
+      send = (i) => pay(own, '/v1/chat/completions', all[i], chat());
+    }
+    upstream.calls.length = 0;
+    upstream.handle = async (req, res) => {
+      await sleep(300);
+      json(res, 200, whole);
+    };
+    const all = await Promise.all(Array.from({ length: 10 }, (_, i) => send(i)));
+    assert.equal(upstream.calls.length, 1, `${kind}: ${all.map((r) => r.status)}`);
+    const told = all.filter((r) => r.status !== 200).map((r) => errorOf(r).code);
+    assert.deepEqual([...new Set(told)], [kind === 'balance' ? 'payer_without_funds' : 'allowance_required']);
+    assert.equal(all.filter((r) => r.status === 200).length, 1, 'and that one is paid for');
+    await agree(own);
+    assert.equal(house(own).bad_debt, 0n);
+  }
+});
+
+test('F16 F18 F25 cancelled, moved or revoked while it is served: withheld, bad debt, no more calls', async () => {
+  const tricks = {
+    cancelled: (account, p) => chain.cancelAuthorization(account, p.payload.authorization.nonce),
+    moved: (account) => chain.transfer(account.address, accounts[7].address, START),
+    'used up': async (account, p) => sendIn(newAccount(), [await authorize(account, { to: account.address, value: 1n, nonce: p.payload.authorization.nonce })]),
+  };
+  for (const [what, trick] of Object.entries(tricks)) {
+    const own = await seller();
+    const account = await funded();
+    await chain.fund(account.address);
+    const p = await payment(account, await required(own, '/v1/data/d/after'));
+    upstream.handle = async (req, res) => {
+      await trick(account, p);
+      json(res, 200, { secret: 'goods' });
+    };
+    const r = await pay(own, '/v1/data/d/after', p);
+    assert.equal(r.status, 402, `${what}: ${r.status} ${r.body}`);
+    assert.ok(!r.body.includes('goods'), what);
+    assert.equal(receiptOf(r.headers)?.success, false, what);
+    await agree(own);
+    assert.equal(house(own).bad_debt, 7000000n, what);
+    calm();
+    await chain.mint(account.address, START);
+    for (const where of ['/v1/data/d/after', '/v1/data/d/q']) await refused(own, await pay(own, where, await payment(account, await required(own, where))), 403, 'payer_owes', what);
+    await agree(own);
+  }
+});
+
+test('F16 upto: the allowance is taken back while the model works', async () => {
+  const own = await seller();
+  const account = await funded();
+  await chain.fund(account.address);
+  await chain.approve(account.address);
+  const asked = await required(own, '/v1/chat/completions', chat());
+  const p = await clientV2(account, { schemes: ['upto'], spend: false }).createPaymentPayload(asked);
+  upstream.handle = async (req, res) => {
+    await chain.approve(account.address, 0n);
+    json(res, 200, whole);
+  };
+  const r = await pay(own, '/v1/chat/completions', p, chat());
+  assert.equal(r.status, 412, `${r.body}`);
+  assert.ok(!r.body.includes('three tokens'));
+  await agree(own);
+  assert.equal(house(own).bad_debt, 38750n, '7 tokens in and 3 out');
+});
+
+test('F16 F25 upfront: cancelled or moved just before it is sent: a definite no, and no debt', async () => {
+  for (const what of ['cancelled', 'moved']) {
+    const account = await funded();
+    await chain.fund(account.address);
+    const p = await payment(account, await required(g, '/v1/data/d/q'));
+    stopBroadcasts(1, () => (what === 'cancelled' ? chain.cancelAuthorization(account, p.payload.authorization.nonce) : chain.transfer(account.address, accounts[7].address, START)));
+    const r = await pay(g, '/v1/data/d/q', p);
+    await refused(g, r, 402, undefined, what);
+    assert.equal(receiptOf(r.headers).success, false);
+    calm();
+    await refused(g, await pay(g, '/v1/data/d/q', p), 402, undefined, `${what}, again`);
+    await agree(g);
+    assert.equal(house(g).bad_debt, 0n);
+  }
+});
+
+test('F30 upto never takes more than was authorized, whatever the upstream says it cost', async () => {
+  const account = await funded();
+  await chain.fund(account.address);
+  await chain.approve(account.address);
+  const asked = await required(g, '/v1/chat/completions', chat());
+  const p = await clientV2(account, { schemes: ['upto'], spend: false }).createPaymentPayload(asked);
+  upstream.handle = (req, res) => json(res, 200, { ...whole, usage: { prompt_tokens: 900000, completion_tokens: 900000 } });
+  const r = await pay(g, '/v1/chat/completions', p, chat());
+  assert.equal(r.status, 200, `${r.body}`);
+  const taken = START - (await chain.balanceOf(account.address));
+  assert.equal(taken, BigInt(p.accepted.amount));
+  await paid(g, account, taken);
+});
+
+test('F19 F20 what is settled and not delivered is credited: 3xx, 5xx, cut off, a caller who leaves', async () => {
+  const answers = { 304: (res) => res.writeHead(304).end(), 302: (res) => res.writeHead(302, { location: '/x' }).end(), 503: (res) => json(res, 503, {}), cut: (res) => res.destroy() };
+  for (const [what, answer] of Object.entries(answers)) {
+    const account = await funded();
+    upstream.handle = (req, res) => answer(res);
+    const r = await buy(g, account, `/v1/data/d/q?w=${what}`);
+    assert.ok(r.status >= 300, `${what}: ${r.status}`);
+    await paid(g, account, 5000n, 5000000n);
+  }
+  const account = await funded();
+  const p = await payment(account, await required(g, '/v1/data/d/q?leaver'));
+  const controller = new AbortController();
+  upstream.handle = () => controller.abort();
+  await assert.rejects(fetch(`${g.url}/v1/data/d/q?leaver`, { signal: controller.signal, headers: { 'payment-signature': base64(p) } }));
+  await paid(g, account, 5000n, 5000000n);
+});
+
+// ---- A token, and many at once ---------------------------------------------------------
+
+test('F26 a token that takes a used nonce without a word: no transfer, no service', async () => {
+  const account = await funded();
+  const p = await payment(account, await required(g, '/v1/data/d/q'));
+  const code = await chain.rpc('eth_getCode', USDC, 'latest');
+  front.answer = async (sent, ask) => {
+    if (!asks(sent, 'eth_sendRawTransaction')) return ask();
+    await chain.rpc('anvil_setCode', USDC, '0x00'); // it stops, and all is well
+    const answer = await ask();
+    await chain.rpc('anvil_setCode', USDC, code);
+    return answer;
+  };
+  const r = await pay(g, '/v1/data/d/q', p);
+  await refused(g, r, 402);
+  assert.equal(receiptOf(r.headers).success, false);
+  await paid(g, account, 0n);
+});
+
+test('F27 100 settlements at once from one account: 100 numbers, none twice', async () => {
+  const own = await seller();
+  const payers = [];
+  for (let i = 0; i < 100; i++) payers.push(await funded());
+  const asked = await required(own, '/v1/data/d/q');
+  const signed = await Promise.all(payers.map((account) => payment(account, asked)));
+  const all = await Promise.all(signed.map((p) => pay(own, '/v1/data/d/q', p)));
+  assert.deepEqual(all.filter((r) => r.status !== 200).map((r) => `${r.status} ${r.body}`), []);
+  assert.equal(upstream.calls.length, 100);
+  assert.equal(await chain.nonceOf(own.settler.address), 100);
+  assert.equal(new Set(all.map((r) => receiptOf(r.headers).transaction)).size, 100);
+  assert.equal(await chain.balanceOf(own.payTo), 500000n);
+  await agree(own);
 });
