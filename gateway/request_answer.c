@@ -69,16 +69,24 @@ static unsigned default_retry_after(unsigned status)
     return status == 503 || status == 429 ? 1 : 0;
 }
 
+/* Told once, and not before the payment has a state of its own. */
+static bool has_receipt(struct request *r, const char **name, struct slice *value)
+{
+    if (r->receipt_told || r->payment == NULL || r->pay_state == NULL ||
+        r->payment->receipt == NULL || !r->payment->receipt(r, name, value))
+        return false;
+    r->receipt_told = true;
+    return true;
+}
+
 /* Browsers show a script no header that is not named here. */
 static void receipt_header(struct request *r)
 {
     const char *name;
     struct slice value;
 
-    if (r->receipt_told || r->payment == NULL || r->payment->receipt == NULL ||
-        !r->payment->receipt(r, &name, &value))
+    if (!has_receipt(r, &name, &value))
         return;
-    r->receipt_told = true;
     if (r->fault.rc == RC_OK) /* no cache may give it to another */
         request_header(r, "Cache-Control", SLICE("private"));
     request_header(r, name, value);
@@ -141,10 +149,8 @@ void request_receipt_comment(struct request *r)
     const char *name;
     struct slice value;
 
-    if (r->receipt_told || r->payment == NULL || r->payment->receipt == NULL ||
-        !r->payment->receipt(r, &name, &value))
+    if (!has_receipt(r, &name, &value))
         return;
-    r->receipt_told = true;
     request_write(
         r, slice_str(arena_printf(r->arena, ": %s: %.*s\n\n", name, SLICE_FMT(value))));
 }

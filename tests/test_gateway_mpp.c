@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,6 +80,40 @@ static void nobody_signs_in_for_a_name_that_a_stranger_told(void **state)
     x = ask("GET", SEARCH, header_of(&p, "Host: evil.example\n"), NULL);
     expect_problem(x, 402, "invalid-challenge");
     expect_spent("0");
+}
+
+/* A head has an end: what is wanted most comes first, and x402's offers still fit. */
+static void many_networks_do_not_crowd_the_head(void **state)
+{
+    char target[200] = "/v1/data/search/search?q=";
+    char text[8192];
+    struct exchange *x;
+    struct asked a;
+    size_t len;
+
+    (void)state;
+    (void)snprintf(text, sizeof(text),
+                   "%spayments:\n  mpp: {secret: " SECRET "}\n"
+                   "  x402:\n    networks:\n",
+                   gate_yaml);
+    for (unsigned i = 1; i <= CONFIG_NETWORKS_MAX; i++) {
+        len = strlen(text);
+        (void)snprintf(text + len, sizeof(text) - len,
+                       "      - {network: \"eip155:84532\", asset: "
+                       "\"0x%040u\", asset_name: T, asset_version: \"1\", decimals: "
+                       "6, pay_to: \"" PAY_TO "\", facilitator: "
+                       "\"https://f.example\"}\n",
+                       i);
+    }
+    gate_config(text);
+    memset(target + strlen(target), 'a', sizeof(target) - strlen(target) - 1);
+    x = ask("GET", target, WANTS, NULL);
+    a = asked(x);
+    expect_status(x, 402);
+    assert_true(a.count > 4 && a.count < CONFIG_NETWORKS_MAX + 2);
+    assert_true(slice_equal_str(a.list[0].method, "evm"));
+    assert_non_null(client_header(x, "PAYMENT-REQUIRED"));
+    assert_false(logged("answer header refused"));
 }
 
 static void two_challenges_are_never_the_same(void **state)
@@ -442,6 +477,7 @@ int main(void)
         MPP_TEST(an_unpaid_call_is_told_every_way),
         MPP_TEST(the_client_says_what_it_wants_first),
         MPP_TEST(nobody_signs_in_for_a_name_that_a_stranger_told),
+        MPP_TEST(many_networks_do_not_crowd_the_head),
         MPP_TEST(two_challenges_are_never_the_same),
         MPP_TEST(without_a_secret_there_is_no_mpp),
         MPP_TEST(a_payment_on_a_chain_buys_the_call),

@@ -17,7 +17,8 @@
 #include <string.h>
 
 enum {
-    CHALLENGE_TEXT_MAX = 8192
+    CHALLENGE_TEXT_MAX = 8192,
+    OFFER_TEXT_MAX = 7168 /* of all of them: x402's offers stand in the same head */
 };
 
 static const char other_header[] = "payment-authorization";
@@ -331,7 +332,7 @@ static unsigned ways_left(const struct request *r)
 static void offer(struct buf *out, struct request *r)
 {
     struct mpp_challenge list[CHALLENGES_MAX];
-    size_t count;
+    size_t count, used = 0;
 
     (void)out; /* what a body says is the dialect's */
     if (!r->planned)
@@ -342,7 +343,8 @@ static void offer(struct buf *out, struct request *r)
 
         buf_init(&b, CHALLENGE_TEXT_MAX);
         mpp_challenge_print(&b, &list[i]);
-        if (!buf_spent(&b))
+        used += buf_len(&b);
+        if (!buf_spent(&b) && used <= OFFER_TEXT_MAX)
             request_header(r, "WWW-Authenticate", buf_slice(&b));
         buf_free(&b);
     }
