@@ -70,6 +70,7 @@ static struct details permit(void)
     fill(&d.offer.facilitator, sizeof(d.offer.facilitator), 28);
     d.facilitated = true;
     d.dead = true;
+    d.told = true;
     return d;
 }
 
@@ -104,6 +105,7 @@ static void assert_same(const struct details *a, const struct details *b)
     assert_int_equal(a->topup, b->topup);
     assert_int_equal(a->facilitated, b->facilitated);
     assert_int_equal(a->dead, b->dead);
+    assert_int_equal(a->told, b->told);
     assert_string_equal(a->reason, b->reason);
 }
 

@@ -358,8 +358,11 @@ static enum step ask(struct request *r, struct facilitation *f)
     return STEP_WAIT;
 }
 
+/* What was settled and told before has its transaction beside. */
 static const char *used_reason(const struct facilitation *f)
 {
+    if (f->job.payment_now.reference[0] != '\0')
+        return "duplicate_settlement";
     return f->payment.method == X402_PERMIT2 ? "permit2_invalid_nonce"
                                              : "invalid_exact_evm_nonce_already_used";
 }

@@ -102,7 +102,9 @@ void cashier_finish(struct cashier *c, struct cashier_job *j);
 
 /* For others (the facilitator's endpoints): the same checks and the same sending, no
  * money in our book, a record of its own so that nothing is sent twice. `payment` and
- * `offer` as above; after and target do not count. settle = false: verify only. */
+ * `offer` as above; after and target do not count. settle = false: verify only. That it
+ * is PAID is told once, restarts included: whoever served for each copy would serve
+ * many times for one payment. Then USED, with the transaction in payment_now. */
 void cashier_facilitate(struct cashier *c, struct cashier_job *j, bool settle);
 
 #endif

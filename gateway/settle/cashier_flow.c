@@ -104,6 +104,13 @@ static void note(struct pay *e, enum pay_phase phase, enum wallet_payment_state 
     wallet_payment_note(e->cashier->book, next_step(e, phase));
 }
 
+void cashier__tell(struct pay *e)
+{
+    e->d.told = true;
+    e->answer = CASHIER_PAID;
+    note(e, PAY_TELL, WALLET_PAYMENT_SETTLED);
+}
+
 void cashier__claim(struct pay *e)
 {
     wallet_payment_claim(e->cashier->book, next_step(e, PAY_CLAIM));
@@ -206,6 +213,7 @@ void cashier__late(struct pay *e)
     case PAY_REST:
     case PAY_SETTLE:
     case PAY_NAME:
+    case PAY_TELL:
     case PAY_CLOSE:
     case PAY_FAIL:
     case PAY_RELEASE:
@@ -392,6 +400,7 @@ static void settle(struct pay *e)
     struct wallet_payment_step *s;
 
     e->d.block = e->order.block;
+    e->d.told = e->d.facilitated && e->job != NULL && !e->joined;
     save(e);
     s = next_step(e, PAY_SETTLE);
     s->fee = money_from_nano(fee);
@@ -637,6 +646,9 @@ static void on_stepped(struct inbox_message *m)
             cashier__close(e);
         else
             cashier__end(e, CASHIER_PENDING, rc);
+        return;
+    case PAY_TELL:
+        cashier__end(e, rc == RC_OK ? e->answer : CASHIER_PENDING, rc);
         return;
     case PAY_CLOSE:
         closed(e, rc);

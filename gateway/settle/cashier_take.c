@@ -139,7 +139,7 @@ static enum cashier_answer spent_as(const struct pay *e,
                                     const struct wallet_once_seen *seen)
 {
     if (e->d.facilitated)
-        return CASHIER_PAID;
+        return e->step.p.closed ? CASHIER_USED : CASHIER_PAID;
     return seen->state == WALLET_ONCE_DONE ? CASHIER_USED : CASHIER_CREDITED;
 }
 
@@ -147,7 +147,9 @@ static void take_settled(struct pay *e, const struct wallet_once_seen *seen)
 {
     const bool at_once = e->d.topup || e->d.facilitated || e->job->is_topup;
 
-    if (e->step.p.closed) {
+    if (e->step.p.closed && e->d.facilitated && !e->d.told) {
+        cashier__tell(e);
+    } else if (e->step.p.closed) {
         tell_credit(e, seen);
         cashier__end(e, e->answer, RC_OK);
     } else if (seen->state == WALLET_ONCE_SERVING) {

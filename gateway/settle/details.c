@@ -210,6 +210,7 @@ static void all(struct walk *w, struct details *d)
     bytes(w, d->fingerprint, sizeof(d->fingerprint));
     flag(w, &d->topup);
     flag(w, &d->facilitated);
+    flag(w, &d->told);
     flag(w, &d->dead);
     reason(w, d->reason);
 }

@@ -17,8 +17,9 @@ enum pay_phase {
     PAY_SEND,   /* the chain */
     PAY_NOTE,   /* the book, before the chain goes on */
     PAY_REST,   /* the book: nobody knows yet, and that is written down */
-    PAY_SETTLE, /* the book, as the next five */
+    PAY_SETTLE, /* the book, as the next six */
     PAY_NAME,   /* whom it is for, before it is closed */
+    PAY_TELL,   /* that somebody is told, when it is closed */
     PAY_CLOSE,
     PAY_FAIL,
     PAY_RELEASE,
@@ -105,6 +106,7 @@ void cashier__finish(struct pay *e);
 
 void cashier__send(struct pay *e);
 void cashier__close(struct pay *e);
+void cashier__tell(struct pay *e); /* PAID, once */
 void cashier__fail(struct pay *e, const char *reason);
 void cashier__release(struct pay *e, enum cashier_answer answer);
 /* What a served call makes due. */

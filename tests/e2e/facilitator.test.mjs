@@ -22,7 +22,7 @@ before(async () => {
         accepts: offer({ payTo, price: '$0.05', scheme: 'upto' }),
         handler: (req, res) => res.set('Settlement-Overrides', JSON.stringify({ amount: '2350' })).json({ message: 'metered' }),
       },
-      'GET /slow': { accepts: offer({ payTo, price: '$0.01' }), handler: async (req, res) => (runs++, await sleep(300), res.json({ message: 'slow' })) },
+      'GET /slow': { accepts: offer({ payTo, price: '$0.01' }), handler: async (req, res) => (await sleep(100 * ++runs), res.json({ message: 'slow' })) },
     },
   });
 });
@@ -112,7 +112,7 @@ test('a payment is verified, settled once, and spent', async () => {
   assert.equal(first.payer, account.address);
   assert.equal(first.network, NETWORK);
   const again = await ask('settle', q);
-  assert.equal(again.transaction, first.transaction);
+  assert.deepEqual([again.success, again.errorReason, again.transaction], [false, 'duplicate_settlement', first.transaction]);
   const verdict = await ask('verify', q);
   assert.equal(verdict.isValid, false);
   assert.equal(await chain.balanceOf(account.address), START - 10000n);
@@ -124,13 +124,12 @@ test('20 copies at once are one transfer', async () => {
   const q = await question(account);
   const all = await Promise.all(Array.from({ length: 20 }, () => ask('settle', q)));
   const good = all.filter((a) => a.success);
-  assert.ok(good.length >= 1, JSON.stringify(all[0]));
-  assert.equal(new Set(good.map((a) => a.transaction)).size, 1);
+  assert.equal(good.length, 1, JSON.stringify(all));
   for (const a of all.filter((x) => !x.success)) assert.match(a.errorReason, /duplicate_settlement|nonce_already_used/);
   assert.equal(await chain.balanceOf(account.address), START - 10000n);
 });
 
-test('20 copies of one header to an express server cost one payment', async () => {
+test('20 copies of one header to an express server buy one answer, however long each takes', async () => {
   const account = await funded();
   const url = `${express.url}/slow`;
   runs = 0;
@@ -139,8 +138,7 @@ test('20 copies of one header to an express server cost one payment', async () =
   const header = { 'payment-signature': Buffer.from(JSON.stringify(payload)).toString('base64') };
   const all = await Promise.all(Array.from({ length: 20 }, () => request(url, { headers: header })));
   const ok = all.filter((r) => r.status === 200).length;
-  assert.ok(ok >= 1);
-  assert.ok(runs >= ok);
+  assert.equal(ok, 1);
   assert.equal(await chain.balanceOf(account.address), START - 10000n);
 });
 
