@@ -7,11 +7,23 @@
 #include "base/log.h"
 #include "gateway/payment_hold.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
-    WAIT_MS = 45000 /* for the chain, before the caller is told to come again */
+    WAIT_MS = 45000, /* for the chain, before the caller is told to come again */
+    /* From one address, of payments that were signed well and that the chain refused:
+     * each costs us questions to a node and entries that are never forgotten, and its
+     * sender a signature. */
+    REFUSED_PER_MINUTE = 120
 };
+
+/* In the limiter, apart from guessed keys. */
+static const char *refused_name(char out[64], const struct request *r)
+{
+    (void)snprintf(out, 64, "pay %s", r->http->address);
+    return out;
+}
 
 /* ---- Refusals ---- */
 
@@ -173,6 +185,7 @@ static enum rc explain_credit(struct request *r, const struct cashier_job *j)
 static enum rc explain_take(struct request *r, struct pay_call *c)
 {
     const struct cashier_job *j = &c->job;
+    char name[64];
 
     if (j->rc != RC_OK)
         return pay_call_refuse(r, j->rc, NULL, "", NULL);
@@ -182,6 +195,7 @@ static enum rc explain_take(struct request *r, struct pay_call *c)
     case CASHIER_GOOD:
         return RC_OK;
     case CASHIER_REFUSED:
+        limiter_address_failed(r->worker->limiter, refused_name(name, r));
         return pay_call_refuse(
             r, RC_PAYMENT_BAD, NULL, j->reason,
             arena_printf(r->arena, "The payment was refused: %s.", j->reason));
@@ -276,9 +290,12 @@ static enum rc prepare(struct request *r, struct pay_call *c)
                                          ? &c->payment.transfer.value
                                          : &c->payment.permit.amount;
     const bool had_key = r->identified;
+    char name[64];
 
     if (r->worker->cashier == NULL)
         return RC_CHAIN_DOWN;
+    TRY(limiter_address(r->worker->limiter, refused_name(name, r), REFUSED_PER_MINUTE,
+                        &r->fault.retry_after_s));
     TRY(x402_u256_to_money(&c->value, *amount, c->network->decimals, X402_DOWN));
     r->once.present = true;
     cashier_key(r->once.key, &c->payment, &c->offer);

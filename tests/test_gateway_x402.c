@@ -507,6 +507,31 @@ static void refusals_of_the_chain_are_told(void **state)
     assert_int_equal(upstream_count(), 0);
 }
 
+static void an_address_whose_payments_are_refused_has_to_wait(void **state)
+{
+    const char *header = paid_header("GET", search, NULL, X402_SCHEME_EXACT);
+    struct exchange *x;
+
+    (void)state;
+    cashier->told = true;
+    cashier->answer = CASHIER_REFUSED;
+    cashier->reason = "invalid_exact_evm_insufficient_balance";
+    for (unsigned i = 0; i < 120; i++)
+        expect_status(buy(search, header), 402);
+    x = buy(search, header);
+    expect_error(x, 429, "rate_limited", NULL);
+    assert_non_null(client_header(x, "Retry-After"));
+    assert_int_equal(cashier->takes, 120);
+    x = get(search); /* a key is not held back */
+    answers(upstream_last(), 200, json, "{}");
+    expect_status(x, 200);
+    gate_advance(1000);
+    cashier->told = false;
+    x = buy(search, header);
+    answers(upstream_last(), 200, json, "{}");
+    expect_status(x, 200);
+}
+
 static void what_nobody_knows_is_no_new_offer(void **state)
 {
     const char *header = paid_header("GET", search, NULL, X402_SCHEME_EXACT);
@@ -570,6 +595,7 @@ int main(void)
         PAID_TEST(a_wrong_key_beside_a_payment_is_refused),
         PAID_TEST(what_costs_nothing_takes_no_payment),
         PAID_TEST(refusals_of_the_chain_are_told),
+        PAID_TEST(an_address_whose_payments_are_refused_has_to_wait),
         PAID_TEST(what_nobody_knows_is_no_new_offer),
         PAID_TEST(what_can_not_be_settled_after_is_withheld),
     };
