@@ -15,7 +15,7 @@
 enum {
     SETS = 4096,
     WAYS = 8, /* places where one name may lie */
-    NAME_BYTES_MAX = 56,
+    NAME_BYTES_MAX = 64,
     MINUTE_MS = 60000
 };
 

@@ -104,7 +104,7 @@ static bool verifies(struct slice jws, struct slice set)
 
 static struct slice claims_of(struct slice jws)
 {
-    struct slice rest = jws, head, claims;
+    struct slice rest = jws, head, claims = SLICE_NONE;
 
     assert_true(slice_next(&head, &rest, '.') && slice_next(&claims, &rest, '.'));
     assert_true(slice_equal_str(member(decoded(head), "alg"), "EdDSA"));
