@@ -241,7 +241,8 @@ void cashier_facilitate(struct cashier *c, struct cashier_job *j, bool settle_to
     j->rc = c->rc;
     j->reason = j->answer == CASHIER_REFUSED ? c->reason : "";
     memset(&j->payment_now, 0, sizeof(j->payment_now));
-    if (settle_too && (j->answer == CASHIER_PAID || j->answer == CASHIER_PENDING))
+    if (settle_too && (j->answer == CASHIER_PAID || j->answer == CASHIER_PENDING ||
+                       j->answer == CASHIER_USED))
         (void)snprintf(j->payment_now.reference, sizeof(j->payment_now.reference),
                        TRANSACTION);
     j->done(j);

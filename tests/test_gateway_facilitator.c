@@ -440,15 +440,20 @@ static void an_unknown_outcome_is_pending_with_its_hash(void **state)
 static void a_payment_that_is_spent_or_being_spent_is_refused(void **state)
 {
     struct question q = new_question(2);
+    struct exchange *x;
 
     (void)state;
     cashier->told = true;
-    cashier->answer = CASHIER_USED;
+    cashier->answer = CASHIER_CREDITED;
     expect_says(settle(&q), "\"errorReason\":\"invalid_exact_evm_nonce_already_used\"");
     cashier->answer = CASHIER_IN_USE;
     expect_says(settle(&q), "\"errorReason\":\"duplicate_settlement\"");
+    cashier->answer = CASHIER_USED; /* it was settled, and somebody was told */
+    x = settle(&q);
+    expect_says(x, "\"success\":false,\"errorReason\":\"duplicate_settlement\"");
+    expect_says(x, "\"transaction\":\"" TRANSACTION "\"");
     q = new_upto(SETTLER);
-    cashier->answer = CASHIER_USED;
+    cashier->answer = CASHIER_CREDITED;
     expect_says(settle(&q), "\"errorReason\":\"permit2_invalid_nonce\"");
 }
 
