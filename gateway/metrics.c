@@ -10,7 +10,7 @@
 
 static const char *const apis[] = {"chat",      "embeddings", "models",      "data",
                                    "wallet",    "topup",      "facilitator", "ops",
-                                   "discovery", "none"};
+                                   "discovery", "receipts",   "none"};
 static const char *const classes[] = {"2xx", "3xx", "4xx", "5xx"};
 
 static const char *const outcomes[] = {"paid",    "good",     "refused",
