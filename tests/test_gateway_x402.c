@@ -479,6 +479,24 @@ static void a_wrong_key_beside_a_payment_is_refused(void **state)
     assert_int_equal(cashier->takes, 0);
 }
 
+static void a_key_beside_a_payment_says_who_calls(void **state)
+{
+    struct exchange *x;
+
+    (void)state;
+    memcpy(strstr(payments, "concurrent: 0"), "concurrent: 1", 13);
+    gate_config(payments);
+    for (unsigned i = 0; i < 3; i++) { /* none stays counted as running */
+        const char *header = paid_header("GET", search, NULL, X402_SCHEME_EXACT);
+
+        x = buy(search, arena_printf(arena, "%s%s", bearer(), header));
+        answers(upstream_last(), 200, json, "{}");
+        expect_status(x, 200);
+    }
+    expect_spent("0"); /* the payment pays */
+    assert_int_equal(cashier->takes, 3);
+}
+
 static void what_costs_nothing_takes_no_payment(void **state)
 {
     const char *header = paid_header("GET", search, NULL, X402_SCHEME_EXACT);
@@ -593,6 +611,7 @@ int main(void)
         PAID_TEST(a_quote_holds_though_the_price_has_changed),
         PAID_TEST(a_quote_of_another_call_is_none),
         PAID_TEST(a_wrong_key_beside_a_payment_is_refused),
+        PAID_TEST(a_key_beside_a_payment_says_who_calls),
         PAID_TEST(what_costs_nothing_takes_no_payment),
         PAID_TEST(refusals_of_the_chain_are_told),
         PAID_TEST(an_address_whose_payments_are_refused_has_to_wait),
