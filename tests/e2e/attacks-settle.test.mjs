@@ -7,9 +7,9 @@ import assert from 'node:assert/strict';
 import test, { after, afterEach, before } from 'node:test';
 import { encodeFunctionData, parseAbi } from 'viem';
 import { accounts, authorize, MULTICALL3, newAccount, USDC, usdcAbi } from './chain.mjs';
-import { clientV2, headerJson, receiptOf } from './clients.mjs';
-import { json, request, sleep, usd } from './lib.mjs';
-import { agree, asks, base64, buy, calm, chain, chat, closeWorld, credit, errorOf, front, funded, house, lie, now, openWorld, paid, pay, payment, refused, required, restart, seller, START, until, upstream, walletOf, whole } from './paying.mjs';
+import { clientV2, receiptOf } from './clients.mjs';
+import { json, request, sleep } from './lib.mjs';
+import { agree, asks, base64, buy, calm, chain, chat, closeWorld, credit, errorOf, front, funded, hex, house, lie, openWorld, paid, pay, payment, refused, required, restart, seller, START, until, upstream, walletOf, whole } from './paying.mjs';
 
 let g;
 
@@ -234,7 +234,7 @@ test('F30 upto never takes more than was authorized, whatever the upstream says 
   await paid(g, account, taken);
 });
 
-test('F19 F20 what is settled and not delivered is credited: 3xx, 5xx, cut off, a caller who leaves', async () => {
+test('F19 F20 what is settled and not delivered is credited: 3xx, 5xx, cut off; not who leaves', async () => {
   const answers = { 304: (res) => res.writeHead(304).end(), 302: (res) => res.writeHead(302, { location: '/x' }).end(), 503: (res) => json(res, 503, {}), cut: (res) => res.destroy() };
   for (const [what, answer] of Object.entries(answers)) {
     const account = await funded();
@@ -248,7 +248,7 @@ test('F19 F20 what is settled and not delivered is credited: 3xx, 5xx, cut off, 
   const controller = new AbortController();
   upstream.handle = () => controller.abort();
   await assert.rejects(fetch(`${g.url}/v1/data/d/q?leaver`, { signal: controller.signal, headers: { 'payment-signature': base64(p) } }));
-  await paid(g, account, 5000n, 5000000n);
+  await paid(g, account, 5000n); // who leaves a call of a flat price has bought it
 });
 
 // ---- A token, and many at once ---------------------------------------------------------
@@ -282,5 +282,195 @@ test('F27 100 settlements at once from one account: 100 numbers, none twice', as
   assert.equal(await chain.nonceOf(own.settler.address), 100);
   assert.equal(new Set(all.map((r) => receiptOf(r.headers).transaction)).size, 100);
   assert.equal(await chain.balanceOf(own.payTo), 500000n);
+  await agree(own);
+});
+
+// ---- A node that lies, lags or is gone -------------------------------------------------
+
+const shift = (seconds) => (a) => {
+  if (a.result?.timestamp) a.result.timestamp = hex(BigInt(a.result.timestamp) + BigInt(seconds));
+  return a;
+};
+
+/** While the node is like this every payment is refused before any work, no call with a
+ * key is, and when it is well again payments are taken. */
+async function isDownWith(what, own, answer) {
+  const w = own.wallet(`key-${what.replace(/\W/g, '-')}`, '5');
+  const account = await funded();
+  const [first, second] = [await payment(account, await required(own, '/v1/data/d/q')), await payment(account, await required(own, '/v1/data/d/after'))];
+  upstream.calls.length = 0;
+  answer();
+  await refused(own, await pay(own, '/v1/data/d/q', first), 503, 'settlement_unavailable', what);
+  const r = await pay(own, '/v1/data/d/after', second);
+  await refused(own, r, 503, 'settlement_unavailable', what);
+  assert.ok(r.headers['retry-after'], what);
+  assert.equal(r.headers['payment-required'], undefined, `${what}: no new offer, or it would sign again`);
+  const keyed = await request(`${own.url}/v1/data/d/q`, { headers: { authorization: `Bearer ${w.key}` } });
+  assert.equal(keyed.status, 200, `${what}: with a key`);
+  calm();
+  await chain.fund(own.settler.address);
+  await until(`${what}: it is well again`, async () => (await pay(own, '/v1/data/d/q', first)).status === 200);
+  await paid(own, account, 5000n);
+}
+
+test('F9 F21 F23 a node that is stale, ahead, of another chain, gone or mad takes no payment', async () => {
+  const lies = {
+    'an old head': () => lie('eth_getBlockByNumber', shift(-120)),
+    'a head from the future': () => lie('eth_getBlockByNumber', shift(120)),
+    gone: () => (front.answer = async () => null),
+    'an error page': () => (front.answer = async () => 502),
+    'no JSON': () => (front.answer = async () => '<html>'),
+    'no list': () => (front.answer = async () => ({ jsonrpc: '2.0', id: 1, result: '0x1' })),
+    'foreign ids': () => (front.answer = async (sent, ask) => JSON.stringify((await ask()).map((a) => ({ ...a, id: a.id + 1000000 })))),
+    'errors only': () => (front.answer = async (sent) => [sent].flat().map((c) => ({ jsonrpc: '2.0', id: c.id, error: { code: -32000, message: 'no' } }))),
+  };
+  const own = await seller();
+  for (const [what, answer] of Object.entries(lies)) await isDownWith(what, own, answer);
+});
+
+test('F28 an empty gas account takes no payment', async () => {
+  const own = await seller({}, { funds: '0' });
+  await isDownWith('no gas', own, () => {});
+});
+
+test('F22 F23 a node that lies about receipts: other token, payer, recipient, value, none, failed', async () => {
+  const other = newAccount().address.toLowerCase().slice(2).padStart(64, '0');
+  const transfer = (change) => (a) => {
+    for (const log of a.result?.logs ?? []) if (log.topics.length === 3 && log.data !== '0x') change(log);
+    return a;
+  };
+  const lies = {
+    token: transfer((log) => (log.address = accounts[9].address)),
+    payer: transfer((log) => (log.topics[1] = `0x${other}`)),
+    recipient: transfer((log) => (log.topics[2] = `0x${other}`)),
+    value: transfer((log) => (log.data = hex(4999n).replace('0x', '0x'.padEnd(2 + 64 - 4, '0')))),
+    none: (a) => ((a.result && (a.result.logs = [])), a),
+    hash: (a) => ((a.result && (a.result.transactionHash = `0x${'1'.repeat(64)}`)), a),
+  };
+  const own = await seller();
+  const running = Object.entries(lies).map(async ([what]) => ({ what, account: await funded() }));
+  for (const { what, account } of await Promise.all(running)) {
+    const p = await payment(account, await required(own, '/v1/data/d/q'));
+    lie('eth_getTransactionReceipt', lies[what]);
+    const controller = new AbortController();
+    const told = fetch(`${own.url}/v1/data/d/q`, { signal: controller.signal, headers: { 'payment-signature': base64(p) } }).then((r) => r.status, () => 'waits');
+    const status = await Promise.race([told, sleep(2500).then(() => 'waits')]);
+    assert.ok(['waits', 402, 503].includes(status), `${what}: ${status}`);
+    assert.equal(upstream.calls.length, 0, `${what}: served on a lie`);
+    controller.abort();
+    await told;
+    calm();
+  }
+  own.laws();
+});
+
+// ---- What is not known yet -------------------------------------------------------------
+
+test('F17 a settlement that nobody sees: no new offer, no second payment, and the same header ends it', { timeout: 240000 }, async () => {
+  const own = await seller();
+  const [account, modeller, leaver] = [await funded(), await funded(), await funded()];
+  const p = await payment(account, await required(own, '/v1/data/d/q?u=1'));
+  const m = await payment(modeller, await required(own, '/v1/chat/completions', chat()));
+  const l = await payment(leaver, await required(own, '/v1/data/d/q?u=2'));
+  await chain.setAutomine(false);
+  const controller = new AbortController();
+  const left = fetch(`${own.url}/v1/data/d/q?u=2`, { signal: controller.signal, headers: { 'payment-signature': base64(l) } }).catch(() => 'left');
+  const first = pay(own, '/v1/data/d/q?u=1', p);
+  const model = pay(own, '/v1/chat/completions', m, chat());
+  await until('three transactions', async () => (await chain.pending()).length === 3);
+  const copy = await pay(own, '/v1/data/d/q?u=1', p);
+  assert.ok([409, 503].includes(copy.status), `${copy.status}`);
+  controller.abort();
+  assert.equal(await left, 'left');
+  for (const r of await Promise.all([first, model])) {
+    assert.equal(r.status, 503, `${r.body}`);
+    assert.equal(errorOf(r).code, 'settlement_pending');
+    assert.match(errorOf(r).detail ?? errorOf(r).message, /0x[0-9a-f]{64}/, 'it names the transaction');
+    assert.ok(r.headers['retry-after']);
+    assert.equal(r.headers['payment-required'], undefined, 'it would sign again');
+    assert.equal(JSON.parse(r.body).accepts, undefined);
+    assert.equal(receiptOf(r.headers).errorReason, 'settlement_pending');
+  }
+  assert.equal(upstream.calls.length, 0);
+  const transactions = new Set(await chain.pending());
+  assert.equal(transactions.size, 3, 'one for each payment, whatever was resent');
+  await chain.mine();
+  await chain.setAutomine(true);
+  await until('the call', async () => (await pay(own, '/v1/data/d/q?u=1', p)).status === 200);
+  await until('the model', async () => (await pay(own, '/v1/chat/completions', m, chat())).status === 200);
+  assert.equal(upstream.calls.length, 2);
+  assert.equal(START - (await chain.balanceOf(leaver.address)), 5000n, 'who left has paid');
+  assert.equal((await pay(own, '/v1/data/d/q?u=2', l)).status, 200, 'and gets it with the same header');
+  await agree(own);
+  for (const a of [account, modeller, leaver]) assert.equal((await chain.transfers({ from: a.address, to: own.payTo })).length, 1);
+});
+
+test('F17 shut down and started again while a settlement is under way: paid once, served once', async () => {
+  const own = await seller();
+  const account = await funded();
+  const p = await payment(account, await required(own, '/v1/data/d/q?u=3'));
+  await chain.setAutomine(false);
+  const first = pay(own, '/v1/data/d/q?u=3', p).catch(() => ({ status: 0 }));
+  await until('a transaction', async () => (await chain.pending()).length === 1);
+  await restart(own, 'SIGTERM');
+  assert.ok([0, 503].includes((await first).status));
+  await chain.mine();
+  await chain.setAutomine(true);
+  await until('the call', async () => (await pay(own, '/v1/data/d/q?u=3', p)).status === 200);
+  assert.equal(upstream.calls.length, 1);
+  await paid(own, account, 5000n);
+});
+
+test('F27 a transaction that is lost is sent again, and one that is stuck gets a higher fee', { timeout: 180000 }, async () => {
+  const own = await seller();
+  const [one, two] = [await funded(), await funded()];
+  await chain.setAutomine(false);
+  const lost = pay(own, '/v1/data/d/q?u=4', await payment(one, await required(own, '/v1/data/d/q?u=4')));
+  await until('a transaction', async () => (await chain.pending()).length === 1);
+  const [dropped] = await chain.pending();
+  await chain.drop(dropped);
+  await until('it again', async () => (await chain.pending()).includes(dropped));
+  await chain.mine();
+  assert.equal((await lost).status, 200);
+  // The next block costs more than was offered.
+  const stuck = pay(own, '/v1/data/d/q?u=5', await payment(two, await required(own, '/v1/data/d/q?u=5')));
+  await until('another', async () => (await chain.pending()).length === 1);
+  const [low] = await chain.pending();
+  const { maxFeePerGas } = await chain.rpc('eth_getTransactionByHash', low);
+  await chain.rpc('anvil_setNextBlockBaseFeePerGas', hex(BigInt(maxFeePerGas) * 2n));
+  await chain.mine();
+  assert.equal(await chain.nonceOf(own.settler.address), 1, 'it was not taken');
+  await until('a higher fee', async () => {
+    const waiting = await chain.pending();
+    return waiting.length === 1 && waiting[0] !== low;
+  });
+  await chain.mine();
+  await chain.setAutomine(true);
+  const r = await stuck;
+  assert.equal(r.status, 200, `${r.body}`);
+  assert.equal(await chain.nonceOf(own.settler.address), 2, 'one number for each payment');
+  await paid(own, two, 5000n);
+  await paid(own, one, 5000n);
+});
+
+test('F24 blocks are taken back: the credit is reverted, the wallet frozen, the rest bad debt', { timeout: 120000 }, async () => {
+  const own = await seller();
+  const account = await funded();
+  upstream.handle = (req, res) => json(res, 500, {});
+  const r = await buy(own, account, '/v1/data/d/dear');
+  assert.equal(r.status, 500);
+  await paid(own, account, 10000n, 10000000n);
+  calm();
+  assert.equal((await buy(own, account, '/v1/data/d/q')).status, 200);
+  await paid(own, account, 15000n, 10000000n);
+  await chain.reorg(2);
+  assert.equal(await chain.balanceOf(own.payTo), 0n, 'both are gone');
+  await until('the credit is taken back', () => credit(own, account) === 0n && walletOf(own, account).frozen);
+  await until('both', () => house(own).chain === 0n);
+  await agree(own);
+  assert.equal(house(own).bad_debt, 5000000n, 'the call that was served');
+  upstream.calls.length = 0;
+  await refused(own, await pay(own, '/v1/data/d/dear', r.payment), 403, 'wallet_frozen', 'the same header');
+  await refused(own, await pay(own, '/v1/data/d/q', await payment(account, await required(own, '/v1/data/d/q'))), 403, 'wallet_frozen', 'a new one');
   await agree(own);
 });
