@@ -27,6 +27,9 @@ struct payment {
      * can not tell before it knows the price leaves r->identified false, and everything
      * that depends on the caller (r->caller, the Idempotency-Key) to reserve(). */
     enum rc (*identify)(struct request *r);
+    /* Whether what came is no payment of this scheme at all: its sender is as much of a
+     * stranger as who sent none. NULL: never. */
+    bool (*unreadable)(const struct request *r);
     /* Secure r->quote.worst. STEP_WAIT until done; then r->rc says how it went; or it
      * was a repeat and has been answered (r->status). Called again after every
      * wake-up. */

@@ -188,14 +188,24 @@ static bool json_media(struct slice type)
     return media.len == 0 || slice_equal_nocase(media, SLICE("application/json"));
 }
 
-/* Nobody pays yet: what it costs is told at once where that takes no body, and else
- * after a body that is small and came soon. */
-static enum rc stranger(struct request *r)
+/* Nobody pays yet, or nothing that could be read. */
+static bool is_stranger(const struct request *r)
+{
+    const struct payment *p = r->payment;
+
+    if (r->identified || !(r->match.api->flags & API_PRICED))
+        return false;
+    return p == NULL || (p->unreadable != NULL && p->unreadable(r));
+}
+
+/* What a call costs is told at once where that takes no body, and else after a body
+ * that is small and came soon. */
+static enum rc take_stranger(struct request *r)
 {
     uint64_t *pool = &r->worker->stranger_bytes;
     uint64_t want = STRANGER_BODY_MAX;
 
-    if (r->match.api->flags & API_FLAT) {
+    if (r->payment == NULL && r->match.api->flags & API_FLAT) {
         TRY(r->match.api->plan(r));
         r->planned = true;
         return RC_PAYMENT_REQUIRED;
@@ -221,7 +231,9 @@ static enum rc identify(struct request *r)
             "API keys are taken from headers only, never from the URL.");
     if (api->flags & API_PRICED) {
         r->payment = payment_for(r->http);
-        return r->payment != NULL ? r->payment->identify(r) : stranger(r);
+        if (r->payment != NULL)
+            TRY(r->payment->identify(r));
+        return is_stranger(r) ? take_stranger(r) : RC_OK;
     }
     /* A payment for what costs nothing is not looked at. */
     TRY(payment_key_beside(r));
@@ -262,11 +274,6 @@ enum {
     FREE_BODY_MAX = 16384, /* some clients send a body with a GET, nobody a large one */
     WAIT_BODY_MAX = 65536  /* of what costs nothing and is asked something */
 };
-
-static bool is_stranger(const struct request *r)
-{
-    return r->payment == NULL && r->match.api->flags & API_PRICED;
-}
 
 /* What costs nothing must not cost us memory: anybody may ask for it. */
 static uint64_t body_max(const struct request *r)

@@ -202,6 +202,25 @@ static void a_model_call_is_told_after_a_body_of_a_mebibyte_at_most(void **state
     assert_int_equal(upstream_count(), 0);
 }
 
+static void what_is_no_payment_buys_no_larger_body(void **state)
+{
+    const char *good = paid_header("POST", chat, ask_alone, X402_SCHEME_EXACT);
+    const char *all = arena_printf(arena, "%s%s", json, "PAYMENT-SIGNATURE: e30=\n");
+    struct exchange *x = client_head(&gate.user, "POST", chat, all, true);
+
+    (void)state;
+    assert_int_equal(x->max_body, 1048576);
+    leave(x);
+    all = arena_printf(arena, "%s%s", json, "Authorization: Payment bm8\n");
+    x = client_head(&gate.user, "POST", chat, all, true);
+    assert_int_equal(x->max_body, 1048576);
+    leave(x);
+    all = arena_printf(arena, "%s%s", json, good);
+    x = client_head(&gate.user, "POST", chat, all, true);
+    assert_true(x->max_body > 1048576);
+    leave(x);
+}
+
 static void routes_that_are_not_there_are_not_offered(void **state)
 {
     (void)state;
@@ -593,6 +612,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         PAID_TEST(a_flat_call_is_told_its_price_before_its_body),
         PAID_TEST(a_model_call_is_told_after_a_body_of_a_mebibyte_at_most),
+        PAID_TEST(what_is_no_payment_buys_no_larger_body),
         PAID_TEST(routes_that_are_not_there_are_not_offered),
         PAID_TEST(a_pool_bounds_the_bodies_of_strangers),
         PAID_TEST(a_payment_buys_its_call),

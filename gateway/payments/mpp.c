@@ -293,6 +293,13 @@ static enum rc check(struct request *r, struct mpp_state *s)
     return clock_parse(&s->as.proof.expires_us, c->expires);
 }
 
+static bool unreadable(const struct request *r)
+{
+    const struct mpp_state *s = r->pay_state;
+
+    return s != NULL && s->read_rc != RC_OK;
+}
+
 static enum step reserve(struct request *r)
 {
     struct mpp_state *s = r->pay_state;
@@ -412,6 +419,7 @@ const struct payment payment_mpp = {
     .name = "mpp",
     .mine = mine,
     .identify = identify,
+    .unreadable = unreadable,
     .reserve = reserve,
     .settle = settle,
     .offer = offer,

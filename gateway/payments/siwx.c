@@ -182,6 +182,13 @@ static enum rc check(struct request *r, struct siwx_state *s)
     return RC_OK;
 }
 
+static bool unreadable(const struct request *r)
+{
+    const struct siwx_state *s = r->pay_state;
+
+    return s != NULL && s->read_rc != RC_OK;
+}
+
 static enum step reserve(struct request *r)
 {
     struct siwx_state *s = r->pay_state;
@@ -270,6 +277,7 @@ const struct payment payment_siwx = {
     .name = "siwx",
     .mine = mine,
     .identify = identify,
+    .unreadable = unreadable,
     .reserve = reserve,
     .settle = payment_capture,
     .offer = offer,

@@ -170,6 +170,13 @@ static enum rc check(struct request *r, struct x402_state *s)
     return verdict == X402_VALID ? RC_OK : refuse_verdict(r, verdict);
 }
 
+static bool unreadable(const struct request *r)
+{
+    const struct x402_state *s = r->pay_state;
+
+    return s != NULL && s->read_rc != RC_OK && s->read_rc != RC_NOT_FOUND;
+}
+
 static enum step reserve(struct request *r)
 {
     struct x402_state *s = r->pay_state;
@@ -277,6 +284,7 @@ const struct payment payment_x402 = {
     .name = "x402",
     .mine = mine,
     .identify = identify,
+    .unreadable = unreadable,
     .reserve = reserve,
     .settle = settle,
     .offer = offer,
