@@ -141,6 +141,8 @@ static enum step step_hold(struct request *r)
         return go(r, REQUEST_DONE);
     }
     r->held = true;
+    r->worker->stranger_bytes -= r->stranger_bytes; /* it has paid */
+    r->stranger_bytes = 0;
     if (r->gone)
         return settle_as(r, OUTCOME_GONE, RC_GONE);
     return r->cut_off ? settle_as(r, OUTCOME_FAILED, RC_DRAINING) : go(r, REQUEST_SEND);

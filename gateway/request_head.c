@@ -198,27 +198,40 @@ static bool is_stranger(const struct request *r)
     return p == NULL || (p->unreadable != NULL && p->unreadable(r));
 }
 
+/* Room for a body of at most `most`, of what all share who have not paid yet. */
+static enum rc take_room(struct request *r, uint64_t most)
+{
+    uint64_t *pool = &r->worker->stranger_bytes;
+
+    if (!r->http->has_body)
+        most = 0;
+    else if (!r->http->chunked && r->http->content_length < most)
+        most = r->http->content_length;
+    if (*pool > STRANGER_POOL_MAX || most > STRANGER_POOL_MAX - *pool)
+        return RC_BUSY;
+    r->stranger_bytes = most;
+    *pool += most;
+    return RC_OK;
+}
+
 /* What a call costs is told at once where that takes no body, and else after a body
  * that is small and came soon. */
 static enum rc take_stranger(struct request *r)
 {
-    uint64_t *pool = &r->worker->stranger_bytes;
-    uint64_t want = STRANGER_BODY_MAX;
-
     if (r->payment == NULL && r->match.api->flags & API_FLAT) {
         TRY(r->match.api->plan(r));
         r->planned = true;
         return RC_PAYMENT_REQUIRED;
     }
-    if (!r->http->has_body)
-        want = 0;
-    else if (!r->http->chunked && r->http->content_length < want)
-        want = r->http->content_length;
-    if (want > STRANGER_POOL_MAX - *pool)
-        return RC_BUSY;
-    r->stranger_bytes = want;
-    *pool += want;
-    return RC_OK;
+    return take_room(r, STRANGER_BODY_MAX);
+}
+
+/* Of one with a payment that can be read, and proves nothing before it is held. */
+static enum rc take_payer(struct request *r)
+{
+    const uint64_t most = r->config->limits.max_body_bytes;
+
+    return take_room(r, most < STRANGER_POOL_MAX ? most : STRANGER_POOL_MAX);
 }
 
 static enum rc identify(struct request *r)
@@ -233,7 +246,9 @@ static enum rc identify(struct request *r)
         r->payment = payment_for(r->http);
         if (r->payment != NULL)
             TRY(r->payment->identify(r));
-        return is_stranger(r) ? take_stranger(r) : RC_OK;
+        if (is_stranger(r))
+            return take_stranger(r);
+        return r->identified ? RC_OK : take_payer(r);
     }
     /* A payment for what costs nothing is not looked at. */
     TRY(payment_key_beside(r));

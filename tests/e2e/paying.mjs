@@ -155,9 +155,9 @@ export function credit(g, account) {
   return wallet ? nano(wallet.balance) : 0n;
 }
 
-/** It comes true within a minute. */
-export async function until(what, test) {
-  for (const end = Date.now() + 60000; Date.now() < end; await sleep(25)) if (await test()) return;
+/** It comes true, within a minute or `ms`. */
+export async function until(what, test, ms = 60000) {
+  for (const end = Date.now() + ms; Date.now() < end; await sleep(25)) if (await test()) return;
   assert.fail(`it never came: ${what}`);
 }
 
