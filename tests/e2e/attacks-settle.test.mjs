@@ -4,6 +4,8 @@
 // that are taken back. Group F of the threats. Nobody pays twice, nothing is served for
 // nothing but what `after` risks, and after each case chain and books agree.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import test, { after, afterEach, before } from 'node:test';
 import { encodeFunctionData, parseAbi } from 'viem';
 import { accounts, authorize, MULTICALL3, newAccount, USDC, usdcAbi } from './chain.mjs';
@@ -184,6 +186,24 @@ test('F16 F18 F25 cancelled, moved or revoked while it is served: withheld, bad 
     for (const where of ['/v1/data/d/after', '/v1/data/d/q']) await refused(own, await pay(own, where, await payment(account, await required(own, where))), 403, 'payer_owes', what);
     await agree(own);
   }
+});
+
+test('F18 bad debt has an end: at max_debt nothing is served before it is paid, all else is', async () => {
+  const own = await seller({ payments: { max_debt: '0.007' } });
+  const [bad, good] = [await funded(), await funded()];
+  const p = await payment(bad, await required(own, '/v1/data/d/after'));
+  upstream.handle = async (req, res) => {
+    await chain.transfer(bad.address, accounts[7].address, START);
+    json(res, 200, {});
+  };
+  assert.equal((await pay(own, '/v1/data/d/after', p)).status, 402);
+  await agree(own);
+  assert.equal(house(own).bad_debt, 7000000n);
+  calm();
+  const late = await payment(good, await required(own, '/v1/data/d/after'));
+  await refused(own, await pay(own, '/v1/data/d/after', late), 503);
+  assert.equal((await buy(own, good, '/v1/data/d/q')).status, 200);
+  await paid(own, good, 5000n);
 });
 
 test('F16 upto: the allowance is taken back while the model works', async () => {
@@ -473,4 +493,18 @@ test('F24 blocks are taken back: the credit is reverted, the wallet frozen, the 
   await refused(own, await pay(own, '/v1/data/d/dear', r.payment), 403, 'wallet_frozen', 'the same header');
   await refused(own, await pay(own, '/v1/data/d/q', await payment(account, await required(own, '/v1/data/d/q'))), 403, 'wallet_frozen', 'a new one');
   await agree(own);
+});
+
+test('F34 the settling key is in no log, answer, export, command line or environment', async () => {
+  const account = await funded();
+  assert.equal((await buy(g, account, '/v1/data/d/q?key')).status, 200);
+  const places = { logs: g.logs, cmdline: fs.readFileSync(`/proc/${g.child.pid}/cmdline`, 'latin1'), environ: fs.readFileSync(`/proc/${g.child.pid}/environ`, 'latin1') };
+  for (const words of ['ledger export', 'config show --effective', 'doctor', 'ledger stats']) places[words] = Object.values(g.cli(...words.split(' '))).join('\n');
+  for (const name of fs.readdirSync(path.join(g.dir, 'var'))) if (name !== 'admin.sock') places[name] = fs.readFileSync(path.join(g.dir, 'var', name), 'latin1');
+  const bytes = Buffer.from(g.settler.key.slice(2), 'hex');
+  const spelled = [g.settler.key.slice(2), g.settler.key.slice(2).toUpperCase(), bytes.toString('latin1'), bytes.toString('base64').slice(0, 40)];
+  assert.ok(places.logs.length > 0 && places['ledger export'].length > 0, 'the search looks at nothing');
+  for (const [where, text] of Object.entries(places)) for (const key of spelled) assert.ok(!text.includes(key), `the key is in ${where}`);
+  assert.match(fs.readFileSync(`/proc/${g.child.pid}/limits`, 'utf8'), /Max core file size +0 +0/);
+  await paid(g, account, 5000n);
 });
