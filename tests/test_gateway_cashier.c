@@ -35,6 +35,47 @@ static void parks(void)
 
 /* ---- Up front ---- */
 
+static unsigned long counted(const char *outcome)
+{
+    char line[64];
+    struct buf text;
+    unsigned long n = 0;
+    const char *at;
+
+    (void)snprintf(line, sizeof(line), "octroi_payments_total{outcome=\"%s\"} ",
+                   outcome);
+    buf_init(&text, 1 << 20);
+    metric_print(&text);
+    buf_append_char(&text, '\0');
+    assert_false(buf_spent(&text));
+    at = strstr(buf_slice(&text).bytes, line);
+    assert_non_null(at);
+    n = strtoul(at + strlen(line), NULL, 10);
+    buf_free(&text);
+    return n;
+}
+
+static void a_paid_call_is_counted_once(void **state)
+{
+    const unsigned long paid = counted("paid");
+    const unsigned long good = counted("good");
+    struct till *t = *state;
+    struct sale *s = sale_exact(t, 1, 1, "0.01");
+
+    assert_int_equal(sale_take(t, s), CASHIER_PAID);
+    assert_int_equal(sale_finish(t, s, false), CASHIER_PAID);
+    sale_free(s);
+    assert_int_equal(counted("paid"), paid + 1);
+    s = sale_upto(t, 1, 2, "0.01");
+    assert_int_equal(sale_take(t, s), CASHIER_GOOD);
+    sale_hold(t, s);
+    sale_capture(t, s, "0.004");
+    assert_int_equal(sale_finish(t, s, true), CASHIER_PAID);
+    sale_free(s);
+    assert_int_equal(counted("paid"), paid + 2);
+    assert_int_equal(counted("good"), good + 1);
+}
+
 static void up_front_it_is_paid_served_and_the_rest_is_credited(void **state)
 {
     struct till *t = *state;
@@ -585,6 +626,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_TILL(up_front_it_is_paid_served_and_the_rest_is_credited),
+        WITH_TILL(a_paid_call_is_counted_once),
         WITH_TILL(a_call_that_was_not_served_leaves_all_of_it),
         WITH_TILL(a_hundred_copies_are_one_payment),
         WITH_TILL(what_may_become_good_may_come_again),

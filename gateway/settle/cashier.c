@@ -170,7 +170,9 @@ static void tell(struct cashier_job *j, enum cashier_answer answer, enum rc rc)
 
     j->answer = answer;
     j->rc = rc;
-    metrics_payment(names[answer]);
+    if (answer != CASHIER_PAID || !j->counted) /* not for take and finish both */
+        metrics_payment(names[answer]);
+    j->counted = j->counted || answer == CASHIER_PAID;
     j->done(j);
 }
 

@@ -89,6 +89,7 @@ struct cashier_job {
     struct cashier *cashier;
     struct inbox_message message;
     void *state;
+    bool counted; /* as paid, by the metric */
     char words[CASHIER_REASON_SIZE];
 };
 
