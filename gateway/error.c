@@ -44,7 +44,8 @@ static const char *const sentences[RC__COUNT] = {
     [RC_UNPRICED] = "This has no price yet, so it can not be called.",
     [RC_RATE] = "Too many requests; wait before the next.",
     [RC_PAYMENT_REQUIRED] =
-        "This call costs: send an API key of a funded wallet as a Bearer token.",
+        "This call costs: send an API key of a funded wallet as a Bearer token, or pay "
+        "as an offer beside this error says.",
     [RC_PAYMENT_BAD] = "The payment is not good for this call.",
     [RC_USED] = "This payment has been used; sign a new one.",
     [RC_PENDING] = "The payment was sent and its outcome is not known yet: repeat the "

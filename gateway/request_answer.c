@@ -101,8 +101,8 @@ static bool wants_offers(const struct request *r)
     case RC_PAYMENT_BAD:
     case RC_USED:
         return true;
-    case RC_NO_FUNDS:
-        return r->caller.key_id[0] == '\0';
+    case RC_NO_FUNDS: /* of a key too: a payment beside it pays the call */
+        return r->caller.key_id[0] == '\0' || r->worker->cashier != NULL;
     default:
         return false;
     }

@@ -188,6 +188,18 @@ static bool json_media(struct slice type)
     return media.len == 0 || slice_equal_nocase(media, SLICE("application/json"));
 }
 
+/* x402-fetch, the client of version 1, pays without the headers of the first try if
+ * they were an object of Headers, as the SDK of OpenAI makes them: then the body goes
+ * as what fetch calls any text. */
+static bool is_forgotten(const struct http_request *http)
+{
+    struct slice type = http_header(http, "content-type", NULL);
+    unsigned count;
+
+    (void)http_header(http, "x-payment", &count);
+    return count > 0 && slice_equal_nocase(type, SLICE("text/plain;charset=UTF-8"));
+}
+
 /* Nobody pays yet, or nothing that could be read. */
 static bool is_stranger(const struct request *r)
 {
@@ -274,7 +286,8 @@ static enum rc admit(struct request *r)
         return RC_DRAINING;
     TRY(identify(r));
     if ((match->api->flags & API_JSON_BODY) && r->http->has_body &&
-        !json_media(http_header(r->http, "content-type", NULL)))
+        !json_media(http_header(r->http, "content-type", NULL)) &&
+        !is_forgotten(r->http))
         return RC_UNSUPPORTED_MEDIA;
     if (!r->identified || !(match->api->flags & API_PRICED))
         return RC_OK;

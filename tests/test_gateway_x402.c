@@ -178,6 +178,7 @@ static void a_flat_call_is_told_its_price_before_its_body(void **state)
     expect_header(x, "Cache-Control", "no-store");
     expect_says(x, "\"maxAmountRequired\":\"5000\"");
     expect_says(x, "\"x402Version\":1");
+    expect_says(x, "\"topup\":\"POST /v1/wallet/topup?amount=\"");
     assert_int_equal(
         json_guard(buf_slice(&x->out), &(struct json_limits){0}, NULL, 0, NULL, arena),
         RC_OK);
@@ -283,6 +284,27 @@ static void version_1_buys_the_same(void **state)
     expect_status(x, 200);
     assert_non_null(client_header(x, "X-PAYMENT-RESPONSE"));
     expect_no_header(x, "PAYMENT-RESPONSE");
+}
+
+/* x402-fetch over the SDK of OpenAI loses the header. */
+static void a_body_of_version_1_may_have_lost_its_type(void **state)
+{
+    static const char lost[] = "Content-Type: text/plain;charset=UTF-8\n";
+    struct x402_required r = offered(unpaid("POST", chat, ask_alone));
+    struct x402_payment p = sign(&r.offers[0]);
+    const char *header;
+    struct exchange *x;
+
+    (void)state;
+    expect_status(ask("POST", chat, lost, ask_alone), 415);
+    header = arena_printf(arena, "%s%s", lost, header_of(&p));
+    expect_status(ask("POST", chat, header, ask_alone), 415); /* version 2 keeps it */
+    p.version = 1;
+    p.has_accepted = false;
+    header = arena_printf(arena, "%s%s", lost, header_of(&p));
+    x = ask("POST", chat, header, ask_alone);
+    answers_json(upstream_last(), answer_alone);
+    expect_status(x, 200);
 }
 
 static void what_a_model_call_does_not_use_is_credited(void **state)
@@ -516,6 +538,26 @@ static void a_key_beside_a_payment_says_who_calls(void **state)
     assert_int_equal(cashier->takes, 3);
 }
 
+static void a_key_without_money_is_told_how_to_pay_beside_it(void **state)
+{
+    const char *header;
+    struct x402_required r;
+    struct x402_payment p;
+    struct exchange *x;
+
+    (void)state;
+    pay(&gate.money, gate.wallet, "10", "10");
+    x = ask("GET", search, bearer(), NULL);
+    expect_error(x, 402, "insufficient_funds", NULL);
+    expect_says(x, "\"x402Version\":1");
+    r = offered(x);
+    p = sign(&r.offers[0]);
+    header = header_of(&p);
+    x = buy(search, arena_printf(arena, "%s%s", bearer(), header));
+    answers(upstream_last(), 200, json, "{}");
+    expect_status(x, 200);
+}
+
 static void what_costs_nothing_takes_no_payment(void **state)
 {
     const char *header = paid_header("GET", search, NULL, X402_SCHEME_EXACT);
@@ -617,6 +659,7 @@ int main(void)
         PAID_TEST(a_pool_bounds_the_bodies_of_strangers),
         PAID_TEST(a_payment_buys_its_call),
         PAID_TEST(version_1_buys_the_same),
+        PAID_TEST(a_body_of_version_1_may_have_lost_its_type),
         PAID_TEST(what_a_model_call_does_not_use_is_credited),
         PAID_TEST(a_dear_call_runs_with_the_output_that_was_paid),
         PAID_TEST(upto_is_settled_after_the_call_by_its_cost),
@@ -632,6 +675,7 @@ int main(void)
         PAID_TEST(a_quote_of_another_call_is_none),
         PAID_TEST(a_wrong_key_beside_a_payment_is_refused),
         PAID_TEST(a_key_beside_a_payment_says_who_calls),
+        PAID_TEST(a_key_without_money_is_told_how_to_pay_beside_it),
         PAID_TEST(what_costs_nothing_takes_no_payment),
         PAID_TEST(refusals_of_the_chain_are_told),
         PAID_TEST(an_address_whose_payments_are_refused_has_to_wait),

@@ -90,9 +90,11 @@ static enum step reserve(struct request *r)
 /* The prepaid offer is words: how to get a key that has money behind it. */
 static void offer(struct buf *out, struct request *r)
 {
-    (void)r;
     buf_append_str(out, "\"prepaid\":{\"header\":\"Authorization: Bearer sk-oct-..\","
-                        "\"balance\":\"/v1/wallet\"}");
+                        "\"balance\":\"/v1/wallet\"");
+    if (r->worker->cashier != NULL)
+        buf_append_str(out, ",\"topup\":\"POST /v1/wallet/topup?amount=\"");
+    buf_append_char(out, '}');
 }
 
 extern const struct payment payment_prepaid;
