@@ -56,6 +56,13 @@ static void assert_hash(const struct order *o)
     assert_string_equal(text, HASH);
 }
 
+/* What was verified when it was claimed. */
+static void settle(struct order *o)
+{
+    o->job.verified = true;
+    order_run(o);
+}
+
 /* ---- What it is asked ---- */
 
 static void verify_asks_in_version_2(void **state)
@@ -99,7 +106,7 @@ static void who_has_version_1_only_is_asked_in_it(void **state)
     assert_true(chain_is_up(chain));
     facilitator_says = DONE;
     order_init(&o, 1, MINUTE);
-    order_run(&o);
+    settle(&o);
     assert_outcome(&o, CHAIN_OK, "");
     assert_string_equal(facilitator_path, "/settle");
     assert_got("{\"x402Version\":1,\"paymentPayload\":{\"x402Version\":1,"
@@ -142,7 +149,7 @@ static void permits_are_not_handed_in(void **state)
 
     (void)state;
     order_init_permit(&o, 1, MINUTE);
-    order_run(&o);
+    settle(&o);
     assert_outcome(&o, CHAIN_REFUSED, "unsupported_scheme");
     assert_int_equal(facilitator_asked, 0);
 }
@@ -190,6 +197,94 @@ static void what_cannot_be_read_verifies_nothing(void **state)
     assert_outcome(&o, CHAIN_UNREACHABLE, "");
 }
 
+/* ---- verify, then settle ---- */
+
+static void says_done(void)
+{
+    facilitator_says = DONE;
+}
+
+static void what_nobody_verified_is_verified_before_it_is_handed_in(void **state)
+{
+    struct order o;
+
+    (void)state;
+    facilitator_says = "{\"isValid\":true}";
+    facilitator_does = says_done;
+    order_init(&o, 1, MINUTE);
+    o.keep_late = true;
+    order_settle(&o);
+    chain_turns(1000);
+    assert_string_equal(facilitator_path, "/verify");
+    assert_int_equal(facilitator_asked, 1);
+    assert_int_equal(o.submits, 1);
+    chain_submitted(chain, &o.job, true);
+    order_wait(&o);
+    assert_outcome(&o, CHAIN_OK, "");
+    assert_string_equal(facilitator_path, "/settle");
+    assert_int_equal(facilitator_asked, 2);
+    assert_int_equal(o.submits, 1);
+    assert_hash(&o);
+}
+
+static void both_questions_tell_the_same_payment(void **state)
+{
+    static char verified[sizeof(facilitator_got)];
+    struct order o;
+
+    (void)state;
+    facilitator_says = "{\"isValid\":true}";
+    facilitator_does = says_done;
+    order_init(&o, 1, MINUTE);
+    o.keep_late = true;
+    order_settle(&o);
+    chain_turns(1000);
+    memcpy(verified, facilitator_got, sizeof(verified));
+    chain_submitted(chain, &o.job, true);
+    order_wait(&o);
+    assert_int_equal(facilitator_asked, 2);
+    assert_string_equal(facilitator_got, verified);
+}
+
+static void what_does_not_verify_is_not_handed_in(void **state)
+{
+    struct order o;
+
+    (void)state;
+    facilitator_says = "{\"isValid\":false,\"invalidReason\":\"insufficient_funds\"}";
+    order_init(&o, 1, MINUTE);
+    order_run(&o);
+    assert_outcome(&o, CHAIN_REFUSED, "insufficient_funds");
+    assert_int_equal(facilitator_asked, 1);
+    assert_int_equal(o.submits, 0);
+    assert_false(o.job.tx.sent);
+}
+
+static void without_a_word_on_it_nothing_is_handed_in(void **state)
+{
+    static const enum upstream_fail fails[] = {UPSTREAM_CONNECT, UPSTREAM_SLOW,
+                                               UPSTREAM_CUT};
+    struct order o;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(fails) / sizeof(fails[0]); i++) {
+        facilitator_fails = fails[i];
+        order_init(&o, 1, MINUTE);
+        order_run(&o);
+        assert_outcome(&o, CHAIN_UNREACHABLE, "");
+        assert_string_equal(facilitator_path, "/verify");
+        assert_int_equal(o.submits, 0);
+        assert_false(o.job.tx.sent);
+        chain_turns(31 * 1000);
+    }
+    facilitator_fails = UPSTREAM_FINE;
+    facilitator_says = NULL; /* never */
+    order_init(&o, 1, MINUTE);
+    order_run(&o);
+    assert_outcome(&o, CHAIN_UNREACHABLE, "");
+    assert_int_equal(o.submits, 0);
+}
+
 /* ---- settle, without a node ---- */
 
 static void a_settlement_is_kept_once_before_it_is_handed_in(void **state)
@@ -200,6 +295,7 @@ static void a_settlement_is_kept_once_before_it_is_handed_in(void **state)
     facilitator_says = DONE;
     order_init(&o, 1, MINUTE);
     o.keep_late = true;
+    o.job.verified = true;
     order_settle(&o);
     chain_turns(1000);
     assert_int_equal(o.submits, 1);
@@ -219,7 +315,7 @@ static void what_is_not_kept_is_not_handed_in(void **state)
     (void)state;
     order_init(&o, 1, MINUTE);
     o.keep_fails = true;
-    order_run(&o);
+    settle(&o);
     assert_outcome(&o, CHAIN_UNREACHABLE, "");
     assert_false(o.job.tx.sent);
     assert_int_equal(facilitator_asked, 0);
@@ -232,7 +328,7 @@ static void a_definite_refusal_is_one(void **state)
     (void)state;
     facilitator_says = FAILED("invalid_exact_evm_insufficient_balance");
     order_init(&o, 1, MINUTE);
-    order_run(&o);
+    settle(&o);
     assert_outcome(&o, CHAIN_REFUSED, "invalid_exact_evm_insufficient_balance");
 }
 
@@ -261,7 +357,7 @@ static void every_other_answer_leaves_it_open(void **state)
         facilitator_says = cases[i].says;
         facilitator_status = cases[i].status;
         order_init(&o, 1, MINUTE);
-        order_run(&o);
+        settle(&o);
         assert_outcome(&o, CHAIN_UNKNOWN, "settlement_pending");
         assert_true(o.job.tx.sent);
         chain_turns(31 * 1000);
@@ -276,7 +372,7 @@ static void a_pending_settlement_keeps_its_hash(void **state)
     facilitator_says = "{\"success\":false,\"errorReason\":\"settlement_pending\","
                        "\"transaction\":\"" HASH "\",\"network\":\"eip155:84532\"}";
     order_init(&o, 1, MINUTE);
-    order_run(&o);
+    settle(&o);
     assert_outcome(&o, CHAIN_UNKNOWN, "settlement_pending");
     assert_hash(&o);
 }
@@ -291,14 +387,14 @@ static void late_and_cut_off_answers_leave_it_open(void **state)
     for (size_t i = 0; i < sizeof(fails) / sizeof(fails[0]); i++) {
         facilitator_fails = fails[i];
         order_init(&o, 1, MINUTE);
-        order_run(&o);
+        settle(&o);
         assert_outcome(&o, CHAIN_UNKNOWN, "settlement_pending");
         chain_turns(31 * 1000);
     }
     facilitator_fails = UPSTREAM_FINE;
     facilitator_says = NULL; /* never */
     order_init(&o, 1, MINUTE);
-    order_run(&o);
+    settle(&o);
     assert_outcome(&o, CHAIN_UNKNOWN, "");
 }
 
@@ -309,7 +405,7 @@ static void who_was_not_reached_has_nothing(void **state)
     (void)state;
     facilitator_fails = UPSTREAM_CONNECT;
     order_init(&o, 1, MINUTE);
-    order_run(&o);
+    settle(&o);
     assert_outcome(&o, CHAIN_UNREACHABLE, "");
     assert_false(o.job.tx.sent);
     assert_false(chain_is_up(chain));
@@ -322,17 +418,17 @@ static void an_open_one_is_handed_in_again(void **state)
     (void)state;
     facilitator_fails = UPSTREAM_SLOW;
     order_init(&o, 1, MINUTE);
-    order_run(&o);
+    settle(&o);
     assert_outcome(&o, CHAIN_UNKNOWN, "settlement_pending");
     facilitator_fails = UPSTREAM_FINE;
     /* A refusal of the second try may come from the success of the first. */
     facilitator_says = FAILED("invalid_exact_evm_nonce_already_used");
     o.job.deadline_ms += MINUTE;
-    order_run(&o);
+    settle(&o);
     assert_outcome(&o, CHAIN_UNKNOWN, "settlement_pending");
     facilitator_says = DONE;
     o.job.deadline_ms += MINUTE;
-    order_run(&o);
+    settle(&o);
     assert_outcome(&o, CHAIN_OK, "");
     assert_hash(&o);
     assert_int_equal(o.submits, 1);
@@ -353,7 +449,7 @@ static void settle_with_node(const char *says, unsigned ms)
     chain_reopen_remote(true);
     facilitator_says = says;
     order_init(&now, 1, ms);
-    order_run(&now);
+    settle(&now);
 }
 
 static void its_word_and_the_nodes_are_a_settlement(void **state)
@@ -430,7 +526,7 @@ static void what_was_settled_before_a_crash_is_not_handed_in(void **state)
     order_init(&now, 1, MINUTE);
     node_foreign_uses(&now);
     now.job.tx.sent = true;
-    order_run(&now);
+    settle(&now);
     assert_outcome(&now, CHAIN_OK, "");
     assert_int_equal(facilitator_asked, 0);
 }
@@ -443,7 +539,7 @@ static void what_was_not_is_handed_in_again(void **state)
     facilitator_says = DONE;
     order_init(&now, 1, MINUTE);
     now.job.tx.sent = true;
-    order_run(&now);
+    settle(&now);
     assert_outcome(&now, CHAIN_OK, "");
     assert_int_equal(facilitator_asked, 1);
     assert_int_equal(now.submits, 0);
@@ -489,6 +585,10 @@ int main(void)
         TEST(permits_are_not_handed_in),
         TEST(a_refusal_keeps_its_reason_if_it_is_a_known_one),
         TEST(what_cannot_be_read_verifies_nothing),
+        TEST(what_nobody_verified_is_verified_before_it_is_handed_in),
+        TEST(both_questions_tell_the_same_payment),
+        TEST(what_does_not_verify_is_not_handed_in),
+        TEST(without_a_word_on_it_nothing_is_handed_in),
         TEST(a_settlement_is_kept_once_before_it_is_handed_in),
         TEST(what_is_not_kept_is_not_handed_in),
         TEST(a_definite_refusal_is_one),

@@ -3,7 +3,8 @@
  * that is definite; and everything else (late, cut off, 5xx, not readable, pending),
  * after which it may or may not have been done, and the same payment may be handed in
  * again. With a node of our own its word is looked up there, and what the node says
- * counts. */
+ * counts. Many settle only what they were asked to verify a little before, so a payment
+ * that nobody verified is verified first. */
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -402,6 +403,9 @@ static const char *known_or(struct slice code, const char *otherwise)
     return r != NULL ? r->code : otherwise;
 }
 
+static void submit(struct remote_work *w);
+
+/* Also of a settlement: so far nothing of it was handed in. */
 static void on_verified(struct talk *t, enum upstream_fail fail)
 {
     struct remote_work *w = work_of(t);
@@ -422,6 +426,8 @@ static void on_verified(struct talk *t, enum upstream_fail fail)
     chain__talked(c, read, "the facilitator does not answer");
     if (!read)
         chain__end(&w->base, CHAIN_UNREACHABLE, "");
+    else if (valid && w->base.task == CHAIN_SETTLE)
+        submit(w);
     else
         chain__end(&w->base, valid ? CHAIN_OK : CHAIN_REFUSED, reason);
 }
@@ -578,21 +584,28 @@ static void remote_submitted(struct chain_work *base, bool durable)
     chain__end_soon(base, CHAIN_UNREACHABLE, "");
 }
 
-static void settle(struct remote_work *w)
+static void submit(struct remote_work *w)
 {
     struct chain_job *j = w->base.job;
 
-    w->was_sent = j->tx.sent;
-    if (w->was_sent) {
-        if (w->base.chain->behind != NULL)
-            ask_node(w);
-        else
-            settle_again(w);
-        return;
-    }
     j->tx = (struct chain_tx){.sent = true, .tries = 1};
     w->keeping = true;
     j->submit(j); /* after which w may be gone */
+}
+
+static void settle(struct remote_work *w)
+{
+    const struct chain_job *j = w->base.job;
+
+    w->was_sent = j->tx.sent;
+    if (w->was_sent && w->base.chain->behind != NULL)
+        ask_node(w);
+    else if (w->was_sent)
+        settle_again(w);
+    else if (j->verified)
+        submit(w);
+    else
+        hand_in(w, "/verify", on_verified);
 }
 
 /* look -------------------------------------------------------------------------------

@@ -57,6 +57,17 @@ test('an honest facilitator settles, and our node agrees', async () => {
     }
 });
 
+test('one that settles only what it was asked to verify settles both flows', async () => {
+  const same = (a, b) => JSON.stringify(a.paymentPayload) === JSON.stringify(b.paymentPayload);
+  at('/settle', (body, honest) => (facilitator.calls.some((c) => c.path === '/verify' && same(c.body, body)) ? honest() : { success: false, errorReason: 'Payment must be verified before settlement', network: 'unknown' }));
+  for (const where of ['/v1/data/d/q', '/v1/data/d/after']) {
+    const account = await funded();
+    const r = await buy(trusting, account, where);
+    assert.equal(r.status, 200, `${where}: ${r.body}`);
+    await paid(trusting, account, where.endsWith('q') ? 5000n : 7000n);
+  }
+});
+
 test('F22 a facilitator says success with a foreign, used, reverted or invented transaction', { timeout: 240000 }, async () => {
   const other = await funded();
   const used = await buy(checked, await funded(), '/v1/data/d/q?used');
