@@ -259,10 +259,7 @@ static enum rc know_caller(struct request *r)
     struct wallet_caller key = r->caller;
 
     memcpy(p.key, r->once.key, sizeof(p.key));
-    x402_address_print(p.payer, x402_payer(&c->payment));
-    for (char *at = p.payer; *at != '\0'; at++)
-        if (*at >= 'A' && *at <= 'Z')
-            *at = (char)(*at - 'A' + 'a');
+    x402_address_print_small(p.payer, x402_payer(&c->payment));
     TRY(wallet_payment_caller(&r->caller, r->worker->book, &p));
     /* A key beside the payment still says which models. */
     memcpy(r->caller.models, key.models, sizeof(key.models));

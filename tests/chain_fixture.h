@@ -81,7 +81,8 @@ struct node {
     struct sent sent[SENT_MAX];
     unsigned http_calls;
     unsigned verify_calls; /* HTTP calls with an eth_call of the transfer in it */
-    unsigned refuse_sign;  /* so many signatures are refused */
+    unsigned tip_calls;
+    unsigned refuse_sign; /* so many signatures are refused */
     unsigned signatures;
 };
 

@@ -220,7 +220,7 @@ static void log_text(struct buf *out, const struct sent *s, enum x402_event even
 
     if (node.lie == LIE_TOKEN)
         address.bytes[3] ^= 1;
-    x402_address_print(token, &address);
+    x402_address_print_small(token, &address);
     buf_printf(out, "{\"address\":\"%s\",\"topics\":[", token);
     hash_text(out, x402_event_topic(event));
     buf_append_char(out, ',');
@@ -302,7 +302,7 @@ static void transaction_text(struct buf *out, const struct sent *s)
         buf_printf(out, "{\"blockNumber\":\"0x%llx\"", (unsigned long long)s->block);
     else
         buf_append_str(out, "{\"blockNumber\":null");
-    x402_address_print(to, &x402_permit2_exact_proxy);
+    x402_address_print_small(to, &x402_permit2_exact_proxy);
     buf_printf(out, ",\"to\":\"%s\",\"input\":\"0x%s\"}", to, s->input);
 }
 
@@ -479,10 +479,10 @@ static void code_text(struct buf *out, struct slice who)
     char token[X402_ADDRESS_TEXT_SIZE];
     bool has = node.payer_has_code;
 
-    x402_address_print(token, &network.asset);
+    x402_address_print_small(token, &network.asset);
     if (slice_equal_str(who, token))
         has = !node.token_has_no_code;
-    x402_address_print(token, &x402_permit2_exact_proxy);
+    x402_address_print_small(token, &x402_permit2_exact_proxy);
     if (slice_equal_str(who, token))
         has = !node.proxy_has_no_code;
     buf_append_str(out, has ? "\"0x60\"" : "\"0x\"");
@@ -519,6 +519,7 @@ static void say(struct buf *out, struct slice method, struct slice params)
     } else if (slice_equal_str(method, "eth_getBalance")) {
         buf_printf(out, "\"0x%llx\"", (unsigned long long)node.funds);
     } else if (slice_equal_str(method, "eth_maxPriorityFeePerGas")) {
+        node.tip_calls++;
         buf_append_str(out, "\"0x64\"");
     } else if (slice_equal_str(method, "eth_getTransactionCount")) {
         buf_printf(out, "\"0x%llx\"",

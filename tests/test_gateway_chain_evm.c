@@ -108,6 +108,79 @@ static void a_hundred_settlements_never_share_a_number(void **state)
     }
 }
 
+static void what_all_payments_share_is_asked_for_once(void **state)
+{
+    static struct order orders[4];
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++)
+        order_init(&orders[i], i, MINUTE);
+    order_run(&orders[0]);
+    assert_outcome(&orders[0], CHAIN_OK, "");
+    chain_turns(1000); /* what was heard then is too old */
+    node.tip_calls = 0;
+    for (unsigned i = 1; i < 3; i++) {
+        order_settle(&orders[i]);
+        while (orders[i].submits == 0)
+            chain_turn(20);
+    }
+    assert_int_equal(node.tip_calls, 1);
+    order_wait(&orders[1]);
+    order_wait(&orders[2]);
+    assert_outcome(&orders[2], CHAIN_OK, "");
+    chain_turns(1000);
+    order_run(&orders[3]);
+    assert_outcome(&orders[3], CHAIN_OK, "");
+    assert_int_equal(node.tip_calls, 2);
+}
+
+static void a_node_that_failed_is_asked_for_all_again(void **state)
+{
+    static struct order orders[3];
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        order_init(&orders[i], i, MINUTE);
+    order_settle(&orders[0]);
+    while (orders[0].submits == 0)
+        chain_turn(20);
+    node.down = true;
+    order_run(&orders[1]);
+    assert_outcome(&orders[1], CHAIN_UNREACHABLE, "");
+    node.down = false;
+    node.tip_calls = 0;
+    order_run(&orders[2]);
+    assert_outcome(&orders[2], CHAIN_OK, "");
+    assert_int_equal(node.tip_calls, 1);
+    order_wait(&orders[0]);
+    assert_outcome(&orders[0], CHAIN_OK, "");
+}
+
+/* The search for a stranger's transaction ends at the head, which must not be older
+ * than the word that the payment is used. */
+static void a_strangers_block_is_found_though_other_things_were_known(void **state)
+{
+    static struct order orders[2];
+
+    (void)state;
+    node.mine_every_ms = 0;
+    for (unsigned i = 0; i < 2; i++)
+        order_init(&orders[i], i, MINUTE);
+    order_settle(&orders[0]);
+    while (orders[0].submits == 0)
+        chain_turn(20);
+    orders[1].job.verified = true;
+    node_foreign_uses(&orders[1]);
+    node.tip_calls = 0;
+    order_run(&orders[1]);
+    assert_outcome(&orders[1], CHAIN_OK, "");
+    assert_int_equal(orders[1].submits, 0);
+    assert_int_equal(node.tip_calls, 0);
+    node_mine();
+    order_wait(&orders[0]);
+    assert_outcome(&orders[0], CHAIN_OK, "");
+}
+
 static void a_lost_answer_is_no_second_transaction(void **state)
 {
     struct order o;
@@ -675,6 +748,9 @@ int main(void)
         TEST(what_is_not_kept_is_not_sent),
         TEST(what_the_signer_refuses_is_not_sent),
         TEST(a_hundred_settlements_never_share_a_number),
+        TEST(what_all_payments_share_is_asked_for_once),
+        TEST(a_strangers_block_is_found_though_other_things_were_known),
+        TEST(a_node_that_failed_is_asked_for_all_again),
         TEST(a_lost_answer_is_no_second_transaction),
         TEST(what_fell_out_of_the_pool_is_sent_again_as_it_was),
         TEST(a_stuck_transaction_is_replaced_under_its_number),

@@ -66,6 +66,17 @@ static void letters_of_one_case_carry_no_checksum(void **state)
     assert_true(x402_address_equal(&a, &expected));
 }
 
+static void small_letters_are_printed_where_asked_for(void **state)
+{
+    struct x402_address a;
+    char printed[X402_ADDRESS_TEXT_SIZE];
+
+    (void)state;
+    assert_int_equal(x402_address_parse(&a, slice_str(usdc)), RC_OK);
+    x402_address_print_small(printed, &a);
+    assert_string_equal(printed, "0x833589fcd6edb6e08f4c7c32d4f71b54bda02913");
+}
+
 static void a_wrong_checksum_is_refused(void **state)
 {
     struct x402_address a;
@@ -125,6 +136,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(checksums_are_the_published_ones),
         cmocka_unit_test(letters_of_one_case_carry_no_checksum),
+        cmocka_unit_test(small_letters_are_printed_where_asked_for),
         cmocka_unit_test(a_wrong_checksum_is_refused),
         cmocka_unit_test(other_texts_are_refused),
         cmocka_unit_test(nobody_is_told_from_somebody),

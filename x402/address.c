@@ -34,13 +34,19 @@ enum rc x402_address_parse(struct x402_address *out, struct slice text)
     return RC_OK;
 }
 
+void x402_address_print_small(char out[X402_ADDRESS_TEXT_SIZE],
+                              const struct x402_address *a)
+{
+    memcpy(out, "0x", 2);
+    hex_encode(out + 2, a->bytes, sizeof(a->bytes));
+}
+
 void x402_address_print(char out[X402_ADDRESS_TEXT_SIZE], const struct x402_address *a)
 {
     uint8_t hash[KECCAK256_LEN];
     char *digits = out + 2;
 
-    memcpy(out, "0x", 2);
-    hex_encode(digits, a->bytes, sizeof(a->bytes));
+    x402_address_print_small(out, a);
     keccak256(hash, digits, DIGIT_COUNT);
     for (size_t i = 0; i < DIGIT_COUNT; i++) {
         unsigned half = i % 2 == 0 ? hash[i / 2] >> 4 : hash[i / 2] & 15u;

@@ -25,6 +25,9 @@ struct x402_address {
 MUST_CHECK enum rc x402_address_parse(struct x402_address *out, struct slice text);
 /* With the checksum. */
 void x402_address_print(char out[X402_ADDRESS_TEXT_SIZE], const struct x402_address *a);
+/* In small letters, which cost no digest: for machines. */
+void x402_address_print_small(char out[X402_ADDRESS_TEXT_SIZE],
+                              const struct x402_address *a);
 bool x402_address_equal(const struct x402_address *a, const struct x402_address *b);
 /* Nobody: what a failed recovery gives on the chain, and where tokens are burned. */
 bool x402_address_is_zero(const struct x402_address *a);

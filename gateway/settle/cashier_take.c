@@ -39,20 +39,6 @@ static uint64_t expires_us(const struct x402_payment *p)
     return s * 1000000;
 }
 
-static void print_payer(char out[WALLET_PAYER_TEXT_SIZE], const struct x402_payment *p)
-{
-    static const char digits[] = "0123456789abcdef";
-    const struct x402_address *payer = x402_payer(p);
-
-    out[0] = '0';
-    out[1] = 'x';
-    for (unsigned i = 0; i < X402_ADDRESS_LEN; i++) {
-        out[2 + 2 * i] = digits[payer->bytes[i] >> 4];
-        out[3 + 2 * i] = digits[payer->bytes[i] & 0xf];
-    }
-    out[2 + 2 * X402_ADDRESS_LEN] = '\0';
-}
-
 /* What must be known of the job for ever. */
 static enum rc keep_details(struct pay *e)
 {
@@ -87,7 +73,7 @@ static enum rc fill(struct pay *e)
     memset(p, 0, sizeof(*p));
     memcpy(p->key, e->key, sizeof(p->key));
     p->version = version;
-    print_payer(p->payer, j->payment);
+    x402_address_print_small(p->payer, x402_payer(j->payment));
     x402_network_print(network, j->offer->chain_id);
     (void)snprintf(p->network, sizeof(p->network), "%s", network);
     (void)snprintf(p->method, sizeof(p->method), "%s",

@@ -20,10 +20,14 @@ static void ask_allowance(struct evm_work *w)
     node_ask_code(evm__question(w, EVM_Q_PROXY), evm__proxy(w), w->arena);
 }
 
-static void ask_account(struct evm_work *w)
+static void ask_general(struct evm_work *w)
 {
     const struct x402_address *settler = evm__of(w)->settler;
 
+    node_ask_balance(evm__question(w, EVM_Q_FUNDS), settler, w->arena);
+    node_ask_plain(evm__question(w, EVM_Q_TIP), "eth_maxPriorityFeePerGas");
+    if (!is_settling(w))
+        return;
     node_ask_count(evm__question(w, EVM_Q_LATEST), settler, "latest", w->arena);
     node_ask_count(evm__question(w, EVM_Q_PENDING), settler, "pending", w->arena);
 }
@@ -186,16 +190,26 @@ static uint64_t read_u64_or(const struct evm_work *w, enum evm_question what,
 static bool has_funds(struct evm_work *w, uint64_t gas_limit)
 {
     const struct rpc_question *q = evm__answer(w, EVM_Q_FUNDS);
-    struct x402_u256 funds;
+    struct evm *e = evm__of(w);
 
-    if (q->answer != RPC_RESULT || node_read_u256(&funds, q->result) != RC_OK) {
-        chain__talked(w->base.chain, false, "the node does not say our balance");
+    if (q != NULL &&
+        (q->answer != RPC_RESULT || node_read_u256(&e->funds, q->result) != RC_OK)) {
+        chain__talked(e->chain, false, "the node does not say our balance");
         return false;
     }
-    if (x402_u256_cmp(funds, fees_total(gas_limit, w->fees.max_fee)) >= 0)
+    if (x402_u256_cmp(e->funds, fees_total(gas_limit, w->fees.max_fee)) >= 0)
         return true;
-    chain__talked(w->base.chain, false, "the account that pays for gas is empty");
+    chain__talked(e->chain, false, "the account that pays for gas is empty");
     return false;
+}
+
+/* What is the same for all payments is asked for by one of many. Only an answer on
+ * which a payment was sent counts; a node that failed since is asked again. */
+static bool knows_general(const struct evm_work *w)
+{
+    const struct evm *e = evm__of(w);
+
+    return e->chain->up && evm__now_ms(w) < e->general_until_ms;
 }
 
 static void take_counts(struct evm_work *w)
@@ -223,6 +237,8 @@ static void go_on(struct evm_work *w)
         chain__end(&w->base, chain__no_word(&w->base), "");
     } else {
         chain__talked(e->chain, true, "");
+        if (evm__answer(w, EVM_Q_FUNDS) != NULL && e->nonces.known)
+            e->general_until_ms = evm__now_ms(w) + EVM_GENERAL_MS;
         evm__first(w);
     }
 }
@@ -275,7 +291,8 @@ static void on_answer(struct rpc_call *c)
     if (f.asset &&
         x402_address_equal(&w->base.job->offer->asset, &e->chain->net->asset))
         e->asset_has_code = true;
-    e->tip = read_u64_or(w, EVM_Q_TIP, 0);
+    if (evm__answer(w, EVM_Q_TIP) != NULL)
+        e->tip = read_u64_or(w, EVM_Q_TIP, 0);
     w->fees = fees_for(e->head.base_fee, e->tip);
     judge(w, &f);
 }
@@ -283,11 +300,11 @@ static void on_answer(struct rpc_call *c)
 void evm__ask(struct evm_work *w)
 {
     evm__begin(w);
+    /* Always: whether the node is of this time, and where a search for a stranger's
+     * transaction ends, is for this very moment. */
     node_ask_head(evm__question(w, EVM_Q_HEAD), evm__of(w)->on_demand);
-    node_ask_balance(evm__question(w, EVM_Q_FUNDS), evm__of(w)->settler, w->arena);
-    node_ask_plain(evm__question(w, EVM_Q_TIP), "eth_maxPriorityFeePerGas");
-    if (is_settling(w))
-        ask_account(w);
+    if (!knows_general(w))
+        ask_general(w);
     if (ask_payment(w) != RC_OK) {
         /* It was checked before it came here. */
         chain__end_soon(&w->base, CHAIN_REFUSED, "invalid_payload");

@@ -29,6 +29,7 @@ enum {
     EVM_SEEK_BLOCKS_MIN = 50, /* ..or fewer, if the node refuses */
     EVM_SEEK_ROUNDS = 12,
     EVM_CANDIDATES_MAX = 8,
+    EVM_GENERAL_MS = 500,       /* how long the answers hold that all payments share */
     EVM_GAS_USUAL = 120 * 1000, /* what a payment may need, without an estimate */
     EVM_QUESTIONS_MAX = 20,
     EVM_ARENA_MAX = 64 * 1024,
@@ -125,6 +126,9 @@ struct evm {
     struct node_head head; /* the last one that was seen */
     uint64_t block_ms;     /* between blocks, about */
     uint64_t tip;
+    struct x402_u256 funds; /* our own */
+    /* Until then tip, funds and counts need not be asked for. */
+    uint64_t general_until_ms;
     bool asset_has_code;
 
     struct inbox *inbox; /* from the signer */

@@ -37,7 +37,7 @@ static void ask_account(struct rpc_question *q, const char *method,
 {
     char text[X402_ADDRESS_TEXT_SIZE];
 
-    x402_address_print(text, who);
+    x402_address_print_small(text, who);
     ask(q, method, arena_printf(a, "[\"%s\",\"%s\"]", text, when));
 }
 
@@ -77,8 +77,8 @@ void node_ask_call(struct rpc_question *q, const char *method,
     char whom[X402_ADDRESS_TEXT_SIZE];
 
     if (from != NULL)
-        x402_address_print(who, from);
-    x402_address_print(whom, to);
+        x402_address_print_small(who, from);
+    x402_address_print_small(whom, to);
     ask(q, method,
         arena_printf(a, "[{%s%s%s\"to\":\"%s\",\"data\":\"0x%s\"},\"latest\"]",
                      from != NULL ? "\"from\":\"" : "", who, from != NULL ? "\"," : "",
@@ -117,7 +117,7 @@ void node_ask_logs(struct rpc_question *q, const struct node_filter *f, struct a
     char blocks[2][X402_HASH_TEXT_SIZE];
     char hashes[4][X402_HASH_TEXT_SIZE];
 
-    x402_address_print(address, f->contract);
+    x402_address_print_small(address, f->contract);
     x402_u256_print_quantity(blocks[0], x402_u256_from_u64(f->from));
     x402_u256_print_quantity(blocks[1], x402_u256_from_u64(f->to));
     for (size_t i = 0; i < 2; i++) {
