@@ -101,8 +101,9 @@ static bool wants_offers(const struct request *r)
     case RC_PAYMENT_BAD:
     case RC_USED:
         return true;
-    case RC_NO_FUNDS: /* of a key too: a payment beside it pays the call */
-        return r->caller.key_id[0] == '\0' || r->worker->cashier != NULL;
+    case RC_NO_FUNDS: /* of a shown key too: a payment beside it pays the call */
+        return r->caller.key_id[0] == '\0' ||
+               (r->payment->is_key && r->worker->cashier != NULL);
     default:
         return false;
     }
