@@ -12,6 +12,7 @@
 
 enum {
     ANSWERS_MAX = 65536,
+    CLAIMS_MAX = 4096, /* as many payments as may be in motion */
     KEEP_MS = 24 * 3600 * 1000,
     SLOT_OVERHEAD = 512 /* counted for each, so that empty answers are not free */
 };
@@ -26,6 +27,7 @@ struct kept {
 struct answers {
     pthread_mutex_t lock; /* a repeat may come in on any loop; held for one copy */
     struct map *by_key;
+    struct map *claims; /* to nothing in particular */
     struct kept *oldest, *newest;
     uint64_t used_bytes, limit_bytes;
 };
@@ -38,8 +40,10 @@ enum rc answers_open(struct answers **out, uint64_t limit_bytes)
         return RC_NOMEM;
     a->limit_bytes = limit_bytes;
     if (map_open(&a->by_key, ANSWERS_MAX) != RC_OK ||
+        map_open(&a->claims, CLAIMS_MAX) != RC_OK ||
         pthread_mutex_init(&a->lock, NULL) != 0) {
         map_close(a->by_key);
+        map_close(a->claims);
         free(a);
         return RC_NOMEM;
     }
@@ -74,6 +78,7 @@ void answers_close(struct answers *a)
     while (a->oldest != NULL)
         drop(a, a->oldest);
     map_close(a->by_key);
+    map_close(a->claims);
     (void)pthread_mutex_destroy(&a->lock);
     free(a);
 }
@@ -158,4 +163,25 @@ enum rc answers_find(struct answer *out, struct answers *a, const uint8_t key[32
     }
     (void)pthread_mutex_unlock(&a->lock);
     return rc;
+}
+
+/* ---- Claims ---- */
+
+enum rc answers_claim(struct answers *a, const uint8_t key[32])
+{
+    enum rc rc;
+
+    (void)pthread_mutex_lock(&a->lock);
+    rc = map_put(a->claims, slice_from((const char *)key, SHA256_LEN), a);
+    (void)pthread_mutex_unlock(&a->lock);
+    if (rc == RC_EXISTS)
+        return RC_IDEM_IN_FLIGHT;
+    return rc == RC_FULL ? RC_BUSY : rc;
+}
+
+void answers_release(struct answers *a, const uint8_t key[32])
+{
+    (void)pthread_mutex_lock(&a->lock);
+    (void)map_remove(a->claims, slice_from((const char *)key, SHA256_LEN));
+    (void)pthread_mutex_unlock(&a->lock);
 }

@@ -45,4 +45,11 @@ struct answer {
 MUST_CHECK enum rc answers_find(struct answer *out, struct answers *a,
                                 const uint8_t key[32], struct arena *arena);
 
+/* Who is about to be paid under a key claims it, as money that moves on a chain can not
+ * be called back once the book says that another was first. `key` is lent until it is
+ * released. In memory: it lasts the seconds until the book knows. RC_IDEM_IN_FLIGHT:
+ * another has it; RC_BUSY: too many. */
+MUST_CHECK enum rc answers_claim(struct answers *a, const uint8_t key[32]);
+void answers_release(struct answers *a, const uint8_t key[32]);
+
 #endif

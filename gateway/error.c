@@ -57,6 +57,7 @@ static const char *const sentences[RC__COUNT] = {
         "output bound.",
     [RC_LIMIT] = "A spending limit does not cover the worst case of this call.",
     [RC_OVERFLOW] = "The amounts of this call are beyond what can be booked.",
+    [RC_CONFLICT] = "This does not go with what was done before.",
     [RC_IDEM_IN_FLIGHT] = "A call with this Idempotency-Key is still running.",
     [RC_IDEM_MISMATCH] = "This Idempotency-Key was used for another request.",
     [RC_IDEM_GONE] =

@@ -280,6 +280,17 @@ static enum rc look_for_repeat(struct request *r, const struct pay_call *c)
                            "This payment identifier was used for another request.");
 }
 
+/* Of two that sign anew for one Idempotency-Key at once, one moves its money. */
+static enum rc claim_name(struct request *r)
+{
+    if (!r->idem.present || r->claimed)
+        return RC_OK;
+    memcpy(r->claim, r->idem.key, sizeof(r->claim));
+    TRY(answers_claim(r->worker->answers, r->claim));
+    r->claimed = true;
+    return RC_OK;
+}
+
 /* All that is asked before the cashier: who, what for, and whether it is a repeat. */
 static enum rc prepare(struct request *r, struct pay_call *c)
 {
@@ -307,6 +318,7 @@ static enum rc prepare(struct request *r, struct pay_call *c)
     TRY(use_up(r));
     if (r->status != 0)
         return RC_OK;
+    TRY(claim_name(r));
     if (c->bound > 0 && r->match.api->bind != NULL)
         r->match.api->bind(r, c->bound);
     else if (r->match.api->fit != NULL && money_cmp(r->quote.worst, c->value) > 0) {

@@ -92,6 +92,8 @@ struct request {
 
     /* Idempotency. */
     struct wallet_idem idem;
+    uint8_t claim[32]; /* the same key, while we are being paid for it */
+    bool claimed;
     struct wallet_once once;  /* what the call uses up besides money */
     struct answer_slot *slot; /* where the answer is kept for a repeat; NULL: nowhere */
     uint64_t stranger_bytes; /* of the pool for bodies of those who have not paid yet */

@@ -85,6 +85,8 @@ static void leave_shared(struct request *r)
     struct worker *w = r->worker;
 
     w->stranger_bytes -= r->stranger_bytes;
+    if (r->claimed)
+        answers_release(w->answers, r->claim);
     if (r->limited_as[0] != '\0')
         limiter_leave(w->limiter, slice_str(r->limited_as));
     if (r->tokens_taken > r->tokens_used)

@@ -114,6 +114,23 @@ static void after_a_day_they_are_gone(void **state)
     assert_int_equal(find(&a, 2), RC_OK);
 }
 
+static void a_claim_is_one_persons_until_it_is_released(void **state)
+{
+    uint8_t mine[32], same[32], other[32];
+
+    (void)state;
+    key_of(mine, 1);
+    key_of(same, 1);
+    key_of(other, 2);
+    assert_int_equal(answers_claim(answers, mine), RC_OK);
+    assert_int_equal(answers_claim(answers, same), RC_IDEM_IN_FLIGHT);
+    assert_int_equal(answers_claim(answers, other), RC_OK);
+    answers_release(answers, mine);
+    assert_int_equal(answers_claim(answers, same), RC_OK);
+    answers_release(answers, other);
+    answers_release(answers, same);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +141,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_second_answer_for_a_key_replaces_the_first,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(after_a_day_they_are_gone, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_claim_is_one_persons_until_it_is_released,
+                                        setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -427,6 +427,27 @@ static void an_idempotency_key_spares_the_second_payment(void **state)
     assert_int_equal(upstream_count(), 1);
 }
 
+static void of_two_payments_for_one_key_at_once_one_is_taken(void **state)
+{
+    const char *first = paid_header("GET", search, NULL, X402_SCHEME_EXACT);
+    const char *second = paid_header("GET", search, NULL, X402_SCHEME_EXACT);
+    struct exchange *x, *y;
+
+    (void)state;
+    book_keep(); /* nothing is known to anybody yet */
+    x = buy(search, arena_printf(arena, "%sIdempotency-Key: once\n", first));
+    y = buy(search, arena_printf(arena, "%sIdempotency-Key: once\n", second));
+    expect_error(y, 409, "idempotency_in_flight", NULL);
+    assert_int_equal(cashier->takes, 1);
+    book_release();
+    gate_turn();
+    answers(upstream_last(), 500, json, "{}");
+    expect_status(x, 500);
+    y = buy(search, arena_printf(arena, "%sIdempotency-Key: twice\n", second));
+    answers(upstream_last(), 200, json, "{}");
+    expect_status(y, 200); /* it was not touched */
+}
+
 static void an_answer_that_is_gone_is_no_new_offer(void **state)
 {
     const char *header = paid_header("GET", search, NULL, X402_SCHEME_EXACT);
@@ -669,6 +690,7 @@ int main(void)
         PAID_TEST(a_payment_that_bought_one_call_buys_no_other),
         PAID_TEST(an_answer_that_is_gone_is_no_new_offer),
         PAID_TEST(an_idempotency_key_spares_the_second_payment),
+        PAID_TEST(of_two_payments_for_one_key_at_once_one_is_taken),
         PAID_TEST(what_answers_no_offer_is_refused_with_the_offers),
         PAID_TEST(what_was_tampered_with_is_refused),
         PAID_TEST(a_quote_holds_though_the_price_has_changed),
