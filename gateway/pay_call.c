@@ -283,11 +283,16 @@ static enum rc look_for_repeat(struct request *r, const struct pay_call *c)
 /* Of two that sign anew for one Idempotency-Key at once, one moves its money. */
 static enum rc claim_name(struct request *r)
 {
-    if (!r->idem.present || r->claimed)
+    const uint8_t *key;
+
+    if (!r->idem.present || r->claim != NULL)
         return RC_OK;
-    memcpy(r->claim, r->idem.key, sizeof(r->claim));
-    TRY(answers_claim(r->worker->answers, r->claim));
-    r->claimed = true;
+    key = (const uint8_t *)arena_copy(r->arena, (const char *)r->idem.key,
+                                      sizeof(r->idem.key));
+    if (key == NULL)
+        return RC_NOMEM;
+    TRY(answers_claim(r->worker->answers, key));
+    r->claim = key;
     return RC_OK;
 }
 

@@ -87,13 +87,11 @@ struct request {
     struct money cost;
     enum rc settle_rc; /* why what was paid with came to nothing */
     struct wallet_call call;
-    uint64_t tokens_taken; /* from the limiter, of which tokens_used stay taken */
-    uint64_t tokens_used;
+    uint64_t tokens_taken, tokens_used; /* from the limiter; used: stay taken */
 
     /* Idempotency. */
     struct wallet_idem idem;
-    uint8_t claim[32]; /* the same key, while we are being paid for it */
-    bool claimed;
+    const uint8_t *claim;     /* its key, while we are being paid for it; NULL: none */
     struct wallet_once once;  /* what the call uses up besides money */
     struct answer_slot *slot; /* where the answer is kept for a repeat; NULL: nowhere */
     uint64_t stranger_bytes; /* of the pool for bodies of those who have not paid yet */

@@ -85,7 +85,7 @@ static void leave_shared(struct request *r)
     struct worker *w = r->worker;
 
     w->stranger_bytes -= r->stranger_bytes;
-    if (r->claimed)
+    if (r->claim != NULL)
         answers_release(w->answers, r->claim);
     if (r->limited_as[0] != '\0')
         limiter_leave(w->limiter, slice_str(r->limited_as));
