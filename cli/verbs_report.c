@@ -151,8 +151,8 @@ static void row_row(struct table *t, struct json_object *item)
 /* ---- Statement ---- */
 
 static const char *const csv_members[] = {
-    "request_id", "transfer", "time",      "kind",   "wallet",  "key",
-    "model",      "api",      "direction", "amount", "balance", "ref",
+    "request_id", "transfer",  "time",   "kind",    "wallet", "key",        "model",
+    "api",        "direction", "amount", "balance", "ref",    "by_payment",
 };
 
 /* RFC 4180. */
@@ -185,10 +185,13 @@ static void csv_row(struct table *t, struct json_object *item)
     (void)t; /* stays empty */
     for (size_t i = 0; i < sizeof(csv_members) / sizeof(csv_members[0]); i++) {
         struct slice text;
+        bool yes = false;
 
         if (i > 0)
             (void)putchar(',');
-        if (json_get_string(&text, item, csv_members[i]) == RC_OK)
+        if (json_get_bool(&yes, item, csv_members[i]) == RC_OK && yes)
+            print_csv_field(SLICE("true"));
+        else if (json_get_string(&text, item, csv_members[i]) == RC_OK)
             print_csv_field(text);
     }
     (void)fputs("\r\n", stdout);

@@ -252,6 +252,10 @@ test('a price below the smallest coin is rounded up once, and the rest is credit
   const r = await payFetchV2(account)(`${gateway.url}/v1/data/search/fine/1`);
   assert.equal(r.status, 200, await r.clone().text());
   await settled(account, 124n, 123400n);
+  const csv = gateway.cli('wallet', 'statement', `payer-${account.address.toLowerCase()}`, '--csv').stdout;
+  const [titles, ...rows] = csv.trim().split('\r\n').map((text) => text.split(','));
+  const told = rows.map((row) => Object.fromEntries(titles.map((title, i) => [title, row[i]])));
+  assert.deepEqual(told.map((row) => [row.direction, row.amount, row.by_payment]), [['out', '0.000123400', 'true'], ['in', '0.000000600', '']]);
 });
 
 test('100 copies of one payment buy one call', async () => {
