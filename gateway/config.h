@@ -95,6 +95,7 @@ struct config_limits {
     uint64_t reference_tokens;
     uint64_t connections, connections_per_address; /* of the listener */
     uint64_t auth_failures_per_minute;             /* per address */
+    uint64_t refused_payments_per_minute;          /* per address */
     uint64_t call_timeout_ms;                      /* absolute; default 600 s */
 };
 

@@ -223,6 +223,7 @@ static const struct limit limits[] = {
     {LIMIT(connections), 16384, 1, 1000000, true},
     {LIMIT(connections_per_address), 12288, 0, 1000000, true},
     {LIMIT(auth_failures_per_minute), 10, 0, 1000000, false},
+    {LIMIT(refused_payments_per_minute), 600, 0, 1000000, false},
 };
 
 /* clang-format on */

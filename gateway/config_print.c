@@ -519,6 +519,7 @@ static void print_limits(struct printer *p, const struct config_limits *l)
     put_ku64(p, "connections", l->connections);
     put_ku64(p, "connections_per_address", l->connections_per_address);
     put_ku64(p, "auth_failures_per_minute", l->auth_failures_per_minute);
+    put_ku64(p, "refused_payments_per_minute", l->refused_payments_per_minute);
     put_kspan(p, "call_timeout", l->call_timeout_ms);
     close_mapping(p);
 }

@@ -11,14 +11,12 @@
 #include <string.h>
 
 enum {
-    WAIT_MS = 45000, /* for the chain, before the caller is told to come again */
-    /* From one address, of payments that were signed well and that the chain refused:
-     * each costs us questions to a node and entries that are never forgotten, and its
-     * sender a signature. */
-    REFUSED_PER_MINUTE = 120
+    WAIT_MS = 45000 /* for the chain, before the caller is told to come again */
 };
 
-/* In the limiter, apart from guessed keys. */
+/* In the limiter, apart from guessed keys. A payment that was signed well and that the
+ * chain refuses costs us questions to a node and entries that are never forgotten, and
+ * its sender a signature. */
 static const char *refused_name(char out[64], const struct request *r)
 {
     (void)snprintf(out, 64, "pay %s", r->http->address);
@@ -307,7 +305,8 @@ static enum rc prepare(struct request *r, struct pay_call *c)
 
     if (r->worker->cashier == NULL)
         return RC_CHAIN_DOWN;
-    TRY(limiter_address(r->worker->limiter, refused_name(name, r), REFUSED_PER_MINUTE,
+    TRY(limiter_address(r->worker->limiter, refused_name(name, r),
+                        r->config->limits.refused_payments_per_minute,
                         &r->fault.retry_after_s));
     TRY(x402_u256_to_money(&c->value, *amount, c->network->decimals, X402_DOWN));
     r->once.present = true;

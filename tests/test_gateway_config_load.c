@@ -58,6 +58,7 @@ static void an_empty_mapping_is_all_defaults(void **state)
     assert_int_equal(l->connections, 16384);
     assert_int_equal(l->connections_per_address, 12288);
     assert_int_equal(l->auth_failures_per_minute, 10);
+    assert_int_equal(l->refused_payments_per_minute, 600);
     assert_int_equal(l->call_timeout_ms, 600000);
     config_unref(c);
 }

@@ -197,6 +197,7 @@ static const char plain_yaml[] = "server:\n"
                                  "  connections: 16384\n"
                                  "  connections_per_address: 12288\n"
                                  "  auth_failures_per_minute: 10\n"
+                                 "  refused_payments_per_minute: 600\n"
                                  "  call_timeout: \"600s\"\n";
 
 static void yaml_reads_like_the_manual(void **state)
@@ -219,7 +220,7 @@ static void json_is_one_line_of_it(void **state)
         "\"tokens_per_minute\":300000,\"concurrent\":64,\"max_body_bytes\":8388608,"
         "\"max_response_bytes\":67108864,\"reference_tokens\":8192,"
         "\"connections\":16384,\"connections_per_address\":12288,"
-        "\"auth_failures_per_minute\":10,\"call_timeout\":\"600s\"}}";
+        "\"auth_failures_per_minute\":10,\"refused_payments_per_minute\":600,\"call_timeout\":\"600s\"}}";
     const struct config *c =
         config_fixture_load("server: {admin_listen: off, data_dir: /d, loops: 2}\n");
     struct buf out;

@@ -616,12 +616,12 @@ static void an_address_whose_payments_are_refused_has_to_wait(void **state)
     cashier->told = true;
     cashier->answer = CASHIER_REFUSED;
     cashier->reason = "invalid_exact_evm_insufficient_balance";
-    for (unsigned i = 0; i < 120; i++)
+    for (unsigned i = 0; i < 600; i++)
         expect_status(buy(search, header), 402);
     x = buy(search, header);
     expect_error(x, 429, "rate_limited", NULL);
     assert_non_null(client_header(x, "Retry-After"));
-    assert_int_equal(cashier->takes, 120);
+    assert_int_equal(cashier->takes, 600);
     x = get(search); /* a key is not held back */
     answers(upstream_last(), 200, json, "{}");
     expect_status(x, 200);
