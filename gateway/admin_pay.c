@@ -183,6 +183,12 @@ static enum rc explain(struct admin_call *c, const struct buy_call *p, enum rc r
     default:
         break;
     }
+    if (p->asked_again && strstr(p->receipt.reason, "insufficient") != NULL)
+        return admin__refuse(
+            c, RC_NO_FUNDS, NULL,
+            "the account of payments.x402.buyer has not enough of what "
+            "the seller takes: %s",
+            p->receipt.reason);
     if (p->asked_again)
         return admin__refuse(c, rc, "url", "the seller was paid and asks again%s%s",
                              p->receipt.reason[0] != '\0' ? ": " : "",

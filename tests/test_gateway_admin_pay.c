@@ -34,18 +34,33 @@ static const char asks[] =
     "\"maxTimeoutSeconds\":60,"
     "\"asset\":\"0x036CbD53842c5426634e7929541eC2318f3dCF7e\"}]}";
 
+/* {"success":false,"errorReason":"insufficient_funds",..} */
+static const char no_funds[] =
+    "X-PAYMENT-RESPONSE: "
+    "eyJzdWNjZXNzIjpmYWxzZSwiZXJyb3JSZWFzb24iOiJpbnN1ZmZpY2llbnRf"
+    "ZnVuZHMiLCJ0cmFuc2FjdGlvbiI6IiIsIm5ldHdvcmsiOiJiYXNlLXNlcG9s"
+    "aWEiLCJwYXllciI6IjB4MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw"
+    "MDAwMDAwMDAwMSJ9"
+    "\r\n";
+
 /* ---- Sellers ---- */
 
-static void say(struct fake_connection *c, unsigned status, const char *body)
+static void say_with(struct fake_connection *c, unsigned status, const char *headers,
+                     const char *body)
 {
     char text[4096];
 
     (void)snprintf(
         text, sizeof(text),
         "HTTP/1.1 %u X\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n"
-        "Connection: close\r\n\r\n%s",
-        status, strlen(body), body);
+        "%sConnection: close\r\n\r\n%s",
+        status, strlen(body), headers, body);
     fake_say(c, text);
+}
+
+static void say(struct fake_connection *c, unsigned status, const char *body)
+{
+    say_with(c, status, "", body);
 }
 
 static bool is_paid(const struct fake_connection *c)
@@ -63,6 +78,12 @@ static void asks_for_ever(struct fake_connection *c)
 {
     if (fake_read(c))
         say(c, 402, asks);
+}
+
+static void finds_no_funds(struct fake_connection *c)
+{
+    if (fake_read(c))
+        say_with(c, 402, is_paid(c) ? no_funds : "", asks);
 }
 
 /* Nothing comes to the first payment. */
@@ -289,6 +310,14 @@ static void a_seller_that_asks_again_gets_nothing_more(void **state)
     expect_spent("0");
 }
 
+static void an_account_without_money_is_said_to_be_so(void **state)
+{
+    (void)state;
+    buy_from(finds_no_funds, 402, "");
+    expect("code", "insufficient_funds");
+    expect_spent("0");
+}
+
 static void no_answer_is_asked_for_once_more(void **state)
 {
     (void)state;
@@ -382,6 +411,7 @@ int main(void)
         TEST(what_is_too_dear_is_not_signed),
         TEST(the_cap_of_the_day_counts_every_call),
         TEST(a_seller_that_asks_again_gets_nothing_more),
+        TEST(an_account_without_money_is_said_to_be_so),
         TEST(no_answer_is_asked_for_once_more),
         TEST(a_payment_that_may_have_been_taken_is_said_so),
         TEST(an_answer_that_breaks_off_is_not_asked_for_again),
