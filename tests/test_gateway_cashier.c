@@ -6,6 +6,7 @@
 #include "gateway/settle/cashier.h"
 
 #include "base/clock.h"
+#include "base/metric.h"
 #include "gateway/metrics.h"
 #include "gateway/settle/cashier_int.h"
 #include "tests/conf_fixture.h"
