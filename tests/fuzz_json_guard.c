@@ -78,6 +78,22 @@ static void compare_number(struct json_object *o, struct slice raw)
     }
 }
 
+/* json-c 0.16 looks at 16 bits of what a pair of escapes stands for, takes U+1DE00 and
+ * its like (the low half of a plane's D800 to DFFF) for half a pair, and puts U+FFFD in
+ * its place. */
+static bool json_c_is_wrong_about(struct slice text)
+{
+    for (size_t i = 0; i + 3 < text.len; i++) {
+        const uint8_t *c = (const uint8_t *)text.bytes + i;
+        const uint32_t code = (uint32_t)(c[0] & 7) << 18 | (uint32_t)(c[1] & 63) << 12 |
+                              (uint32_t)(c[2] & 63) << 6 | (c[3] & 63);
+
+        if (c[0] >= 0xf0 && (code & 0xf800) == 0xd800)
+            return true;
+    }
+    return false;
+}
+
 static void compare_field(struct json_object *top, const struct json_field *f,
                           struct arena *a)
 {
@@ -106,7 +122,8 @@ static void compare_field(struct json_object *top, const struct json_field *f,
         if (json_raw_string(&text, f->raw, a) != RC_OK)
             abort();
         assert(slice_equal(text, slice_from(json_object_get_string(o),
-                                            (size_t)json_object_get_string_len(o))));
+                                            (size_t)json_object_get_string_len(o))) ||
+               json_c_is_wrong_about(text));
         break;
     case JSON_ARRAY:
         assert(json_object_is_type(o, json_type_array));
