@@ -34,11 +34,12 @@ enum {
 
 #define USDC     "0x036cbd53842c5426634e7929541ec2318f3dcf7e"
 #define TRANSFER "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
+#define USED     "0x98de503528ee59b575ef0c0a2576a82497bfc029a5685b209e9ec333479b10a5"
 #define SELECTOR "e3ee160e"
 
 static struct {
     char hash[HASH + 1];
-    char from[WORD + 1], to[WORD + 1], value[WORD + 1];
+    char from[WORD + 1], to[WORD + 1], value[WORD + 1], nonce[WORD + 1];
     unsigned long height;
 } kept[KEPT];
 
@@ -85,6 +86,7 @@ static void mine(const char *text)
     memcpy(kept[slot].from, call, WORD);
     memcpy(kept[slot].to, call + WORD, WORD);
     memcpy(kept[slot].value, call + 2 * WORD, WORD);
+    memcpy(kept[slot].nonce, call + 5 * WORD, WORD);
     kept[slot].height = ++height;
     say("\"0x%s\"", kept[slot].hash);
 }
@@ -100,10 +102,15 @@ static void tell_receipt(const char *hash)
             "\"transactionIndex\":\"0x0\",\"blockHash\":\"0x%064lx\",\"blockNumber\":"
             "\"0x%lx\",\"gasUsed\":\"0x10b94\",\"effectiveGasPrice\":\"0xf4240\","
             "\"to\":\"" USDC "\",\"logs\":[{\"address\":\"" USDC
-            "\",\"topics\":[\"" TRANSFER "\",\"0x%s\",\"0x%s\"],\"data\":\"0x%s\","
-            "\"logIndex\":\"0x0\",\"removed\":false,\"transactionHash\":\"0x%s\","
+            "\",\"topics\":[\"" USED
+            "\",\"0x%s\",\"0x%s\"],\"data\":\"0x\",\"logIndex\":"
+            "\"0x0\",\"removed\":false,\"transactionHash\":\"0x%s\",\"blockNumber\":"
+            "\"0x%lx\"},{\"address\":\"" USDC "\",\"topics\":[\"" TRANSFER
+            "\",\"0x%s\",\"0x%s\"],\"data\":\"0x%s\","
+            "\"logIndex\":\"0x1\",\"removed\":false,\"transactionHash\":\"0x%s\","
             "\"blockNumber\":\"0x%lx\"}]}",
             kept[slot].hash, kept[slot].height, kept[slot].height, kept[slot].from,
+            kept[slot].nonce, kept[slot].hash, kept[slot].height, kept[slot].from,
             kept[slot].to, kept[slot].value, kept[slot].hash, kept[slot].height);
         return;
     }
