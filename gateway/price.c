@@ -46,10 +46,12 @@ enum rc price_exact(struct money *out, const struct config_price *p,
 {
     struct money sum = MONEY_ZERO;
 
-    TRY(add_line(&sum, u->in_uncached, p->input, p->markup_ppm));
+    TRY(add_line(&sum, u->in_uncached + u->in_audio + u->in_image, p->input,
+                 p->markup_ppm));
     TRY(add_line(&sum, u->in_cache_read, p->cached_input, p->markup_ppm));
-    TRY(add_line(&sum, u->in_cache_write, p->cache_write, p->markup_ppm));
-    TRY(add_line(&sum, u->out_text + u->out_reasoning, p->output, p->markup_ppm));
+    TRY(add_line(&sum, u->in_cache_write + u->in_cache_write_1h, p->cache_write,
+                 p->markup_ppm));
+    TRY(add_line(&sum, usage_completion(u), p->output, p->markup_ppm));
     *out = sum;
     return RC_OK;
 }

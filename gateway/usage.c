@@ -98,10 +98,11 @@ struct usage usage_estimate(uint64_t prompt_bytes, uint64_t output_bytes,
 
 uint64_t usage_prompt(const struct usage *u)
 {
-    return u->in_uncached + u->in_cache_read + u->in_cache_write;
+    return u->in_uncached + u->in_cache_read + u->in_cache_write +
+           u->in_cache_write_1h + u->in_audio + u->in_image;
 }
 
 uint64_t usage_completion(const struct usage *u)
 {
-    return u->out_text + u->out_reasoning;
+    return u->out_text + u->out_reasoning + u->out_audio + u->out_image;
 }

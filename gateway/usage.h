@@ -9,17 +9,36 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/money.h"
 #include "base/rc.h"
 #include "base/slice.h"
 
+/* The service tier that the vendor says it served, which may not be what was asked. */
+enum usage_tier {
+    USAGE_STANDARD,
+    USAGE_BATCH,
+    USAGE_FLEX,
+    USAGE_PRIORITY
+};
+
+/* Every token is in exactly one of the in_ or out_ counts. */
 struct usage {
     bool known;     /* the upstream said it */
     bool estimated; /* we computed it from bytes */
-    uint64_t in_uncached;
+    enum usage_tier tier;
+    uint64_t in_uncached; /* text, and whatever no other count has */
     uint64_t in_cache_read;
-    uint64_t in_cache_write;
-    uint64_t out_text; /* everything that was put out, but for reasoning */
+    uint64_t in_cache_write; /* for five minutes, or the vendor does not say */
+    uint64_t in_cache_write_1h;
+    uint64_t in_audio;
+    uint64_t in_image;
+    uint64_t out_text; /* everything that was put out, but for the following */
     uint64_t out_reasoning;
+    uint64_t out_audio;
+    uint64_t out_image;
+    uint64_t web_searches; /* that the vendor ran */
+    bool has_reported_cost;
+    struct money reported_cost; /* what the vendor says that it charges */
 };
 
 enum {
