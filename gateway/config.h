@@ -28,6 +28,9 @@ struct config_provider {
     size_t key_count;
     struct secret **api_keys;                        /* used in turn */
     uint64_t first_byte_timeout_ms, idle_timeout_ms; /* defaults 60 s, 60 s */
+    char *api_version;                               /* kind azure */
+    char *region;                                    /* kind bedrock, with the keys */
+    struct secret *access_key, *secret_key, *session_token; /* NULL: bearer api_keys */
 };
 
 struct config_target {
@@ -50,7 +53,8 @@ struct config_model {
     bool priced; /* false: listed and refused (law 9) */
     struct config_price price;
     uint64_t context_tokens, max_output_tokens, hold_output_tokens;
-    bool strict_hold; /* splice the output bound into the body */
+    bool strict_hold;        /* splice the output bound into the body */
+    bool require_parameters; /* a field that cannot be carried refuses the call */
 };
 
 enum config_flow {

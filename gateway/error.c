@@ -15,6 +15,8 @@ const char *error_content_type(enum dialect d)
 {
     switch (d) {
     case DIALECT_OPENAI:
+    case DIALECT_ANTHROPIC:
+    case DIALECT_GEMINI:
         return "application/json";
     case DIALECT_PROBLEM:
         return "application/problem+json";
@@ -127,6 +129,117 @@ static void print_openai(struct buf *out, const struct fault *f, const char *req
     buf_append_char(out, '}');
 }
 
+/* Anthropic's kinds of errors, by status. */
+static const char *anthropic_type(unsigned status)
+{
+    switch (status) {
+    case 401:
+        return "authentication_error";
+    case 402:
+        return "billing_error";
+    case 403:
+        return "permission_error";
+    case 404:
+        return "not_found_error";
+    case 413:
+        return "request_too_large";
+    case 429:
+        return "rate_limit_error";
+    case 504:
+        return "timeout_error";
+    case 529:
+        return "overloaded_error";
+    default:
+        return status >= 500 ? "api_error" : "invalid_request_error";
+    }
+}
+
+/* The stable code and the field stand where their clients find unknown members. */
+static void print_anthropic(struct buf *out, const struct fault *f,
+                            const char *request_id)
+{
+    struct json_out o;
+
+    json_out_init(&o, out);
+    buf_append_str(out, "{\"type\":\"error\",\"error\":");
+    json_out_object(&o);
+    json_out_kstr(&o, "type", anthropic_type(fault_status(f)));
+    json_out_kstr(&o, "message", f->detail ? f->detail : error_sentence(f->rc));
+    json_out_kstr(&o, "code", f->code ? f->code : rc_reason(f->rc));
+    if (f->param != NULL)
+        json_out_kstr(&o, "param", f->param);
+    print_members(out, f->extra);
+    json_out_end_object(&o);
+    if (request_id[0] != '\0')
+        buf_printf(out, ",\"request_id\":\"%s\"", request_id);
+    print_members(out, f->beside);
+    buf_append_char(out, '}');
+}
+
+/* google.rpc.Code in words, by status. */
+static const char *gemini_status(unsigned status)
+{
+    switch (status) {
+    case 401:
+        return "UNAUTHENTICATED";
+    case 402:
+        return "FAILED_PRECONDITION";
+    case 403:
+        return "PERMISSION_DENIED";
+    case 404:
+        return "NOT_FOUND";
+    case 409:
+        return "ABORTED";
+    case 429:
+        return "RESOURCE_EXHAUSTED";
+    case 503:
+        return "UNAVAILABLE";
+    case 504:
+        return "DEADLINE_EXCEEDED";
+    default:
+        return status >= 500 ? "INTERNAL" : "INVALID_ARGUMENT";
+    }
+}
+
+/* google.rpc.Status; the stable code is the reason of an ErrorInfo, as Google's own
+ * are, the field is a BadRequest's. */
+static void print_gemini(struct buf *out, const struct fault *f, const char *request_id)
+{
+    struct json_out o;
+
+    json_out_init(&o, out);
+    buf_append_str(out, "{\"error\":");
+    json_out_object(&o);
+    json_out_ku64(&o, "code", fault_status(f));
+    json_out_kstr(&o, "message", f->detail ? f->detail : error_sentence(f->rc));
+    json_out_kstr(&o, "status", gemini_status(fault_status(f)));
+    json_out_key(&o, "details");
+    json_out_array(&o);
+    json_out_object(&o);
+    json_out_kstr(&o, "@type", "type.googleapis.com/google.rpc.ErrorInfo");
+    json_out_kstr(&o, "reason", f->code ? f->code : rc_reason(f->rc));
+    json_out_kstr(&o, "domain", "octroi");
+    json_out_end_object(&o);
+    if (f->param != NULL) {
+        json_out_object(&o);
+        json_out_kstr(&o, "@type", "type.googleapis.com/google.rpc.BadRequest");
+        json_out_key(&o, "fieldViolations");
+        json_out_array(&o);
+        json_out_object(&o);
+        json_out_kstr(&o, "field", f->param);
+        json_out_end_object(&o);
+        json_out_end_array(&o);
+        json_out_end_object(&o);
+    }
+    json_out_end_array(&o);
+    if (request_id[0] != '\0')
+        json_out_kstr(&o, "request_id", request_id);
+    print_members(out, f->extra);
+    json_out_end_object(&o);
+    print_members(out, f->beside);
+    buf_append_char(out, '}');
+}
+
 /* What MPP calls a failure that has to do with paying. */
 static enum mpp_problem problem_of(const struct fault *f)
 {
@@ -180,6 +293,12 @@ void error_print(struct buf *out, enum dialect d, const struct fault *f,
     switch (d) {
     case DIALECT_OPENAI:
         print_openai(out, f, request_id);
+        return;
+    case DIALECT_ANTHROPIC:
+        print_anthropic(out, f, request_id);
+        return;
+    case DIALECT_GEMINI:
+        print_gemini(out, f, request_id);
         return;
     case DIALECT_PROBLEM:
         print_problem(out, f, request_id);

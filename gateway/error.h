@@ -12,6 +12,8 @@
 
 enum dialect {
     DIALECT_OPENAI,
+    DIALECT_ANTHROPIC,
+    DIALECT_GEMINI,
     DIALECT_PROBLEM /* RFC 9457: data, skills, wallet, everything else */
 };
 

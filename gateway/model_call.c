@@ -4,6 +4,7 @@
  * wallet. */
 #include "gateway/model_call.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 
 #include <assert.h>
@@ -336,7 +337,18 @@ enum rc model_call_build(struct request *r, struct upstream_spec *spec)
         return RC_NOMEM;
     reset_answer(r, m);
     TRY(splice_body(r, m));
-    TRY(p->adapter->build(wire, p, key, m->op, r->http, r->arena));
+    TRY(p->adapter->build(wire,
+                          &(struct provider_call){
+                              .provider = p,
+                              .model = slice_str(m->target->model),
+                              .api_key = key,
+                              .op = m->op,
+                              .stream = m->stream,
+                              .client = r->http,
+                              .body = m->part,
+                              .now_us = clock_wall_us(),
+                          },
+                          r->arena));
     *spec = (struct upstream_spec){
         .method = "POST",
         .url = wire->url,

@@ -19,3 +19,14 @@ const struct provider *provider_find(struct slice kind)
             return provider_table[i];
     return NULL;
 }
+
+const struct wire *provider_wire(const struct provider *p, const struct wire *wire)
+{
+    for (size_t i = 0; p->wires != NULL && p->wires[i] != NULL; i++)
+        if (p->wires[i] == wire)
+            return wire;
+    for (size_t i = 0; p->wires != NULL && p->wires[i] != NULL; i++)
+        if (p->wires[i]->write != NULL)
+            return p->wires[i];
+    return NULL;
+}

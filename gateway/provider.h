@@ -14,11 +14,13 @@
 #include "gateway/config.h"
 #include "gateway/server.h"
 #include "gateway/usage.h"
+#include "gateway/wire.h"
 
-/* What is asked for, in the vendor's own dialect (issue by issue more of them). */
+/* What is asked for. */
 enum provider_op {
-    PROVIDER_CHAT,
-    PROVIDER_EMBEDDINGS
+    PROVIDER_CHAT, /* a conversation, in one of the provider's wires */
+    PROVIDER_EMBEDDINGS,
+    PROVIDER_COUNT_TOKENS /* of a conversation */
 };
 
 enum {
@@ -38,27 +40,56 @@ enum provider_verdict {
     PROVIDER_FINAL /* the client's fault: it gets the answer, mapped */
 };
 
+/* One attempt. */
+struct provider_call {
+    const struct config_provider *provider;
+    struct slice model;           /* as the provider names it */
+    const struct secret *api_key; /* NULL: it has none */
+    enum provider_op op;
+    const struct wire *wire; /* of the body; NULL: embeddings */
+    bool stream;
+    const struct http_request *client; /* for the few headers this vendor should see */
+    struct slice body;                 /* as it will be sent: for signatures over it */
+    uint64_t now_us;                   /* wall clock: for dates in signatures */
+};
+
+/* Embeddings in a form that is not OpenAI's. */
+struct provider_embed {
+    /* A client's OpenAI body (guarded; `input` is a string or an array), for `model`.
+     */
+    enum rc (*write)(struct buf *out, struct slice body, struct slice model,
+                     struct wire_fault *fault, struct arena *a);
+    /* The vendor's answer (guarded) as OpenAI's: floats, or base64 of little-endian
+     * floats. RC_UPSTREAM: it is none. */
+    enum rc (*answer)(struct buf *out, struct usage *usage, struct slice json,
+                      struct slice model, bool base64, struct arena *scratch);
+};
+
 struct provider {
     const char *kind;        /* as in the configuration */
     const char *default_url; /* NULL: base_url must be given */
 
-    /* The body goes as the client sent it, but for these spliced fields. */
-    const char *output_bound_field; /* "max_completion_tokens" or "max_tokens" */
-
-    /* URL and headers; api_key may be NULL (a vendor without keys). `client` is the
-     * client's request, for the few headers that this vendor is meant to see. Strings
-     * live in a. */
-    enum rc (*build)(struct provider_wire *out, const struct config_provider *p,
-                     const struct secret *api_key, enum provider_op op,
-                     const struct http_request *client, struct arena *a);
-
-    /* Reads the usage from a whole answer or from one stream event (JSON that the guard
-     * has passed). RC_NOT_FOUND: none in it; RC_BAD_INPUT: unbelievable. */
+    /* The wires that it takes, NULL at the end. A client of one of them goes the short
+     * way; all others are written in the first one that has a write(). */
+    const struct wire *const *wires;
+    bool has_embeddings;
+    bool has_count_tokens;              /* in its first wire */
+    const struct provider_embed *embed; /* NULL: OpenAI's form, if any */
+    unsigned (*quirks)(const struct config_provider *p, struct slice model); /* NULL */
+    const char *output_bound_field;
     enum rc (*usage)(struct usage *out, struct slice json);
+
+    /* URL and headers. Strings live in a. RC_BAD_INPUT: this call cannot be made here
+     * (another target may). */
+    enum rc (*build)(struct provider_wire *out, const struct provider_call *c,
+                     struct arena *a);
 
     enum provider_verdict (*classify)(unsigned status, struct slice body);
 };
 
+/* Which wire a client of `wire` is served by: itself, or the one to translate into;
+ * NULL: none. */
+const struct wire *provider_wire(const struct provider *p, const struct wire *wire);
 /* By kind; NULL: there is none. */
 const struct provider *provider_find(struct slice kind);
 /* All, in the order of the build's list: NULL at the end. */

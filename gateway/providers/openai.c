@@ -3,15 +3,14 @@
  */
 #include "gateway/providers/openai_wire.h"
 
-static enum rc build(struct provider_wire *out, const struct config_provider *p,
-                     const struct secret *api_key, enum provider_op op,
-                     const struct http_request *client, struct arena *a)
+static enum rc build(struct provider_wire *out, const struct provider_call *c,
+                     struct arena *a)
 {
     static const char *const pass[] = {"openai-beta", "traceparent", NULL};
 
-    TRY(openai_wire_url(out, p, op, a));
-    openai_wire_headers(out, api_key, a);
-    openai_wire_pass(out, client, pass);
+    TRY(openai_wire_url(out, c->provider, c->op, a));
+    openai_wire_headers(out, c->api_key, a);
+    openai_wire_pass(out, c->client, pass);
     return arena_spent(a) ? RC_NOMEM : RC_OK;
 }
 

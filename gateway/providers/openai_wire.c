@@ -18,6 +18,8 @@ enum rc openai_wire_url(struct provider_wire *out, const struct config_provider 
     case PROVIDER_EMBEDDINGS:
         path = "/embeddings";
         break;
+    case PROVIDER_COUNT_TOKENS:
+        return RC_BAD_INPUT;
     }
     out->url = arena_printf(a, "%s%s", p->base_url, path);
     return out->url != NULL ? RC_OK : RC_NOMEM;
