@@ -40,6 +40,18 @@ const struct catalog_model *catalog_find(struct slice provider, struct slice mod
     return NULL;
 }
 
+static const char *const cap_names[MODEL_CAP_COUNT + 1] = {
+    "tools",        "parallel_tools", "tool_choice",  "json_schema", "vision",
+    "pdf",          "audio_in",       "audio_out",    "video_in",    "reasoning",
+    "prompt_cache", "web_search",     "computer_use", "prefill",     "no_sampling",
+    NULL,
+};
+
+const char *catalog_cap_name(unsigned index)
+{
+    return cap_names[index < MODEL_CAP_COUNT ? index : MODEL_CAP_COUNT];
+}
+
 static struct money amount(const char *text)
 {
     struct money m = MONEY_ZERO;

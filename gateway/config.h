@@ -55,6 +55,9 @@ struct config_model {
     uint64_t context_tokens, max_output_tokens, hold_output_tokens;
     bool strict_hold;        /* splice the output bound into the body */
     bool require_parameters; /* a field that cannot be carried refuses the call */
+    bool caps_known;         /* false: caps and endpoints say nothing */
+    unsigned caps;           /* MODEL_CAP_* of gateway/catalog.h */
+    unsigned endpoints;      /* MODEL_BY_*; 0: unknown */
 };
 
 enum config_flow {

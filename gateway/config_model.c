@@ -218,6 +218,51 @@ static void read_sizes(struct config__reader *r, struct config_model *m,
     (void)conf_u64(r->conf, hold, &m->hold_output_tokens, 1, m->max_output_tokens);
 }
 
+static void read_cap(struct config__reader *r, struct config_model *m,
+                     const struct conf_node *n, struct slice name)
+{
+    char room[CONFIG__SHOWN_SIZE];
+    struct nearest nearest;
+
+    nearest_start(&nearest, name);
+    for (unsigned i = 0; i < MODEL_CAP_COUNT; i++) {
+        if (slice_equal_str(name, catalog_cap_name(i))) {
+            m->caps |= 1u << i;
+            return;
+        }
+        nearest_offer(&nearest, catalog_cap_name(i));
+    }
+    if (nearest.name != NULL && !conf_is_expanded(n))
+        conf_fault(r->conf, n, "there is no capability %s (did you mean '%s'?)",
+                   config__shown(room, n, name), nearest.name);
+    else
+        conf_fault(r->conf, n, "there is no capability %s",
+                   config__shown(room, n, name));
+}
+
+/* What the file says, whole, stands for what the catalogue knows. */
+static void read_caps(struct config__reader *r, struct config_model *m,
+                      struct conf_node *n, const struct catalog_model *known)
+{
+    struct conf_node *list = conf_get(r->conf, n, "capabilities");
+    struct conf_node *item;
+    struct slice name;
+    size_t at = 0;
+
+    if (known != NULL) {
+        m->caps_known = known->caps != 0;
+        m->caps = known->caps;
+        m->endpoints = known->endpoints;
+    }
+    if (list == NULL || !config__fits(r, list, MODEL_CAP_COUNT, "capabilities"))
+        return;
+    m->caps_known = true;
+    m->caps = 0;
+    while (conf_next_item(r->conf, list, &at, &item))
+        if (conf_text(r->conf, item, &name))
+            read_cap(r, m, item, name);
+}
+
 static void read_model(struct config__reader *r, struct config_model *m,
                        struct conf_node *n)
 {
@@ -229,6 +274,7 @@ static void read_model(struct config__reader *r, struct config_model *m,
     read_targets(r, m, n);
     known = find_known(m);
     read_sizes(r, m, n, known);
+    read_caps(r, m, n, known);
     (void)conf_bool(r->conf, conf_get(r->conf, n, "strict_hold"), &m->strict_hold);
     (void)conf_percent(r->conf, conf_get(r->conf, n, "markup"), &m->price.markup_ppm);
     price = conf_get(r->conf, n, "price");

@@ -5,6 +5,7 @@
 #include "gateway/config_int.h"
 
 #include "base/json.h"
+#include "gateway/catalog.h"
 #include "gateway/config_payments.h"
 
 #include <assert.h>
@@ -274,6 +275,24 @@ static void print_price(struct printer *p, const struct config_price *price)
     close_mapping(p);
 }
 
+static void print_caps(struct printer *p, const struct config_model *m)
+{
+    if (!m->caps_known)
+        return;
+    put_key(p, "capabilities");
+    if (m->caps == 0) {
+        put_word(p, "[]");
+        return;
+    }
+    open_list(p);
+    for (unsigned i = 0; i < MODEL_CAP_COUNT; i++)
+        if ((m->caps & 1u << i) != 0) {
+            begin_item(p);
+            put_text(p, catalog_cap_name(i));
+        }
+    close_list(p);
+}
+
 static void print_model(struct printer *p, const struct config_model *m)
 {
     put_name(p, m->name);
@@ -297,6 +316,7 @@ static void print_model(struct printer *p, const struct config_model *m)
     put_ku64(p, "max_output_tokens", m->max_output_tokens);
     put_ku64(p, "hold_output_tokens", m->hold_output_tokens);
     put_kbool(p, "strict_hold", m->strict_hold);
+    print_caps(p, m);
     close_mapping(p);
 }
 

@@ -59,6 +59,55 @@ static void limits_are_known(void **state)
     assert_int_equal(m->dearer_above, 0);
 }
 
+static void what_a_model_can_do_is_known(void **state)
+{
+    const struct catalog_model *m;
+
+    (void)state;
+    m = catalog_find(SLICE("openai"), SLICE("gpt-4.1"));
+    assert_int_equal(m->caps & MODEL_CAP_VISION, MODEL_CAP_VISION);
+    assert_int_equal(m->caps & MODEL_CAP_REASONING, 0);
+    assert_int_equal(m->endpoints, MODEL_BY_CHAT | MODEL_BY_RESPONSES);
+    m = catalog_find(SLICE("openai"), SLICE("gpt-5.5-pro"));
+    assert_int_equal(m->endpoints, MODEL_BY_RESPONSES);
+    m = catalog_find(SLICE("openai"), SLICE("text-embedding-3-small"));
+    assert_int_equal(m->endpoints, MODEL_BY_EMBEDDINGS);
+    assert_int_equal(m->caps, 0);
+    assert_string_equal(catalog_cap_name(0), "tools");
+    assert_string_equal(catalog_cap_name(MODEL_CAP_COUNT - 1), "no_sampling");
+    assert_null(catalog_cap_name(MODEL_CAP_COUNT));
+    assert_null(catalog_cap_name(UINT32_MAX));
+}
+
+static void some_refuse_a_temperature(void **state)
+{
+    static const struct {
+        const char *provider, *model;
+        bool refuses;
+    } rows[] = {
+        {"anthropic", "claude-opus-4-6", false},
+        {"anthropic", "claude-opus-4-7", true},
+        {"anthropic", "claude-opus-4-8", true},
+        {"anthropic", "claude-opus-5", true},
+        {"anthropic", "claude-sonnet-4-5", false},
+        {"anthropic", "claude-sonnet-5", true},
+        {"anthropic", "claude-fable-5", true},
+        {"anthropic", "claude-haiku-4-5", false},
+        {"bedrock", "us.anthropic.claude-opus-4-8", true},
+        {"vertex_ai", "claude-sonnet-5", true},
+        {"openai", "gpt-5", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct catalog_model *m =
+            catalog_find(slice_str(rows[i].provider), slice_str(rows[i].model));
+
+        assert_non_null(m);
+        assert_int_equal((m->caps & MODEL_CAP_NO_SAMPLING) != 0, rows[i].refuses);
+    }
+}
+
 static void every_row_is_sorted_found_and_priced(void **state)
 {
     const struct catalog_model *before = NULL;
@@ -109,6 +158,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prices_are_exact),
         cmocka_unit_test(limits_are_known),
+        cmocka_unit_test(what_a_model_can_do_is_known),
+        cmocka_unit_test(some_refuse_a_temperature),
         cmocka_unit_test(every_row_is_sorted_found_and_priced),
         cmocka_unit_test(what_is_not_there_is_not_found),
     };

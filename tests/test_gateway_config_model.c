@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The section `models`: targets, prices, sizes, and what the catalogue fills in. */
+#include "gateway/catalog.h"
 #include "gateway/config.h"
 
 #include "tests/conf_fixture.h"
@@ -223,6 +224,36 @@ static void the_catalogue_fills_in_what_is_open(void **state)
     config_unref(c);
 }
 
+static void what_a_model_can_do_is_configured_or_known(void **state)
+{
+    const struct config *c = config_fixture_load(
+        MODELS "  a: {targets: [{provider: openai, model: gpt-4.1}]}\n"
+               "  b: {targets: [{provider: openai, model: gpt-4.1}], "
+               "capabilities: [tools, no_sampling]}\n"
+               "  c: {targets: [{provider: openai, model: gpt-4.1}], "
+               "capabilities: []}\n"
+               "  d: {targets: [{provider: plain, model: x}], "
+               "price: {input: 1, output: 1}}\n");
+
+    (void)state;
+    assert_true(c->models[0].caps_known);
+    assert_int_equal(c->models[0].caps & MODEL_CAP_VISION, MODEL_CAP_VISION);
+    assert_int_equal(c->models[0].endpoints, MODEL_BY_CHAT | MODEL_BY_RESPONSES);
+    assert_int_equal(c->models[1].caps, MODEL_CAP_TOOLS | MODEL_CAP_NO_SAMPLING);
+    assert_true(c->models[2].caps_known);
+    assert_int_equal(c->models[2].caps, 0);
+    assert_false(c->models[3].caps_known);
+    config_unref(c);
+    FAULTS_OF(MODELS "  a: {targets: [{provider: openai, model: gpt-4.1}],\n"
+                     "    capabilities: [tols, \"\"]}\n"
+                     "  b: {targets: [{provider: openai, model: gpt-4.1}],\n"
+                     "    capabilities: tools}\n",
+              "octroi.yaml:7:20: there is no capability 'tols' (did you mean "
+              "'tools'?)",
+              "octroi.yaml:7:26: there is no capability ''",
+              "octroi.yaml:9:19: expected a list, found a single value");
+}
+
 static void the_catalogue_goes_by_vendor_and_first_target(void **state)
 {
     const struct config *c = config_fixture_load(
@@ -346,6 +377,7 @@ int main(void)
         cmocka_unit_test(a_chain_of_targets_has_an_end),
         cmocka_unit_test(names_of_models_have_a_form),
         cmocka_unit_test(the_catalogue_fills_in_what_is_open),
+        cmocka_unit_test(what_a_model_can_do_is_configured_or_known),
         cmocka_unit_test(the_catalogue_goes_by_vendor_and_first_target),
         cmocka_unit_test(an_unknown_model_is_listed_without_a_price),
         cmocka_unit_test(a_dearer_long_prompt_is_warned_of),

@@ -66,6 +66,36 @@ function dearerAbove(m)
     return bounds.length === 0 ? 0 : Math.min(...bounds);
 }
 
+// In the order of the bits MODEL_CAP_* and MODEL_BY_* of gateway/catalog.h.
+const caps = ["tools", "parallel_tools", "tool_choice", "json_schema", "vision", "pdf", "audio_in",
+    "audio_out", "video_in", "reasoning", "prompt_cache", "web_search", "computer_use", "prefill",
+    "no_sampling"];
+const faces = ["/v1/chat/completions", "/v1/responses", "/v1/completions", "/v1/embeddings"];
+// From these families on temperature, top_p and top_k are refused, under every host.
+const noSampling = /claude-(opus-(4[-.][78]|5)|sonnet-5|fable-5)(?![0-9])/;
+
+function bits(names, chosen)
+{
+    let sum = 0;
+
+    for (const name of chosen)
+        if (names.includes(name))
+            sum |= 1 << names.indexOf(name);
+    return `0x${sum.toString(16)}`;
+}
+
+function capsOf(m)
+{
+    return [...m.caps ?? [], ...noSampling.test(m.model) ? ["no_sampling"] : []];
+}
+
+function facesOf(m)
+{
+    if (m.mode === "embedding")
+        return ["/v1/embeddings"];
+    return m.mode === "responses" ? ["/v1/responses"] : m.endpoints ?? [];
+}
+
 function row(m)
 {
     const fields = [
@@ -78,6 +108,8 @@ function row(m)
         m.context ?? 0,
         maxOutput[`${m.provider}/${m.model}`] ?? m.max_output ?? 0,
         dearerAbove(m),
+        bits(caps, capsOf(m)),
+        bits(faces, facesOf(m)),
     ];
 
     return `MODEL(${fields.join(", ")})`;
@@ -102,5 +134,6 @@ console.log(`/* Made by tools/mkcatalog.mjs; do not edit. SPDX-License-Identifie
  * what the configuration says counts.
  *
  * MODEL(provider, model, input, cached_input, cache_write, output, context_tokens,
- * max_output_tokens, dearer_above): see gateway/catalog.h. Sorted by bytes. */
+ * max_output_tokens, dearer_above, caps, endpoints): see gateway/catalog.h. Sorted by
+ * bytes. */
 ${rows.join("\n")}`);
