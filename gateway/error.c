@@ -290,6 +290,10 @@ static void print_problem(struct buf *out, const struct fault *f,
 void error_print(struct buf *out, enum dialect d, const struct fault *f,
                  const char *request_id)
 {
+    if (f->whole.len > 0) {
+        buf_append(out, f->whole);
+        return;
+    }
     switch (d) {
     case DIALECT_OPENAI:
         print_openai(out, f, request_id);

@@ -27,6 +27,7 @@ struct fault {
     enum mpp_problem problem; /* RFC 9457: the type; MPP_NONE: the code's own */
     struct slice extra;  /* JSON members inside the error, `"x":1`; SLICE_NONE: none */
     struct slice beside; /* JSON members beside it, in the body's top object */
+    struct slice whole;  /* an upstream's own body, told instead of all this */
     unsigned retry_after_s; /* 0: none said */
 };
 

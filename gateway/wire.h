@@ -22,8 +22,7 @@
 
 enum wire_framing {
     WIRE_SSE,
-    WIRE_EVENT_STREAM, /* application/vnd.amazon.eventstream */
-    WIRE_LINES         /* one JSON a line */
+    WIRE_EVENT_STREAM /* application/vnd.amazon.eventstream */
 };
 
 /* Where a request was bad. param: the field's path, "messages[1].content[0].type". */
@@ -133,9 +132,10 @@ struct wire {
     /* The raw usage object inside an answer or an event, to which the cost is added;
      * SLICE_NONE: none there. */
     struct slice (*usage_at)(struct slice json);
-    /* An event for a client that did not ask for usage: appends what is left of it, or
-     * nothing. NULL: it needs no change in this wire. */
-    void (*without_usage)(struct buf *out, struct slice json);
+    /* An event for a client that did not ask for usage. false: it needs no change;
+     * true: what is left of it was appended, maybe nothing. NULL: no event of this wire
+     * does. */
+    bool (*without_usage)(struct buf *out, struct slice json);
 
     /* ---- Answers to a client ---- */
 

@@ -202,6 +202,8 @@ static void take_part_event(struct taker *t, const struct answer_event *e)
     struct open_part *p = find_part(t, e);
 
     assert_non_null(p); /* it was begun */
+    if (p == NULL)
+        return;
     assert_int_equal(p->kind, e->part_kind);
     check_quoted(e->text);
     switch (e->kind) {
