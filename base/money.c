@@ -116,6 +116,20 @@ bool money_markup(struct money *out, struct money price, uint32_t markup_ppm)
     return scale_up(out, price.nano, markup_ppm, MILLION);
 }
 
+bool money_scale(struct money *out, struct money price, struct money part,
+                 struct money whole)
+{
+    const u128 product = (u128)price.nano * part.nano;
+    u128 quotient;
+
+    assert(whole.nano > 0);
+    quotient = product / whole.nano + (product % whole.nano != 0);
+    if (quotient > UINT64_MAX)
+        return false;
+    out->nano = (uint64_t)quotient;
+    return true;
+}
+
 static size_t count_digits(struct slice s)
 {
     size_t count = 0;

@@ -49,6 +49,11 @@ MUST_CHECK bool money_line(struct money *out, uint64_t count, struct money per_m
 MUST_CHECK bool money_markup(struct money *out, struct money price,
                              uint32_t markup_ppm);
 
+/* ceil(price * part / whole), for a price that grows as another one does; whole is not
+ * zero. false when it does not fit. */
+MUST_CHECK bool money_scale(struct money *out, struct money price, struct money part,
+                            struct money whole);
+
 /* Decimal USD: digits, at most one point with digits on both sides, at most nine
  * places; no sign, exponent, space or leading zeros ("0.5", "25", never "05" or ".5").
  * RC_BAD_INPUT: not such a text. RC_OVERFLOW: too large. */

@@ -42,10 +42,10 @@ static void end_list(struct json_out *o)
 
 static void put_price(struct json_out *o, const struct config_price *p)
 {
-    json_out_kmoney(o, "input", p->input);
-    json_out_kmoney(o, "cached_input", p->cached_input);
-    json_out_kmoney(o, "cache_write", p->cache_write);
-    json_out_kmoney(o, "output", p->output);
+    json_out_kmoney(o, "input", p->base.of[PRICE_INPUT]);
+    json_out_kmoney(o, "cached_input", p->base.of[PRICE_CACHED_INPUT]);
+    json_out_kmoney(o, "cache_write", p->base.of[PRICE_CACHE_WRITE]);
+    json_out_kmoney(o, "output", p->base.of[PRICE_OUTPUT]);
     json_out_ku64(o, "markup_ppm", p->markup_ppm);
     json_out_kstr(o, "version", p->version);
 }

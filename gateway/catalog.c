@@ -2,6 +2,8 @@
 /* The table of catalog.def, and finding in it. */
 #include "gateway/catalog.h"
 
+#include "gateway/price.h"
+
 #include <assert.h>
 
 /* clang-format off */
@@ -63,8 +65,19 @@ static struct money amount(const char *text)
 
 void catalog_price(struct config_price *out, const struct catalog_model *m)
 {
-    out->input = amount(m->input);
-    out->cached_input = m->cached_input != NULL ? amount(m->cached_input) : out->input;
-    out->cache_write = m->cache_write != NULL ? amount(m->cache_write) : out->input;
-    out->output = amount(m->output);
+    const char *const texts[PRICE_RATE_COUNT] = {
+        [PRICE_INPUT] = m->input,
+        [PRICE_CACHED_INPUT] = m->cached_input,
+        [PRICE_CACHE_WRITE] = m->cache_write,
+        [PRICE_OUTPUT] = m->output,
+    };
+    unsigned given = 0;
+
+    for (unsigned i = 0; i < PRICE_RATE_COUNT; i++)
+        if (texts[i] != NULL) {
+            out->base.of[i] = amount(texts[i]);
+            given |= 1u << i;
+        }
+    price_fill(&out->base, given);
+    out->web_search = price_search_default();
 }

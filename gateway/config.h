@@ -15,6 +15,7 @@
 #include "base/rc.h"
 #include "base/secret.h"
 #include "base/slice.h"
+#include "gateway/config_price.h"
 
 struct provider; /* gateway/provider.h: the adapter */
 
@@ -39,19 +40,12 @@ struct config_target {
     unsigned weight; /* 0: none given. Adjacent targets with a weight share the load */
 };
 
-/* USD per million tokens. */
-struct config_price {
-    struct money input, cached_input, cache_write, output;
-    uint32_t markup_ppm;
-    char version[24]; /* digits of a digest over this price: names it in the books */
-};
-
 struct config_model {
     char *name;
     size_t target_count;
     struct config_target *targets;
-    bool priced; /* false: listed and refused (law 9) */
-    struct config_price price;
+    bool priced;               /* false: listed and refused (law 9) */
+    struct config_price price; /* in force at loaded_us; price_at() tells of others */
     uint64_t context_tokens, max_output_tokens, hold_output_tokens;
     bool strict_hold;        /* splice the output bound into the body */
     bool require_parameters; /* a field that cannot be carried refuses the call */

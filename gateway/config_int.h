@@ -62,6 +62,10 @@ MUST_CHECK enum rc config__load(const struct config **out, const char *path,
 void config__read_providers(struct config__reader *r, struct conf_node *n);
 void config__read_models(struct config__reader *r, struct conf_node *n);
 void config__read_data_apis(struct config__reader *r, struct conf_node *n);
+/* A price as it stands at n, all of it but its markup, source and date. False: it has
+ * faults for which it cannot be used. */
+bool config__read_price(struct config__reader *r, struct config_price *p,
+                        struct conf_node *n);
 /* Before the data APIs, which may be paid from its buyer's key. */
 void config__read_payments(struct config__reader *r, struct conf_node *n);
 void config__free_payments(

@@ -96,52 +96,6 @@ static void read_targets(struct config__reader *r, struct config_model *m,
 /* The price ---------------------------------------------------------------------------
  */
 
-static void read_amount(struct config__reader *r, struct conf_node *price,
-                        const char *key, struct money *out, bool *found)
-{
-    struct conf_node *n = conf_get(r->conf, price, key);
-
-    *found = conf_money(r->conf, n, out);
-    if (n == NULL)
-        conf_fault(r->conf, price, "a price without '%s' (\"0\" is free)", key);
-}
-
-/* What is not named is dearer rather than free: cached and written tokens cost what the
- * others do. */
-static bool read_price(struct config__reader *r, struct config_price *p,
-                       struct conf_node *n)
-{
-    bool has_input, has_output;
-
-    if (!conf_is_mapping(n)) {
-        conf_fault(r->conf, n,
-                   "expected a mapping such as {input: \"1.25\", output: "
-                   "\"10\"}, in USD per million tokens");
-        return false;
-    }
-    read_amount(r, n, "input", &p->input, &has_input);
-    read_amount(r, n, "output", &p->output, &has_output);
-    p->cached_input = p->input;
-    p->cache_write = p->input;
-    (void)conf_money(r->conf, conf_get(r->conf, n, "cached_input"), &p->cached_input);
-    (void)conf_money(r->conf, conf_get(r->conf, n, "cache_write"), &p->cache_write);
-    return has_input && has_output;
-}
-
-static void set_version(struct config_price *p)
-{
-    const struct money lines[] = {p->input, p->cached_input, p->cache_write, p->output};
-    char text[sizeof(lines) / sizeof(lines[0])][MONEY_TEXT_SIZE];
-    char whole[sizeof(text) + 64];
-    int len;
-
-    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-        money_print(text[i], lines[i]);
-    len = snprintf(whole, sizeof(whole), "mtok %s %s %s %s markup %" PRIu32, text[0],
-                   text[1], text[2], text[3], p->markup_ppm);
-    config__price_version(p->version, slice_from(whole, (size_t)len));
-}
-
 /* A price that cannot be paid for the longest call is a slip of the pen. */
 static void check_size(struct config__reader *r, const struct config_model *m,
                        const struct conf_node *n)
@@ -164,6 +118,7 @@ static void take_catalog_price(struct config__reader *r, struct config_model *m,
                      m->name);
         return;
     }
+    m->price.source = PRICE_BY_BUILTIN;
     catalog_price(&m->price, known);
     m->priced = true;
     if (known->dearer_above > 0 && known->dearer_above < m->context_tokens)
@@ -279,11 +234,11 @@ static void read_model(struct config__reader *r, struct config_model *m,
     (void)conf_percent(r->conf, conf_get(r->conf, n, "markup"), &m->price.markup_ppm);
     price = conf_get(r->conf, n, "price");
     if (price != NULL)
-        m->priced = read_price(r, &m->price, price);
+        m->priced = config__read_price(r, &m->price, price);
     else if (m->name != NULL && has_first_target(m))
         take_catalog_price(r, m, n, known);
     if (m->priced) {
-        set_version(&m->price);
+        price_seal(&m->price);
         check_size(r, m, price != NULL ? price : n);
     }
 }

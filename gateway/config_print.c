@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "gateway/catalog.h"
 #include "gateway/config_payments.h"
+#include "gateway/price.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -264,14 +265,69 @@ static void print_provider(struct printer *p, const struct config_provider *prov
     close_mapping(p);
 }
 
+static void print_rates(struct printer *p, const struct price_rates *rates)
+{
+    for (unsigned i = 0; i < PRICE_RATE_COUNT; i++)
+        put_kmoney(p, price_rate_name(i), rates->of[i]);
+}
+
+/* The tiers' bands of one threshold. */
+static void print_tiers(struct printer *p, const struct config_price *price,
+                        uint64_t above)
+{
+    bool begun = false;
+
+    for (size_t i = 0; i < price->band_count; i++) {
+        const struct price_band *band = &price->bands[i];
+
+        if (band->tier == USAGE_STANDARD || band->above_tokens != above)
+            continue;
+        if (!begun) {
+            put_key(p, "tiers");
+            open_mapping(p);
+        }
+        begun = true;
+        put_key(p, price_tier_name(band->tier));
+        open_mapping(p);
+        print_rates(p, &band->rates);
+        close_mapping(p);
+    }
+    if (begun)
+        close_mapping(p);
+}
+
+static void print_step(struct printer *p, const struct config_price *price,
+                       uint64_t above)
+{
+    begin_item(p);
+    open_mapping(p);
+    put_ku64(p, "tokens", above);
+    for (size_t i = 0; i < price->band_count; i++)
+        if (price->bands[i].tier == USAGE_STANDARD &&
+            price->bands[i].above_tokens == above)
+            print_rates(p, &price->bands[i].rates);
+    print_tiers(p, price, above);
+    close_mapping(p);
+}
+
 static void print_price(struct printer *p, const struct config_price *price)
 {
+    uint64_t above;
+
     put_key(p, "price");
     open_mapping(p);
-    put_kmoney(p, "input", price->input);
-    put_kmoney(p, "cached_input", price->cached_input);
-    put_kmoney(p, "cache_write", price->cache_write);
-    put_kmoney(p, "output", price->output);
+    print_rates(p, &price->base);
+    put_kmoney(p, "web_search", price->web_search);
+    put_kmoney(p, "request", price->request);
+    print_tiers(p, price, 0);
+    above = price_next_step(price, 0);
+    if (above > 0) {
+        put_key(p, "above");
+        open_list(p);
+        for (; above > 0; above = price_next_step(price, above))
+            print_step(p, price, above);
+        close_list(p);
+    }
     close_mapping(p);
 }
 

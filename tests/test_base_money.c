@@ -111,6 +111,25 @@ static void a_line_costs_what_the_price_list_says(void **state)
     assert_money(out, 0);
 }
 
+static void a_price_grows_as_another_does(void **state)
+{
+    struct money out = nano(7);
+
+    (void)state;
+    assert_true(
+        money_scale(&out, nano(3750000000), nano(6000000000), nano(3000000000)));
+    assert_money(out, 7500000000);
+    assert_true(money_scale(&out, nano(1), nano(1), nano(3)));
+    assert_money(out, 1);
+    assert_true(money_scale(&out, nano(0), nano(9), nano(1)));
+    assert_money(out, 0);
+    assert_true(
+        money_scale(&out, nano(UINT64_MAX), nano(UINT64_MAX), nano(UINT64_MAX)));
+    assert_money(out, UINT64_MAX);
+    assert_false(money_scale(&out, nano(UINT64_MAX), nano(2), nano(1)));
+    assert_money(out, UINT64_MAX);
+}
+
 static void the_smallest_line_is_not_free(void **state)
 {
     struct money out;
@@ -400,6 +419,7 @@ int main(void)
         cmocka_unit_test(mul_refuses_to_wrap),
         cmocka_unit_test(sub_floor_ends_at_zero),
         cmocka_unit_test(a_line_costs_what_the_price_list_says),
+        cmocka_unit_test(a_price_grows_as_another_does),
         cmocka_unit_test(the_smallest_line_is_not_free),
         cmocka_unit_test(lines_agree_with_big_numbers_at_the_edges),
         cmocka_unit_test(lines_agree_with_big_numbers_at_random),

@@ -20,10 +20,10 @@ static void price_is(const char *provider, const char *model, uint64_t input,
 
     assert_non_null(m);
     catalog_price(&p, m);
-    assert_int_equal(money_to_nano(p.input), input);
-    assert_int_equal(money_to_nano(p.cached_input), cached_input);
-    assert_int_equal(money_to_nano(p.cache_write), cache_write);
-    assert_int_equal(money_to_nano(p.output), output);
+    assert_int_equal(money_to_nano(p.base.of[PRICE_INPUT]), input);
+    assert_int_equal(money_to_nano(p.base.of[PRICE_CACHED_INPUT]), cached_input);
+    assert_int_equal(money_to_nano(p.base.of[PRICE_CACHE_WRITE]), cache_write);
+    assert_int_equal(money_to_nano(p.base.of[PRICE_OUTPUT]), output);
     assert_int_equal(p.markup_ppm, 7);
 }
 
@@ -128,9 +128,9 @@ static void every_row_is_sorted_found_and_priced(void **state)
         }
         assert_ptr_equal(catalog_find(slice_str(m->provider), slice_str(m->model)), m);
         catalog_price(&p, m);
-        assert_false(money_is_zero(p.input));
-        assert_false(money_is_zero(p.cached_input));
-        assert_false(money_is_zero(p.cache_write));
+        assert_false(money_is_zero(p.base.of[PRICE_INPUT]));
+        assert_false(money_is_zero(p.base.of[PRICE_CACHED_INPUT]));
+        assert_false(money_is_zero(p.base.of[PRICE_CACHE_WRITE]));
         assert_true(m->dearer_above == 0 || m->context_tokens == 0 ||
                     m->dearer_above < m->context_tokens);
     }

@@ -112,12 +112,14 @@ static void a_snapshot_lives_until_its_last_reference_goes(void **state)
     assert_ptr_not_equal(old, new);
     config_cell_close(cell);
     config_unref(again);
-    assert_int_equal(money_to_nano(config_model(old, SLICE("m"))->price.input),
-                     1000000000);
+    assert_int_equal(
+        money_to_nano(config_model(old, SLICE("m"))->price.base.of[PRICE_INPUT]),
+        1000000000);
     assert_string_equal(config_model(old, SLICE("m"))->targets[0].provider->base_url,
                         "https://p.example");
-    assert_int_equal(money_to_nano(config_model(new, SLICE("m"))->price.input),
-                     3000000000);
+    assert_int_equal(
+        money_to_nano(config_model(new, SLICE("m"))->price.base.of[PRICE_INPUT]),
+        3000000000);
     config_unref(old);
     config_unref(new);
     config_unref(NULL);
@@ -270,8 +272,8 @@ static void *read_on(void *arg)
     while (!atomic_load(&crowd->done)) {
         const struct config *c = config_cell_get(crowd->cell);
         const struct config_model *m = config_model(c, SLICE("m"));
-        uint64_t input = m == NULL ? 0 : money_to_nano(m->price.input);
-        uint64_t output = m == NULL ? 0 : money_to_nano(m->price.output);
+        uint64_t input = m == NULL ? 0 : money_to_nano(m->price.base.of[PRICE_INPUT]);
+        uint64_t output = m == NULL ? 0 : money_to_nano(m->price.base.of[PRICE_OUTPUT]);
 
         if (input == 0 || output != input + 1000000000 || c->generation < last)
             faults++;

@@ -2,6 +2,7 @@
 /* The section `models`: targets, prices, sizes, and what the catalogue fills in. */
 #include "gateway/catalog.h"
 #include "gateway/config.h"
+#include "gateway/price.h"
 
 #include "tests/conf_fixture.h"
 #include "tests/config_fixture.h"
@@ -29,10 +30,10 @@ enum {
 static void price_is(const struct config_price *p, uint64_t input,
                      uint64_t cached_input, uint64_t cache_write, uint64_t output)
 {
-    assert_int_equal(money_to_nano(p->input), input);
-    assert_int_equal(money_to_nano(p->cached_input), cached_input);
-    assert_int_equal(money_to_nano(p->cache_write), cache_write);
-    assert_int_equal(money_to_nano(p->output), output);
+    assert_int_equal(money_to_nano(p->base.of[PRICE_INPUT]), input);
+    assert_int_equal(money_to_nano(p->base.of[PRICE_CACHED_INPUT]), cached_input);
+    assert_int_equal(money_to_nano(p->base.of[PRICE_CACHE_WRITE]), cache_write);
+    assert_int_equal(money_to_nano(p->base.of[PRICE_OUTPUT]), output);
 }
 
 static void a_model_is_read(void **state)
@@ -107,10 +108,83 @@ static void a_price_needs_both_ends(void **state)
         "'1e3'",
         "octroi.yaml:10:62: expected an amount in USD such as 25 or 0.05, not "
         "'0.0000000001'",
-        "octroi.yaml:10:84: the amount is too large",
         "octroi.yaml:10:111: expected an amount in USD such as 25 or 0.05, not "
         "'x'",
+        "octroi.yaml:10:84: the amount is too large",
         "octroi.yaml:7:65: unknown key 'ouput' (did you mean 'output'?)");
+}
+
+static uint64_t rate_at(const struct config_price *p, enum usage_tier tier,
+                        uint64_t prompt, enum price_rate rate)
+{
+    struct price_rates r;
+
+    price_rates_at(&r, p, tier, prompt);
+    return money_to_nano(r.of[rate]);
+}
+
+static void a_price_has_tiers_and_thresholds(void **state)
+{
+    const struct config *c = config_fixture_load(
+        MODELS "  m: {targets: [{provider: plain, model: x}], price: {\n"
+               "    input: \"0.000000003\", cached_input: \"0.000000001\", output: "
+               "\"0.00000001\", web_search: \"0.01\", request: \"0.002\",\n"
+               "    tiers: {batch: {input: \"0.000000002\", output: \"0.000000005\"},\n"
+               "      priority: {input: \"0.000000006\"}},\n"
+               "    above: [{tokens: 100, input: \"0.000000009\"},\n"
+               "      {tokens: 200, output: \"0.00000002\",\n"
+               "       tiers: {flex: {output: \"0.000000011\"}}}]}}\n");
+    const struct config_price *p = &c->models[0].price;
+
+    (void)state;
+    assert_int_equal(money_to_nano(p->web_search), 10000000);
+    assert_int_equal(money_to_nano(p->request), 2000000);
+    assert_int_equal(p->band_count, 5);
+    assert_int_equal(rate_at(p, USAGE_STANDARD, 100, PRICE_INPUT), 3);
+    assert_int_equal(rate_at(p, USAGE_STANDARD, 101, PRICE_INPUT), 9);
+    assert_int_equal(rate_at(p, USAGE_STANDARD, 200, PRICE_INPUT), 9);
+    assert_int_equal(rate_at(p, USAGE_STANDARD, 201, PRICE_INPUT), 3);
+    assert_int_equal(rate_at(p, USAGE_STANDARD, 201, PRICE_OUTPUT), 20);
+    assert_int_equal(rate_at(p, USAGE_BATCH, 100, PRICE_OUTPUT), 5);
+    assert_int_equal(rate_at(p, USAGE_PRIORITY, 100, PRICE_INPUT), 6);
+    assert_int_equal(rate_at(p, USAGE_PRIORITY, 100, PRICE_OUTPUT), 10);
+    assert_int_equal(rate_at(p, USAGE_FLEX, 201, PRICE_OUTPUT), 11);
+    /* What is not said grows as what is said. */
+    assert_int_equal(rate_at(p, USAGE_STANDARD, 101, PRICE_CACHED_INPUT), 3);
+    assert_int_equal(rate_at(p, USAGE_PRIORITY, 100, PRICE_CACHED_INPUT), 2);
+    assert_int_equal(rate_at(p, USAGE_BATCH, 100, PRICE_CACHED_INPUT), 1);
+    assert_int_equal(rate_at(p, USAGE_BATCH, 100, PRICE_CACHE_WRITE), 2);
+    assert_int_equal(rate_at(p, USAGE_STANDARD, 201, PRICE_REASONING_OUTPUT), 20);
+    config_unref(c);
+}
+
+static void tiers_and_thresholds_have_a_form(void **state)
+{
+    (void)state;
+    FAULTS_OF(
+        MODELS
+        "  a: {targets: [{provider: plain, model: x}], price: {input: 1, output: "
+        "1,\n"
+        "    tiers: {standard: {input: 1}, flex: 5},\n"
+        "    above: [{tokens: 10, input: 2}, {tokens: 10, input: 3},\n"
+        "      {input: 4}, {tokens: 0}]}}\n"
+        "  b: {targets: [{provider: plain, model: x}], price: {input: 1, output: "
+        "1,\n"
+        "    tiers: [], above: {tokens: 1}, web_search: x, request: -1}}\n"
+        "  c: {targets: [{provider: plain, model: x}], price: {input: 1, output: "
+        "1,\n"
+        "    above: [{tokens: 1}, {tokens: 2}, {tokens: 3}, {tokens: 4}, {tokens: "
+        "5}]}}\n",
+        "octroi.yaml:7:41: expected a mapping, found a single value",
+        "octroi.yaml:8:46: thresholds must rise",
+        "octroi.yaml:9:7: a threshold without 'tokens'",
+        "octroi.yaml:9:28: must be from 1 to 100000000",
+        "octroi.yaml:11:5: expected a mapping, found a list",
+        "octroi.yaml:11:16: expected a list, found a mapping",
+        "octroi.yaml:11:48: expected an amount in USD such as 25 or 0.05, not 'x'",
+        "octroi.yaml:11:60: expected an amount in USD such as 25 or 0.05, not '-1'",
+        "octroi.yaml:13:5: more than 4 thresholds",
+        "octroi.yaml:7:13: unknown key 'standard'");
 }
 
 static void a_price_beyond_amounts_is_refused(void **state)
@@ -348,16 +422,30 @@ static void every_part_of_a_price_is_in_its_version(void **state)
         {"input: 1, cached_input: 2, cache_write: 1, output: 1", "0%"},
         {"input: 1, cached_input: 1, cache_write: 2, output: 1", "0%"},
         {"input: 1, cached_input: 1, cache_write: 1, output: 2", "0%"},
+        {"input: 1, output: 1, cache_write_1h: 2", "0%"},
+        {"input: 1, output: 1, audio_input: 2", "0%"},
+        {"input: 1, output: 1, image_input: 2", "0%"},
+        {"input: 1, output: 1, reasoning_output: 2", "0%"},
+        {"input: 1, output: 1, audio_output: 2", "0%"},
+        {"input: 1, output: 1, image_output: 2", "0%"},
+        {"input: 1, output: 1, web_search: 2", "0%"},
+        {"input: 1, output: 1, request: 2", "0%"},
+        {"input: 1, output: 1, tiers: {flex: {input: 2}}", "0%"},
+        {"input: 1, output: 1, tiers: {batch: {input: 2}}", "0%"},
+        {"input: 1, output: 1, above: [{tokens: 1, input: 2}]", "0%"},
+        {"input: 1, output: 1, above: [{tokens: 2, input: 2}]", "0%"},
         {"input: 1, cached_input: 1, cache_write: 1, output: 1", "0.0001%"}};
-    char first[24], other[24];
+    char first[24], seen[sizeof(others) / sizeof(others[0])][24], other[24];
 
     (void)state;
     version_of(first, "input: 1, output: 1", "0%");
     version_of(other, "output: 1.0, input: \"1\", cache_write: 1.000000000", "0%");
     assert_string_equal(first, other);
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-        version_of(other, others[i][0], others[i][1]);
-        assert_string_not_equal(first, other);
+        version_of(seen[i], others[i][0], others[i][1]);
+        assert_string_not_equal(first, seen[i]);
+        for (size_t k = 0; k < i; k++)
+            assert_string_not_equal(seen[k], seen[i]);
     }
     /* It stands in the books: it must not change from one release to the next. */
     version_of(first,
@@ -372,6 +460,8 @@ int main(void)
         cmocka_unit_test(a_model_is_read),
         cmocka_unit_test(cached_tokens_are_not_free_when_unnamed),
         cmocka_unit_test(a_price_needs_both_ends),
+        cmocka_unit_test(a_price_has_tiers_and_thresholds),
+        cmocka_unit_test(tiers_and_thresholds_have_a_form),
         cmocka_unit_test(a_price_beyond_amounts_is_refused),
         cmocka_unit_test(targets_must_lead_somewhere),
         cmocka_unit_test(a_chain_of_targets_has_an_end),

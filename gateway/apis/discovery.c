@@ -100,7 +100,8 @@ static void print_responses(struct json_out *o)
 static const struct config_model *first_model(const struct config *c)
 {
     for (size_t i = 0; i < c->model_count; i++)
-        if (c->models[i].priced && !money_is_zero(c->models[i].price.input))
+        if (c->models[i].priced &&
+            !money_is_zero(c->models[i].price.base.of[PRICE_INPUT]))
             return &c->models[i];
     return NULL;
 }
@@ -368,8 +369,9 @@ static void tell_models(struct buf *b, const struct config *c)
         struct money input, output;
         char in[MONEY_TEXT_SIZE], out[MONEY_TEXT_SIZE];
 
-        if (!m->priced || !money_markup(&input, m->price.input, m->price.markup_ppm) ||
-            !money_markup(&output, m->price.output, m->price.markup_ppm))
+        if (!m->priced ||
+            !money_markup(&input, m->price.base.of[PRICE_INPUT], m->price.markup_ppm) ||
+            !money_markup(&output, m->price.base.of[PRICE_OUTPUT], m->price.markup_ppm))
             continue;
         money_print_short(in, input);
         money_print_short(out, output);

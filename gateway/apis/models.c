@@ -17,10 +17,10 @@ static void print_price(struct json_out *o, const struct config_price *p)
         const char *name;
         struct money per_mtok;
     } lines[] = {
-        {"input", p->input},
-        {"cached_input", p->cached_input},
-        {"cache_write", p->cache_write},
-        {"output", p->output},
+        {"input", p->base.of[PRICE_INPUT]},
+        {"cached_input", p->base.of[PRICE_CACHED_INPUT]},
+        {"cache_write", p->base.of[PRICE_CACHE_WRITE]},
+        {"output", p->base.of[PRICE_OUTPUT]},
     };
 
     char text[MONEY_TEXT_SIZE];
