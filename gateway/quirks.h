@@ -19,8 +19,10 @@ enum {
     QUIRK_ENABLE_THINKING = 2048, /* enable_thinking, thinking_budget */
     QUIRK_THINKING_BUDGET = 4096, /* thinking by a budget, not by effort */
     QUIRK_NO_STREAM_OPTIONS = 8192,
-    QUIRK_STREAM_ONLY = 16384, /* answers only in streams */
-    QUIRK_NO_IMAGE_URL = 32768 /* images must come inline */
+    QUIRK_STREAM_ONLY = 16384,   /* answers only in streams */
+    QUIRK_NO_IMAGE_URL = 32768,  /* images must come inline */
+    QUIRK_NO_MAX_TOKENS = 65536, /* knows no "max_tokens" */
+    QUIRK_OLD_BOUND = 131072     /* may know both: "max_tokens" is the surer one */
 };
 
 #endif
