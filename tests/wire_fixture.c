@@ -2,6 +2,7 @@
 #include "tests/wire_fixture.h"
 
 #include "base/json_guard.h"
+#include "gateway/providers/event_stream.h"
 #include "gateway/sse.h"
 #include "tests/prng.h"
 
@@ -343,7 +344,7 @@ void wire_whole(struct wire_seen *out, const struct wire *w, struct slice json)
     free(t);
 }
 
-/* ---- Streams of SSE ---- */
+/* ---- Streams ---- */
 
 struct stream {
     const struct wire *wire;
@@ -351,22 +352,69 @@ struct stream {
     struct taker *taker;
 };
 
-static enum rc on_event(void *arg, const struct sse_event *e)
+static enum rc take_event(struct stream *s, const struct wire_event *e)
 {
-    struct stream *s = arg;
-    struct wire_event we = {.name = e->event, .data = e->data};
     struct arena *scratch;
     enum rc rc = RC_OK;
 
-    if (e->is_comment || e->incomplete || s->taker->seen->ended)
-        return RC_OK;
     assert_int_equal(arena_open(&scratch, SCRATCH_MAX), RC_OK);
     if (s->wire->done == NULL || !slice_equal_str(e->data, s->wire->done))
         rc = guarded(e->data, scratch);
     if (rc == RC_OK)
-        rc = s->wire->event(s->state, &we, take, s->taker, scratch);
+        rc = s->wire->event(s->state, e, take, s->taker, scratch);
     arena_close(scratch);
     return rc;
+}
+
+static enum rc on_event(void *arg, const struct sse_event *e)
+{
+    struct stream *s = arg;
+    const struct wire_event we = {.name = e->event, .data = e->data};
+
+    if (e->is_comment || e->incomplete || s->taker->seen->ended)
+        return RC_OK;
+    return take_event(s, &we);
+}
+
+static enum rc on_message(void *arg, const struct event_stream_message *m)
+{
+    struct stream *s = arg;
+    const struct wire_event we = {.name = m->name,
+                                  .data = m->payload.len > 0 ? m->payload : SLICE("{}"),
+                                  .is_exception = m->kind != EVENT_STREAM_EVENT};
+
+    return s->taker->seen->ended ? RC_OK : take_event(s, &we);
+}
+
+/* Either kind of framing. */
+struct framing {
+    bool is_frames;
+    struct sse_reader sse;
+    struct event_stream_reader frames;
+};
+
+static void framing_open(struct framing *f, const struct wire *w)
+{
+    f->is_frames = w->framing == WIRE_EVENT_STREAM;
+    sse_reader_init(&f->sse, 0);
+    event_stream_reader_init(&f->frames, 0);
+}
+
+static enum rc framing_feed(struct framing *f, struct slice bytes, struct stream *s)
+{
+    return f->is_frames ? event_stream_feed(&f->frames, bytes, on_message, s)
+                        : sse_feed(&f->sse, bytes, on_event, s);
+}
+
+static enum rc framing_end(struct framing *f, struct stream *s)
+{
+    return f->is_frames ? event_stream_end(&f->frames) : sse_end(&f->sse, on_event, s);
+}
+
+static void framing_close(struct framing *f)
+{
+    sse_reader_free(&f->sse);
+    event_stream_reader_free(&f->frames);
 }
 
 /* next(arg, left): how many bytes come in the next piece. */
@@ -374,7 +422,7 @@ static void feed(struct wire_seen *out, const struct wire *w, struct slice bytes
                  size_t (*next)(void *arg, size_t left), void *arg)
 {
     struct stream s = {.wire = w, .taker = calloc(1, sizeof(struct taker))};
-    struct sse_reader r;
+    struct framing f;
     struct arena *a;
 
     assert_non_null(s.taker);
@@ -382,18 +430,18 @@ static void feed(struct wire_seen *out, const struct wire *w, struct slice bytes
     assert_int_equal(arena_open(&a, 1 << 20), RC_OK);
     s.state = w->open(a);
     assert_non_null(s.state);
-    sse_reader_init(&r, 0);
+    framing_open(&f, w);
     while (bytes.len > 0 && out->rc == RC_OK) {
         const size_t len = next(arg, bytes.len);
 
-        out->rc = sse_feed(&r, slice_sub(bytes, 0, len), on_event, &s);
+        out->rc = framing_feed(&f, slice_sub(bytes, 0, len), &s);
         bytes = slice_sub(bytes, len, bytes.len);
     }
     if (out->rc == RC_OK)
-        out->rc = sse_end(&r, on_event, &s);
+        out->rc = framing_end(&f, &s);
     if (out->rc == RC_OK && !out->ended && !out->failed && w->ended != NULL)
         out->rc = w->ended(s.state, take, s.taker);
-    sse_reader_free(&r);
+    framing_close(&f);
     arena_close(a);
     stop(s.taker);
     free(s.taker);
