@@ -84,6 +84,7 @@ static void put_model(struct json_out *o, const struct config_model *m)
     json_out_ku64(o, "max_output_tokens", m->max_output_tokens);
     json_out_ku64(o, "hold_output_tokens", m->hold_output_tokens);
     json_out_kbool(o, "strict_hold", m->strict_hold);
+    json_out_kbool(o, "require_parameters", m->require_parameters);
     json_out_end_object(o);
 }
 

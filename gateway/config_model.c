@@ -231,6 +231,8 @@ static void read_model(struct config__reader *r, struct config_model *m,
     read_sizes(r, m, n, known);
     read_caps(r, m, n, known);
     (void)conf_bool(r->conf, conf_get(r->conf, n, "strict_hold"), &m->strict_hold);
+    (void)conf_bool(r->conf, conf_get(r->conf, n, "require_parameters"),
+                    &m->require_parameters);
     (void)conf_percent(r->conf, conf_get(r->conf, n, "markup"), &m->price.markup_ppm);
     price = conf_get(r->conf, n, "price");
     if (price != NULL)

@@ -372,6 +372,7 @@ static void print_model(struct printer *p, const struct config_model *m)
     put_ku64(p, "max_output_tokens", m->max_output_tokens);
     put_ku64(p, "hold_output_tokens", m->hold_output_tokens);
     put_kbool(p, "strict_hold", m->strict_hold);
+    put_kbool(p, "require_parameters", m->require_parameters);
     print_caps(p, m);
     close_mapping(p);
 }

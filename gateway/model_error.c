@@ -58,6 +58,21 @@ static void read_error(struct request *r, struct slice body)
     r->fault.type = member(r, error, "type");
 }
 
+/* Anthropic's own clients look into its errors, whatever is in them: on the short way
+ * they get them as they came. */
+static bool passes_whole(struct request *r, struct slice body)
+{
+    const struct model_call *m = r->api_state;
+    struct json_limits limits = {0};
+
+    if (r->match.api->dialect != DIALECT_ANTHROPIC || m->up_wire != m->wire ||
+        json_guard(body, &limits, NULL, 0, NULL, r->arena) != RC_OK ||
+        holds_secret(m->target->provider, body))
+        return false;
+    r->fault.whole = arena_slice(r->arena, body);
+    return r->fault.whole.len > 0;
+}
+
 /* What the vendor's status means to the caller. */
 static enum rc map_status(unsigned status)
 {
@@ -84,6 +99,8 @@ void model_call_explain(struct request *r, unsigned status, struct slice body)
     switch (rc) {
     case RC_UPSTREAM_REFUSED:
         r->fault.status = status;
+        if (passes_whole(r, body))
+            return;
         read_error(r, body);
         if (r->fault.code == NULL)
             r->fault.code = rc_reason(RC_BAD_INPUT);

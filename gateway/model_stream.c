@@ -1,241 +1,367 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The streamed half of model calls of the OpenAI dialect: events pass through as they
- * came. Kept back are the usage chunk (it gets its cost, or is hidden from a client
- * that did not ask) and "[DONE]", until the money is booked. */
-#include "gateway/model_call.h"
+/* The streamed half of model calls. On the short way events pass as they came; kept
+ * back are, until the money is booked, those that end the answer or tell its usage (it
+ * gets its cost, or is hidden from a client that did not ask). On the long way the
+ * client's wire makes its own of them. What comes before any content waits a moment:
+ * while the client has seen nothing, an upstream that fails can be replaced. */
+#include "gateway/model_int.h"
 #include "gateway/request_pay.h"
 
-#include "base/json.h"
+#include <string.h>
 
 enum {
-    EVENT_ARENA_MAX = 4 << 20
+    EVENT_ARENA_MAX = 4 << 20,
+    LEAD_WAIT_MS = 1000,
+    KEPT_BYTES_MAX = 1 << 20
 };
 
-/* The members of a chunk that matter here. */
-enum {
-    CHUNK_CHOICES,
-    CHUNK_USAGE,
-    CHUNK_ERROR,
-    CHUNK__COUNT
-};
-
-static struct slice raw_text(struct slice raw)
+enum rc model__stream_open(struct request *r)
 {
-    return raw.len >= 2 ? slice_sub(raw, 1, raw.len - 2) : SLICE_NONE;
+    struct model_call *m = r->api_state;
+
+    m->reader = m->up_wire->open(r->arena);
+    if (m->reader == NULL)
+        return RC_NOMEM;
+    if (m->up_wire->framing == WIRE_SSE)
+        sse_reader_init(&m->sse, 0);
+    else
+        event_stream_reader_init(&m->frames, SSE_LIMIT_BYTES);
+    m->framing_open = true;
+    return RC_OK;
 }
 
-/* Adds the generated text of one choice's delta, for the estimate. */
-static void count_delta(struct model_call *m, struct slice delta)
-{
-    static const char *const names[] = {"content", "reasoning_content", "reasoning",
-                                        "refusal"};
-    struct slice raw, call, function, arguments;
-    uint64_t before = m->text_bytes;
-    size_t at = 0;
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (json_raw_member(&raw, delta, names[i]) == JSON_STRING)
-            m->text_bytes += raw_text(raw).len;
-    if (json_raw_member(&raw, delta, "tool_calls") == JSON_ARRAY)
-        while (json_raw_element(&call, raw, &at) != JSON_ABSENT) {
-            if (json_raw_member(&function, call, "function") != JSON_OBJECT)
-                continue;
-            if (json_raw_member(&arguments, function, "name") == JSON_STRING)
-                m->text_bytes += raw_text(arguments).len;
-            if (json_raw_member(&arguments, function, "arguments") == JSON_STRING)
-                m->text_bytes += raw_text(arguments).len;
-        }
-    m->text_pieces += m->text_bytes > before;
-}
-
-/* Counts the choices of a chunk; true if there is at least one. */
-static bool count_choices(struct model_call *m, struct slice choices)
-{
-    struct slice choice, delta;
-    size_t at = 0;
-    bool any = false;
-
-    while (json_raw_element(&choice, choices, &at) != JSON_ABSENT) {
-        any = true;
-        if (json_raw_member(&delta, choice, "delta") == JSON_OBJECT)
-            count_delta(m, delta);
-    }
-    return any;
-}
+/* ---- To the client ---- */
 
 static void begin(struct request *r)
 {
     struct model_call *m = r->api_state;
+    const char *type = m->ask->stream_type;
 
-    if (m->begun)
+    if (m->begun || !m->stream)
         return;
     m->begun = true;
     request_header(r, "Cache-Control", SLICE("no-cache"));
     request_header(r, "X-Accel-Buffering", SLICE("no"));
-    request_stream_begin(r, 200, "text/event-stream", UINT64_MAX);
+    model__tell_losses(r);
+    request_stream_begin(r, 200, type != NULL ? type : "text/event-stream", UINT64_MAX);
+    request_write(r, buf_slice(&m->lead));
+    buf_reset(&m->lead);
 }
 
-/* Sends an event on; without its `usage` member if the client never asked for usage. */
-static void pass_on(struct request *r, const struct sse_event *e,
-                    const struct json_field *usage)
+/* Whoever waits for a first sign of life gets it. */
+static void lead_is_late(struct request *r)
 {
     struct model_call *m = r->api_state;
-    struct json_splice hide = {usage, SLICE_NONE};
-    struct buf data, event;
 
-    begin(r);
-    if (m->usage_asked || usage->type == JSON_ABSENT) {
-        request_write(r, e->raw);
+    if (r->state == REQUEST_SEND && r->up_accepted && buf_len(&m->lead) > 0)
+        begin(r);
+}
+
+/* Bytes for the client; before any content they wait. */
+static void show(struct request *r, struct slice bytes)
+{
+    struct model_call *m = r->api_state;
+
+    if (bytes.len == 0 || !m->stream)
+        return;
+    if (m->has_content)
+        begin(r);
+    if (m->begun) {
+        request_write(r, bytes);
         return;
     }
-    buf_init(&data, SSE_LIMIT_BYTES);
-    buf_init(&event, SSE_LIMIT_BYTES);
-    json_splice(&data, e->data, &hide, 1);
-    sse_write(&event, e->event, buf_slice(&data));
-    request_write(r, buf_spent(&event) ? e->raw : buf_slice(&event));
-    buf_free(&data);
-    buf_free(&event);
+    if (buf_len(&m->lead) == 0)
+        request_tick_in(r, LEAD_WAIT_MS, lead_is_late);
+    buf_append(&m->lead, bytes);
+    if (buf_spent(&m->lead)) {
+        buf_reset(&m->lead); /* no vendor says so much before it begins */
+        m->stream_rc = RC_UPSTREAM;
+    }
 }
 
-/* An error inside a 200: before the first byte another target may be tried. Its words
- * are the vendor's and may say anything, so ours are sent. */
-static enum rc error_chunk(struct request *r)
+/* ---- The short way ---- */
+
+static void write_event(struct request *r, struct slice name, struct slice data)
+{
+    struct buf b;
+
+    buf_init(&b, 2 * SSE_LIMIT_BYTES);
+    sse_write(&b, name, data);
+    show(r, buf_slice(&b));
+    buf_free(&b);
+}
+
+/* For a client that did not ask for usage. false: there is none in it. */
+static bool show_without_usage(struct request *r, const struct sse_event *e)
+{
+    const struct model_call *m = r->api_state;
+    struct buf left;
+    bool changed;
+
+    if (m->usage_asked || m->wire->without_usage == NULL ||
+        (m->now & MODEL_NOW_END) != 0)
+        return false;
+    buf_init(&left, SSE_LIMIT_BYTES);
+    changed = m->wire->without_usage(&left, e->data);
+    if (buf_len(&left) > 0)
+        write_event(r, e->event, buf_slice(&left));
+    buf_free(&left);
+    return changed;
+}
+
+static void write_kept(struct request *r, const struct model_kept *k)
+{
+    const struct model_call *m = r->api_state;
+    struct slice usage = k->has_usage ? m->wire->usage_at(k->data) : SLICE_NONE;
+    struct buf data;
+    size_t at;
+
+    if (usage.len == 0) {
+        if (k->raw.len > 0)
+            show(r, k->raw);
+        else
+            write_event(r, k->name, k->data);
+        return;
+    }
+    at = (size_t)(usage.bytes - k->data.bytes);
+    buf_init(&data, 2 * SSE_LIMIT_BYTES);
+    buf_append(&data, slice_sub(k->data, 0, at));
+    model__put_usage(&data, m, usage, r->hold.captured);
+    buf_append(&data, slice_sub(k->data, at + usage.len, k->data.len));
+    write_event(r, k->name, buf_slice(&data));
+    buf_free(&data);
+}
+
+/* Too many to keep: they go without the cost. */
+static void give_up_keeping(struct request *r)
 {
     struct model_call *m = r->api_state;
 
-    m->stream_rc = RC_UPSTREAM;
-    return request_fault(r, RC_UPSTREAM, NULL,
+    for (size_t i = 0; i < m->kept_count; i++)
+        show(r, m->kept[i].raw);
+    m->kept_count = 0;
+}
+
+static bool tells_usage(const struct model_call *m, const struct sse_event *e)
+{
+    const char *word = m->up_wire->done;
+
+    return (word == NULL || !slice_equal_str(e->data, word)) &&
+           m->wire->usage_at(e->data).len > 0;
+}
+
+static void keep(struct request *r, const struct sse_event *e)
+{
+    struct model_call *m = r->api_state;
+
+    if (m->kept_count == MODEL_KEPT_MAX || e->raw.len > KEPT_BYTES_MAX)
+        give_up_keeping(r);
+    m->kept[m->kept_count++] = (struct model_kept){
+        .name = arena_slice(r->arena, e->event),
+        .data = arena_slice(r->arena, e->data),
+        .raw = e->incomplete ? SLICE_NONE : arena_slice(r->arena, e->raw),
+        .has_usage = tells_usage(m, e),
+    };
+}
+
+/* The end of an answer, and the usage that comes with or after it, wait for the bill;
+ * so does whatever follows one that waits. */
+static bool must_wait(const struct model_call *m, const struct sse_event *e)
+{
+    const unsigned told = MODEL_NOW_BEGIN | MODEL_NOW_CONTENT;
+
+    if (m->kept_count > 0 || (m->now & MODEL_NOW_END) != 0)
+        return true;
+    return (m->stops >= m->choices || (m->now & told) == 0) && tells_usage(m, e);
+}
+
+static void pass_on(struct request *r, const struct sse_event *e)
+{
+    struct model_call *m = r->api_state;
+
+    if (show_without_usage(r, e))
+        return;
+    if (must_wait(m, e))
+        keep(r, e);
+    else
+        show(r, e->raw);
+}
+
+/* ---- What comes in ---- */
+
+static enum rc broken_within(struct request *r)
+{
+    struct model_call *m = r->api_state;
+
+    if (m->stream_rc == RC_OK)
+        m->stream_rc = RC_UPSTREAM;
+    return request_fault(r, m->stream_rc, NULL,
                          "The upstream reported an error within its stream.");
 }
 
-static enum rc on_chunk(struct request *r, const struct sse_event *e,
-                        struct json_field fields[CHUNK__COUNT])
+static void show_written(struct request *r)
 {
     struct model_call *m = r->api_state;
-    const struct json_field *usage = &fields[CHUNK_USAGE];
-    bool choices = fields[CHUNK_CHOICES].type == JSON_ARRAY &&
-                   count_choices(m, fields[CHUNK_CHOICES].raw);
 
-    if (fields[CHUNK_ERROR].type == JSON_OBJECT ||
-        fields[CHUNK_ERROR].type == JSON_STRING)
-        return error_chunk(r);
-    /* The last believable report counts; one that is not leaves the one before. */
-    (void)m->target->provider->adapter->usage(&m->usage, e->data);
-    if (usage->type == JSON_OBJECT && !choices) {
-        begin(r);
-        if (m->usage_asked)
-            m->usage_chunk = arena_slice(r->arena, e->data);
-        return RC_OK;
+    if (!m->stream)
+        return; /* all of it is told at the end */
+    show(r, buf_slice(&m->out));
+    buf_reset(&m->out);
+}
+
+/* After an event: what it means for the client's side. e: NULL on the long way. */
+static enum rc after(struct request *r, const struct sse_event *e)
+{
+    struct model_call *m = r->api_state;
+
+    if (m->failed)
+        return broken_within(r);
+    m->has_content =
+        m->has_content || (m->now & (MODEL_NOW_CONTENT | MODEL_NOW_STOP)) != 0;
+    if (m->writer != NULL || e == NULL)
+        show_written(r);
+    else
+        pass_on(r, e);
+    if (m->done) {
+        if (buf_len(&m->lead) > 0 || m->kept_count > 1)
+            begin(r);
+        request_upstream_done(r);
     }
-    pass_on(r, e, usage);
-    return RC_OK;
+    return m->stream_rc;
+}
+
+/* e: NULL: not from server-sent events. */
+static enum rc read_event(struct request *r, const struct wire_event *event,
+                          const struct sse_event *e)
+{
+    struct model_call *m = r->api_state;
+    struct json_limits limits = {.containers = 100000};
+    const char *word = m->up_wire->done;
+    struct arena *scratch;
+    enum rc rc = RC_OK;
+
+    TRY(arena_open(&scratch, EVENT_ARENA_MAX));
+    if (word == NULL || !slice_equal_str(event->data, word))
+        rc = json_guard(event->data, &limits, NULL, 0, NULL, scratch);
+    m->now = 0;
+    if (rc == RC_OK)
+        rc = m->up_wire->event(m->reader, event, model__take, r, scratch);
+    if (rc == RC_OK)
+        rc = after(r, e);
+    else
+        m->stream_rc = RC_UPSTREAM; /* not of this wire: the stream is broken */
+    arena_close(scratch);
+    return rc;
 }
 
 static enum rc on_event(void *arg, const struct sse_event *e)
 {
     struct request *r = arg;
     struct model_call *m = r->api_state;
-    struct json_limits limits = {.containers = 100000};
-    struct json_field fields[CHUNK__COUNT] = {
-        [CHUNK_CHOICES] = {.name = "choices"},
-        [CHUNK_USAGE] = {.name = "usage"},
-        [CHUNK_ERROR] = {.name = "error"},
-    };
-    struct arena *scratch;
-    enum rc rc;
+    const struct wire_event event = {.name = e->event, .data = e->data};
+    const char *word = m->up_wire->done;
 
     if (m->done)
         return RC_OK;
-    if (slice_equal(e->data, SLICE("[DONE]"))) { /* also without its blank line */
-        m->done = true;
-        request_upstream_done(r);
-        return RC_OK;
-    }
-    if (e->incomplete)
+    if (e->incomplete && (word == NULL || !slice_equal_str(e->data, word)))
         return RC_OK; /* cut off: nothing that a client could use */
     if (e->is_comment) {
-        if (m->begun)
+        if (m->begun && m->kept_count == 0 && m->ask->stream_type == NULL)
             request_write(r, e->raw); /* keep-alives */
         return RC_OK;
     }
-    TRY(arena_open(&scratch, EVENT_ARENA_MAX));
-    rc = json_guard(e->data, &limits, fields, CHUNK__COUNT, NULL, scratch);
-    if (rc == RC_OK)
-        rc = on_chunk(r, e, fields);
-    else
-        m->stream_rc = RC_UPSTREAM; /* not a chunk: the stream is broken */
-    arena_close(scratch);
-    return rc;
+    return read_event(r, &event, e);
 }
 
-enum upstream_take model_stream_data(struct request *r, struct slice bytes)
+static enum rc on_message(void *arg, const struct event_stream_message *e)
+{
+    struct request *r = arg;
+    const struct model_call *m = r->api_state;
+    const struct wire_event event = {
+        .name = e->name,
+        .data = e->payload.len > 0 ? e->payload : SLICE("{}"),
+        .is_exception = e->kind != EVENT_STREAM_EVENT,
+    };
+
+    return m->done ? RC_OK : read_event(r, &event, NULL);
+}
+
+static enum rc feed(struct request *r, struct slice bytes)
 {
     struct model_call *m = r->api_state;
 
-    if (m->done || sse_feed(&m->sse, bytes, on_event, r) == RC_OK)
+    return m->up_wire->framing == WIRE_SSE
+               ? sse_feed(&m->sse, bytes, on_event, r)
+               : event_stream_feed(&m->frames, bytes, on_message, r);
+}
+
+enum upstream_take model__stream_data(struct request *r, struct slice bytes)
+{
+    struct model_call *m = r->api_state;
+
+    if (m->done || feed(r, bytes) == RC_OK)
         return UPSTREAM_TOOK;
     if (r->rc == RC_OK)
         r->rc = m->stream_rc != RC_OK ? m->stream_rc : RC_UPSTREAM;
     return UPSTREAM_STOP;
 }
 
-/* Only the terminal event makes a stream whole; an end without it is a cut. */
-enum rc model_stream_complete(struct request *r)
+/* The wire has no terminal event, or it has not come. */
+static enum rc bytes_ended(struct request *r)
 {
     struct model_call *m = r->api_state;
+    const enum rc rc = m->up_wire->framing == WIRE_SSE ? sse_end(&m->sse, on_event, r)
+                                                       : event_stream_end(&m->frames);
 
-    if (!m->done && sse_end(&m->sse, on_event, r) != RC_OK)
+    if (rc != RC_OK)
         return RC_UPSTREAM;
-    return m->done && m->begun ? RC_OK : RC_UPSTREAM;
+    if (m->done || m->up_wire->ended == NULL)
+        return RC_OK;
+    m->now = 0;
+    if (m->up_wire->ended(m->reader, model__take, r) != RC_OK || m->failed)
+        return RC_UPSTREAM;
+    show_written(r);
+    if (m->done)
+        begin(r);
+    return RC_OK;
 }
 
-/* A usage object with what the call cost as its last member, in the place of what the
- * upstream may have said of its own price. */
-static void put_usage(struct buf *out, struct slice usage, struct money cost)
-{
-    char text[MONEY_TEXT_SIZE];
-    struct slice key, value;
-    size_t at = 0;
-
-    buf_append_char(out, '{');
-    while (json_raw_next(&key, &value, usage, &at) != JSON_ABSENT) {
-        if (slice_equal(key, SLICE("\"cost\"")))
-            continue;
-        buf_append(out, key);
-        buf_append_char(out, ':');
-        buf_append(out, value);
-        buf_append_char(out, ',');
-    }
-    money_print(text, cost);
-    buf_printf(out, "\"cost\":\"%s\"}", text);
-}
-
-static void write_usage(struct request *r)
+/* Only the terminal event makes a stream whole; an end without it is a cut. */
+enum rc model__stream_complete(struct request *r)
 {
     struct model_call *m = r->api_state;
-    struct slice chunk = m->usage_chunk;
-    struct slice usage;
-    struct buf data, event;
-    size_t at;
 
-    if (chunk.len == 0 || json_raw_member(&usage, chunk, "usage") != JSON_OBJECT)
-        return;
-    at = (size_t)(usage.bytes - chunk.bytes);
-    buf_init(&data, 2 * SSE_LIMIT_BYTES);
-    buf_init(&event, 2 * SSE_LIMIT_BYTES);
-    buf_append(&data, slice_sub(chunk, 0, at));
-    put_usage(&data, usage, r->hold.captured);
-    buf_append(&data, slice_sub(chunk, at + usage.len, chunk.len));
-    sse_write(&event, SLICE_NONE, buf_slice(&data));
-    request_write(r, buf_slice(&event));
-    buf_free(&data);
-    buf_free(&event);
+    if (!m->done)
+        TRY(bytes_ended(r));
+    return m->done && (m->begun || !m->stream) ? RC_OK : RC_UPSTREAM;
 }
 
-void model_stream_finish(struct request *r)
+/* ---- The end ---- */
+
+static void tell_receipt(struct request *r)
 {
-    write_usage(r);
-    request_receipt_comment(r);
-    request_write(r, SLICE("data: [DONE]\n\n"));
+    const struct model_call *m = r->api_state;
+
+    if (m->ask->stream_type == NULL)
+        request_receipt_comment(r);
+}
+
+/* The receipt goes before the terminal event: some stop reading there. */
+void model__stream_finish(struct request *r)
+{
+    struct model_call *m = r->api_state;
+    const struct wire_bill bill = {.usage = &m->usage, .cost = r->hold.captured};
+
+    if (m->writer != NULL) {
+        tell_receipt(r);
+        m->wire->out_end(m->writer, &m->out, &bill);
+        request_write(r, buf_slice(&m->out));
+        buf_reset(&m->out);
+    }
+    for (size_t i = 0; i < m->kept_count; i++) {
+        if (i + 1 == m->kept_count)
+            tell_receipt(r);
+        write_kept(r, &m->kept[i]);
+    }
     request_end(r, true);
 }

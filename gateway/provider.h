@@ -76,8 +76,6 @@ struct provider {
     bool has_count_tokens;              /* in its first wire */
     const struct provider_embed *embed; /* NULL: OpenAI's form, if any */
     unsigned (*quirks)(const struct config_provider *p, struct slice model); /* NULL */
-    const char *output_bound_field;
-    enum rc (*usage)(struct usage *out, struct slice json);
 
     /* URL and headers. Strings live in a. RC_BAD_INPUT: this call cannot be made here
      * (another target may). */

@@ -62,12 +62,18 @@ enum rc api_route(struct api_match *out, struct slice method, struct slice path)
 /* Whoever calls a path that looks like OpenAI's expects OpenAI's errors. */
 enum dialect api_dialect(struct slice path)
 {
-    static const char *const problem[] = {"/v1/data", "/v1/wallet", "/v1/skills"};
+    static const struct {
+        const char *prefix;
+        enum dialect dialect;
+    } known[] = {
+        {"/v1/data", DIALECT_PROBLEM},     {"/v1/wallet", DIALECT_PROBLEM},
+        {"/v1/skills", DIALECT_PROBLEM},   {"/v1/messages", DIALECT_ANTHROPIC},
+        {"/v1beta/", DIALECT_GEMINI},      {"/v1/", DIALECT_OPENAI},
+        {"/api/v1/chat/", DIALECT_OPENAI},
+    };
 
-    if (!slice_starts(path, SLICE("/v1/")))
-        return DIALECT_PROBLEM;
-    for (size_t i = 0; i < sizeof(problem) / sizeof(problem[0]); i++)
-        if (slice_starts(path, slice_str(problem[i])))
-            return DIALECT_PROBLEM;
-    return DIALECT_OPENAI;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (slice_starts(path, slice_str(known[i].prefix)))
+            return known[i].dialect;
+    return DIALECT_PROBLEM;
 }

@@ -149,7 +149,8 @@ struct wire {
     /* The money is booked: the rest of the stream, or the whole answer. */
     void (*out_end)(void *state, struct buf *out, const struct wire_bill *bill);
     /* In a stream that broke after its first byte: the error, framed, in the dialect's
-     * own form; nothing follows. state NULL: the short way. */
+     * own form; nothing follows. state NULL: the short way. NULL: an event without a
+     * name, its data the error's body. */
     void (*out_error)(void *state, struct buf *out, const struct fault *f,
                       const char *request_id);
 };

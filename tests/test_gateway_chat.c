@@ -44,8 +44,9 @@ static void expect_taken(const char *members)
     leave(x);
 }
 
-/* How many references the members add to the worst case: 8192 tokens at 1.5 each. */
-static void expect_references(const char *members, unsigned count)
+/* How many references the members add to the worst case (8192 tokens at 1.5 each), and
+ * searches (0.035 each). */
+static void expect_searches(const char *members, unsigned count, unsigned searches)
 {
     const char *body = with(members);
     uint64_t tokens = (strlen(body) + 1) / 2 + 8192 * count;
@@ -57,8 +58,13 @@ static void expect_references(const char *members, unsigned count)
         fail_msg("%s: %llu", members,
                  (unsigned long long)request_of(x)->quote.tokens - 1000);
     assert_int_equal(money_to_nano(request_of(x)->quote.worst),
-                     tokens * 1500 + 1000 * 10000);
+                     tokens * 1500 + 1000 * 10000 + searches * UINT64_C(35000000));
     leave(x);
+}
+
+static void expect_references(const char *members, unsigned count)
+{
+    expect_searches(members, count, 0);
 }
 
 static void messages_must_be_an_array_of_objects_with_roles(void **state)
@@ -75,7 +81,31 @@ static void messages_must_be_an_array_of_objects_with_roles(void **state)
     expect_refused("\"messages\":[{\"role\":\"user\"},{\"role\":7}]",
                    "messages[1].role");
     expect_taken("\"messages\":[{\"role\":\"user\"}]");
-    expect_taken("\"messages\":[{\"role\":\"any\",\"content\":null,\"x\":1}]");
+    expect_refused("\"messages\":[{\"role\":\"any\"}]", "messages[0].role");
+    expect_refused("\"messages\":[{\"role\":\"user\",\"content\":7}]",
+                   "messages[0].content");
+    expect_refused("\"messages\":[{\"role\":\"user\",\"content\":[{\"x\":1}]}]",
+                   "messages[0].content[0].type");
+    expect_taken("\"messages\":[{\"role\":\"assistant\",\"content\":null,\"x\":1}]");
+}
+
+#define CALLS(id)                                           \
+    "{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"" id \
+    "\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]}"
+#define RESULT(id) "{\"role\":\"tool\",\"content\":\"x\",\"tool_call_id\":\"" id "\"}"
+
+static void a_tools_result_answers_a_call_before_it(void **state)
+{
+    (void)state;
+    expect_taken(
+        "\"messages\":[" CALLS("a") "," CALLS("b") "," RESULT("b") "," RESULT("a") "]");
+    expect_refused("\"messages\":[" RESULT("a") "]", "messages[0].tool_call_id");
+    expect_refused("\"messages\":[" CALLS("a") "," RESULT("b") "]",
+                   "messages[1].tool_call_id");
+    expect_refused("\"messages\":[" RESULT("a") "," CALLS("a") "]",
+                   "messages[0].tool_call_id");
+    expect_refused("\"messages\":[" CALLS("a") ",{\"role\":\"tool\"}]",
+                   "messages[1].tool_call_id");
 }
 
 static void the_output_bound_is_a_number_above_zero(void **state)
@@ -162,7 +192,7 @@ static void what_stands_for_more_than_its_bytes_counts_as_a_reference(void **sta
         "{\"role\":\"user\",\"content\":[{\"type\":\"input_audio\"}]}]",
         3);
     expect_references("\"messages\":[{\"role\":\"user\",\"content\":["
-                      "{\"type\":\"ima\\u0067e_url\"},{\"x\":1},7]}]",
+                      "{\"type\":\"ima\\u0067e_url\"},{\"type\":\"text\"}]}]",
                       1);
     /* Sound that the vendor kept of an earlier answer. */
     expect_references(
@@ -175,8 +205,10 @@ static void tools_that_the_vendor_runs_count_as_references(void **state)
     expect_references(
         MESSAGES ",\"tools\":[{\"type\":\"function\"},{\"type\":\"custom\"}]", 0);
     expect_references(
-        MESSAGES ",\"tools\":[{\"type\":\"web_search\"},{\"type\":\"mcp\"}]", 2);
-    expect_references(MESSAGES ",\"web_search_options\":{}", 1);
+        MESSAGES ",\"tools\":[{\"type\":\"code_interpreter\"},{\"type\":\"mcp\"}]", 2);
+    expect_searches(
+        MESSAGES ",\"tools\":[{\"type\":\"web_search\"},{\"type\":\"mcp\"}]", 2, 16);
+    expect_searches(MESSAGES ",\"web_search_options\":{}", 1, 16);
     expect_references(MESSAGES ",\"web_search_options\":null", 0);
 }
 
@@ -208,6 +240,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         GATE_TEST(messages_must_be_an_array_of_objects_with_roles),
+        GATE_TEST(a_tools_result_answers_a_call_before_it),
         GATE_TEST(the_output_bound_is_a_number_above_zero),
         GATE_TEST(the_number_of_choices_has_its_range),
         GATE_TEST(stream_is_a_boolean_and_its_options_an_object),

@@ -43,6 +43,10 @@ static void every_code_prints_in_every_dialect(void **state)
         assert_int_equal(json_get_object(&error, o, "error"), RC_OK);
         is(error, "code", rc_reason((enum rc)rc));
         json_put(o);
+        o = print(DIALECT_ANTHROPIC, &f);
+        assert_int_equal(json_get_object(&error, o, "error"), RC_OK);
+        is(error, "code", rc_reason((enum rc)rc));
+        json_put(o);
         o = print(DIALECT_PROBLEM, &f);
         is(o, "code", rc_reason((enum rc)rc));
         json_put(o);
@@ -62,6 +66,53 @@ static void openai_errors_have_their_members(void **state)
     is(error, "param", "messages");
     is(error, "code", "invalid_request");
     is(error, "request_id", "req_1");
+    json_put(o);
+}
+
+static void anthropic_errors_have_their_members(void **state)
+{
+    struct fault f = {.rc = RC_BAD_INPUT, .detail = "no", .param = "messages[0].role"};
+    struct json_object *o = print(DIALECT_ANTHROPIC, &f);
+    struct json_object *error;
+
+    (void)state;
+    is(o, "type", "error");
+    is(o, "request_id", "req_1");
+    assert_int_equal(json_get_object(&error, o, "error"), RC_OK);
+    is(error, "type", "invalid_request_error");
+    is(error, "message", "no");
+    is(error, "code", "invalid_request");
+    is(error, "param", "messages[0].role");
+    json_put(o);
+}
+
+static void gemini_errors_are_google_rpc_status(void **state)
+{
+    struct fault f = {.rc = RC_RATE, .param = "contents"};
+    struct json_object *o = print(DIALECT_GEMINI, &f);
+    struct json_object *error, *details;
+    uint64_t code;
+
+    (void)state;
+    assert_int_equal(json_get_object(&error, o, "error"), RC_OK);
+    assert_int_equal(json_get_u64(&code, error, "code"), RC_OK);
+    assert_int_equal(code, 429);
+    is(error, "status", "RESOURCE_EXHAUSTED");
+    assert_int_equal(json_get_array(&details, error, "details"), RC_OK);
+    is(json_array_at(details, 0), "@type", "type.googleapis.com/google.rpc.ErrorInfo");
+    is(json_array_at(details, 0), "reason", rc_reason(RC_RATE));
+    is(json_array_at(details, 1), "@type", "type.googleapis.com/google.rpc.BadRequest");
+    json_put(o);
+}
+
+static void an_upstreams_own_body_passes_whole(void **state)
+{
+    struct fault f = {.rc = RC_UPSTREAM_REFUSED, .whole = SLICE("{\"theirs\":\"x\"}")};
+    struct json_object *o = print(DIALECT_ANTHROPIC, &f);
+
+    (void)state;
+    is(o, "theirs", "x");
+    assert_int_equal(json_object_object_length(o), 1);
     json_put(o);
 }
 
@@ -104,6 +155,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_code_prints_in_every_dialect),
         cmocka_unit_test(openai_errors_have_their_members),
+        cmocka_unit_test(anthropic_errors_have_their_members),
+        cmocka_unit_test(gemini_errors_are_google_rpc_status),
+        cmocka_unit_test(an_upstreams_own_body_passes_whole),
         cmocka_unit_test(members_inside_and_beside_land_there),
         cmocka_unit_test(a_status_of_its_own_wins),
     };

@@ -388,12 +388,14 @@ static void an_answer_without_usage_is_estimated(void **state)
     (void)state;
     answers_json(upstream_last(),
                  "{\"choices\":[{\"message\":{\"content\":\"12345678\"}},"
-                 "{\"message\":{\"content\":null,\"tool_calls\":[{\"a\":1}]}},{}]}");
+                 "{\"index\":1,\"message\":{\"content\":null,\"tool_calls\":[{\"id\":"
+                 "\"1\",\"function\":{\"name\":\"lookup\",\"arguments\":\"{}\"}}]}},"
+                 "{\"index\":2}]}");
     assert_int_equal(row_of(&r, x), RC_OK);
     assert_true(r.row.estimated);
     assert_int_equal(r.row.prompt_tokens, 16);
-    assert_int_equal(r.row.completion_tokens, 5); /* 8 and 9 bytes */
-    expect_spent("0.000066");
+    assert_int_equal(r.row.completion_tokens, 4); /* 8 and 8 bytes */
+    expect_spent("0.000056");
 }
 
 static void an_answer_with_unbelievable_usage_is_estimated(void **state)

@@ -46,10 +46,15 @@ static struct provider_wire build(const char *kind, const char *base_url,
     char url[128];
     struct config_provider config = {.base_url = url};
     struct provider_wire wire = {.url = NULL};
+    struct provider_call call;
 
     assert_int_equal(slice_to_cstr(url, sizeof(url), slice_str(base_url)), RC_OK);
-    assert_int_equal(adapter(kind)->build(&wire, &config, secret, op, client, arena),
-                     RC_OK);
+    call = (struct provider_call){.provider = &config,
+                                  .api_key = secret,
+                                  .op = op,
+                                  .wire = &wire_chat,
+                                  .client = client};
+    assert_int_equal(adapter(kind)->build(&wire, &call, arena), RC_OK);
     return wire;
 }
 
@@ -65,9 +70,7 @@ static void both_kinds_are_registered(void **state)
 {
     (void)state;
     assert_string_equal(adapter("openai")->default_url, "https://api.openai.com/v1");
-    assert_string_equal(adapter("openai")->output_bound_field, "max_completion_tokens");
     assert_null(adapter("compatible")->default_url);
-    assert_string_equal(adapter("compatible")->output_bound_field, "max_tokens");
     assert_null(provider_find(SLICE("")));
     assert_null(provider_find(SLICE("OpenAI")));
     assert_ptr_equal(provider_at(0), adapter("openai"));
@@ -148,6 +151,11 @@ static void without_memory_nothing_is_built(void **state)
     static const struct http_request none;
     static char base_url[] = "https://a.example/a/long/path/that/does/not/fit";
     struct config_provider config = {.base_url = base_url};
+    const struct provider_call call = {.provider = &config,
+                                       .api_key = key,
+                                       .op = PROVIDER_CHAT,
+                                       .wire = &wire_chat,
+                                       .client = &none};
     struct provider_wire wire = {.url = NULL};
     struct arena *small;
 
@@ -156,29 +164,10 @@ static void without_memory_nothing_is_built(void **state)
         enum rc rc;
 
         assert_int_equal(arena_open(&small, limit), RC_OK);
-        rc = adapter("openai")->build(&wire, &config, key, PROVIDER_CHAT, &none, small);
+        rc = adapter("openai")->build(&wire, &call, small);
         assert_int_equal(rc, RC_NOMEM);
         arena_close(small);
     }
-}
-
-static void usage_is_read_from_answers_and_events(void **state)
-{
-    struct usage u = {.known = false};
-
-    (void)state;
-    assert_int_equal(openai_wire_usage(&u, SLICE("{\"choices\":[]}")), RC_NOT_FOUND);
-    assert_int_equal(openai_wire_usage(&u, SLICE("{\"usage\":null}")), RC_NOT_FOUND);
-    assert_int_equal(openai_wire_usage(&u, SLICE("{\"usage\":{\"prompt_tokens\":-1}}")),
-                     RC_BAD_INPUT);
-    assert_false(u.known);
-    assert_int_equal(
-        openai_wire_usage(&u, SLICE("{\"a\":1,\"usage\":{\"prompt_tokens\":3,"
-                                    "\"completion_tokens\":4}}")),
-        RC_OK);
-    assert_true(u.known);
-    assert_int_equal(usage_prompt(&u), 3);
-    assert_int_equal(usage_completion(&u), 4);
 }
 
 static void a_status_says_whether_another_target_may_do_it(void **state)
@@ -204,7 +193,6 @@ int main(void)
         cmocka_unit_test(only_the_adapters_own_list_of_the_clients_headers_passes),
         cmocka_unit_test(doubtful_headers_do_not_pass),
         cmocka_unit_test(without_memory_nothing_is_built),
-        cmocka_unit_test(usage_is_read_from_answers_and_events),
         cmocka_unit_test(a_status_says_whether_another_target_may_do_it),
     };
 

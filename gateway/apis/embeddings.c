@@ -4,10 +4,12 @@
 #include "gateway/api.h"
 #include "gateway/model_call.h"
 
-static const char *const fields[] = {"model", "input", "encoding_format", "dimensions"};
+static const char *const fields[] = {"model", "input", "encoding_format", "dimensions",
+                                     NULL};
 
-enum {
-    FIELD_COUNT = sizeof(fields) / sizeof(fields[0])
+static const struct model_ask ask = {
+    .op = PROVIDER_EMBEDDINGS,
+    .fields = fields,
 };
 
 enum {
@@ -49,7 +51,7 @@ static enum rc plan(struct request *r)
     uint64_t dimensions;
     bool given;
 
-    TRY(model_call_begin(&m, r, PROVIDER_EMBEDDINGS, fields, FIELD_COUNT));
+    TRY(model_call_begin(&m, r, &ask));
     TRY(check_input(r, m));
     TRY(check_format(r, m));
     TRY(model_call_u64(r, "dimensions", &dimensions, &given, 1, DIMENSIONS_MAX));

@@ -14,12 +14,22 @@ static enum rc build(struct provider_wire *out, const struct provider_call *c,
     return arena_spent(a) ? RC_NOMEM : RC_OK;
 }
 
+static unsigned quirks(const struct config_provider *p, struct slice model)
+{
+    (void)p;
+    (void)model;
+    return QUIRK_OLD_BOUND;
+}
+
+static const struct wire *const wires[] = {&wire_chat, NULL};
+
 extern const struct provider provider_compatible;
 const struct provider provider_compatible = {
     .kind = "compatible",
     .default_url = NULL,
-    .output_bound_field = "max_tokens",
+    .wires = wires,
+    .has_embeddings = true,
+    .quirks = quirks,
     .build = build,
-    .usage = openai_wire_usage,
     .classify = openai_wire_classify,
 };

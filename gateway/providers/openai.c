@@ -14,12 +14,14 @@ static enum rc build(struct provider_wire *out, const struct provider_call *c,
     return arena_spent(a) ? RC_NOMEM : RC_OK;
 }
 
+static const struct wire *const wires[] = {&wire_chat, NULL};
+
 extern const struct provider provider_openai;
 const struct provider provider_openai = {
     .kind = "openai",
     .default_url = "https://api.openai.com/v1",
-    .output_bound_field = "max_completion_tokens",
+    .wires = wires,
+    .has_embeddings = true,
     .build = build,
-    .usage = openai_wire_usage,
     .classify = openai_wire_classify,
 };

@@ -2,8 +2,6 @@
 /* The OpenAI wire, for the adapters that speak it. */
 #include "gateway/providers/openai_wire.h"
 
-#include "base/json_guard.h"
-
 #include <string.h>
 
 enum rc openai_wire_url(struct provider_wire *out, const struct config_provider *p,
@@ -57,15 +55,6 @@ void openai_wire_pass(struct provider_wire *out, const struct http_request *clie
         if (count == 1 && value.len <= 1024 && !slice_has_ctl(value))
             add(out, slice_str(names[i]), value);
     }
-}
-
-enum rc openai_wire_usage(struct usage *out, struct slice json)
-{
-    struct slice raw;
-
-    if (json_raw_member(&raw, json, "usage") != JSON_OBJECT)
-        return RC_NOT_FOUND;
-    return usage_from_openai(out, raw);
 }
 
 /* 401, 402 and 403 are about our key, so another target may do; 404 is about a model

@@ -15,7 +15,6 @@ void openai_wire_headers(struct provider_wire *out, const struct secret *api_key
 /* The client's headers of these names (lower case, NULL-terminated), if clean. */
 void openai_wire_pass(struct provider_wire *out, const struct http_request *client,
                       const char *const *names);
-MUST_CHECK enum rc openai_wire_usage(struct usage *out, struct slice json);
 enum provider_verdict openai_wire_classify(unsigned status, struct slice body);
 
 #endif

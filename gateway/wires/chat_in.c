@@ -231,8 +231,11 @@ static enum rc take_chunk(struct chat_reader *r, struct slice name, struct slice
         *failed = true;
         return give_error(r, f, json);
     }
-    if (whole && f[CHUNK_CHOICES].type != JSON_ARRAY)
+    if (whole && f[CHUNK_CHOICES].type != JSON_ARRAY) { /* none, but it may be billed */
+        TRY(give_begin(r, f));
+        TRY(give_usage(r, &f[CHUNK_USAGE], &f[CHUNK_GROQ]));
         return RC_UPSTREAM;
+    }
     /* Azure's first chunk is about the prompt only. */
     if (!r->begun && !whole && !body_has_elements(&f[CHUNK_CHOICES]) &&
         f[CHUNK_USAGE].type != JSON_OBJECT)
