@@ -22,7 +22,9 @@ enum {
     QUIRK_STREAM_ONLY = 16384,   /* answers only in streams */
     QUIRK_NO_IMAGE_URL = 32768,  /* images must come inline */
     QUIRK_NO_MAX_TOKENS = 65536, /* knows no "max_tokens" */
-    QUIRK_OLD_BOUND = 131072     /* may know both: "max_tokens" is the surer one */
+    QUIRK_OLD_BOUND = 131072,    /* may know both: "max_tokens" is the surer one */
+    QUIRK_SYSTEM_FIRST = 262144, /* no system message between others */
+    QUIRK_NO_THINKING = 524288   /* no word about reasoning is taken */
 };
 
 #endif

@@ -29,8 +29,9 @@ enum wire_framing {
 struct wire_fault {
     const char *param;
     const char *detail;
+    struct slice extra; /* members for struct fault's; SLICE_NONE: none */
 };
-/* Fills it; detail is cut at 300 bytes. Returns RC_BAD_INPUT. */
+/* Fills param and detail; detail is cut at 300 bytes. Returns RC_BAD_INPUT. */
 enum rc wire_refuse(struct wire_fault *f, struct arena *a, const char *param,
                     const char *format, ...) __attribute__((format(printf, 4, 5)));
 

@@ -514,7 +514,7 @@ void wire_check_cuts(const struct wire *w, struct slice bytes)
 void wire_read(struct conversation *out, const struct wire *w, struct slice body,
                struct arena *a)
 {
-    struct wire_fault fault = {NULL, NULL};
+    struct wire_fault fault = {.param = NULL};
     enum rc rc;
 
     assert_int_equal(guarded(body, a), RC_OK);
