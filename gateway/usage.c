@@ -210,36 +210,79 @@ static void read_reported(struct usage *u, struct slice json)
         u->has_reported_cost = read_cost(&u->reported_cost, raw, 10) == RC_OK;
 }
 
+/* Disjoint counts of what was reported. */
+static enum rc settle(struct usage *out, struct report *r, struct slice json)
+{
+    struct usage u = {.known = true};
+    uint64_t in, left;
+
+    if (r->cached + r->written > r->prompt)
+        return RC_BAD_INPUT;
+    settle_reasoning(r);
+    in = r->prompt - r->cached - r->written;
+    u.in_cache_read = r->cached;
+    u.in_cache_write = r->written;
+    u.in_audio = take_part(&in, r->in_audio); /* of the rest: cached audio is cached */
+    u.in_image = take_part(&in, r->in_image);
+    u.in_uncached = in;
+    left = r->completion;
+    u.out_reasoning = take_part(&left, r->reasoning);
+    u.out_audio = take_part(&left, r->out_audio);
+    u.out_image = take_part(&left, r->out_image);
+    u.out_text = left;
+    u.web_searches = r->searches;
+    read_reported(&u, json);
+    *out = u;
+    return RC_OK;
+}
+
 enum rc usage_from_openai(struct usage *out, struct slice json)
 {
     struct report r = {.prompt = 0};
-    struct usage u = {.known = true};
     struct slice raw;
-    uint64_t in, left;
 
     if (json_raw_type(json) != JSON_OBJECT)
         return RC_BAD_INPUT;
     if (json_raw_member(&raw, json, "prompt_tokens") != JSON_NUMBER)
         return RC_BAD_INPUT;
     TRY(read_report(&r, json));
-    if (r.cached + r.written > r.prompt)
+    return settle(out, &r, json);
+}
+
+enum rc usage_from_responses(struct usage *out, struct slice json)
+{
+    struct report r = {.prompt = 0};
+    const struct count top[] = {
+        {"input_tokens", &r.prompt},
+        {"output_tokens", &r.completion},
+        {"total_tokens", &r.total},
+        {NULL, NULL},
+    };
+    const struct count in[] = {
+        {"cached_tokens", &r.cached},
+        {"cache_write_tokens", &r.written},
+        {"audio_tokens", &r.in_audio},
+        {"image_tokens", &r.in_image},
+        {NULL, NULL},
+    };
+    const struct count out_of[] = {
+        {"reasoning_tokens", &r.reasoning},
+        {"audio_tokens", &r.out_audio},
+        {"image_tokens", &r.out_image},
+        {NULL, NULL},
+    };
+    struct slice raw;
+
+    if (json_raw_type(json) != JSON_OBJECT)
         return RC_BAD_INPUT;
-    settle_reasoning(&r);
-    in = r.prompt - r.cached - r.written;
-    u.in_cache_read = r.cached;
-    u.in_cache_write = r.written;
-    u.in_audio = take_part(&in, r.in_audio); /* of the rest: cached audio is cached */
-    u.in_image = take_part(&in, r.in_image);
-    u.in_uncached = in;
-    left = r.completion;
-    u.out_reasoning = take_part(&left, r.reasoning);
-    u.out_audio = take_part(&left, r.out_audio);
-    u.out_image = take_part(&left, r.out_image);
-    u.out_text = left;
-    u.web_searches = r.searches;
-    read_reported(&u, json);
-    *out = u;
-    return RC_OK;
+    if (json_raw_member(&raw, json, "input_tokens") != JSON_NUMBER)
+        return RC_BAD_INPUT;
+    TRY(read_counts(top, json));
+    if (json_raw_member(&raw, json, "input_tokens_details") == JSON_OBJECT)
+        TRY(read_counts(in, raw));
+    if (json_raw_member(&raw, json, "output_tokens_details") == JSON_OBJECT)
+        TRY(read_counts(out_of, raw));
+    return settle(out, &r, json);
 }
 
 static uint64_t bytes_to_tokens(uint64_t bytes)

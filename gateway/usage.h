@@ -50,6 +50,8 @@ enum {
  * or mistyped counts: RC_BAD_INPUT and *out untouched. json is the object's raw text,
  * which the guard has passed. */
 MUST_CHECK enum rc usage_from_openai(struct usage *out, struct slice json);
+/* The same of the Responses form (input_tokens, output_tokens). */
+MUST_CHECK enum rc usage_from_responses(struct usage *out, struct slice json);
 
 /* Where the upstream said nothing: one token for four bytes, rounded up, of what was
  * sent to it and of what came from it, but not less than one token for each piece that
