@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* OpenAI's Responses: the wire, and its short way. */
+#include "gateway/wires/json_body.h"
+#include "gateway/wires/responses_int.h"
+
+static const char *const fields[] = {"model", "max_output_tokens", NULL};
+
+static enum rc adapt(struct wire_changes *out, const struct wire_target *t,
+                     struct json_field *scanned, size_t count, struct wire_fault *fault,
+                     struct arena *a)
+{
+    (void)fault;
+    wire_change(out, scanned, count, "model", quoted_from(t->model, a).json);
+    if (t->bound_forced)
+        wire_change(
+            out, scanned, count, "max_output_tokens",
+            slice_str(arena_printf(a, "%llu", (unsigned long long)t->output_bound)));
+    return arena_spent(a) ? RC_NOMEM : RC_OK;
+}
+
+/* Of a whole answer, or of the response that an event carries. */
+static struct slice usage_at(struct slice json)
+{
+    static const char *const names[] = {"response", "usage"};
+    struct slice v[2], inner[2];
+
+    json_body_pick(v, names, 2, json);
+    if (json_raw_type(v[1]) == JSON_OBJECT)
+        return v[1];
+    json_body_pick(inner, names, 2, v[0]);
+    return json_raw_type(inner[1]) == JSON_OBJECT ? inner[1] : SLICE_NONE;
+}
+
+const struct wire wire_responses = {
+    .name = "responses",
+    .signed_by = RESPONSES_SIGNED_BY,
+    .framing = WIRE_SSE,
+    .done = "[DONE]", /* OpenAI sends none; servers that copy it do */
+    .read = responses__read,
+    .write = responses__write,
+    .answer = responses__answer,
+    .open = responses__open,
+    .event = responses__event,
+    .fields = fields,
+    .adapt = adapt,
+    .usage_at = usage_at,
+    .out_open = responses__out_open,
+    .out_close = responses__out_close,
+    .out_event = responses__out_event,
+    .out_end = responses__out_end,
+    .out_error = responses__out_error,
+};
