@@ -68,6 +68,7 @@ struct wire_event {
 /* For the side of a server. */
 struct wire_answer {
     bool stream;
+    bool json_array;     /* gemini: the stream is one JSON array, not events */
     bool usage_asked;    /* chat: the client wants the usage chunk */
     bool cost_as_number; /* usage.cost: a number, as OpenRouter's clients read it */
     struct slice model;  /* as the client named it */
