@@ -146,7 +146,7 @@ static void whatever_is_advertised_asks_for_payment(void **state)
             count++;
         }
     }
-    assert_int_equal(count, 9);
+    assert_true(count >= 10);
     json_put(doc);
 }
 
