@@ -60,14 +60,16 @@ static enum rc set_dir(struct conf *c, struct slice dir)
     return c->dir == NULL ? RC_NOMEM : RC_OK;
 }
 
-enum rc conf_parse(struct conf **out, struct slice text, const char *dir)
+static enum rc parse_text(struct conf **out, struct slice text, const char *dir,
+                          const char *path, bool plain)
 {
     struct conf *c;
     enum rc rc;
 
     TRY(new_conf(&c));
-    c->path = "config";
-    rc = set_dir(c, slice_str(dir));
+    c->plain = plain;
+    c->path = arena_copy(c->arena, path, strlen(path));
+    rc = c->path == NULL ? RC_NOMEM : set_dir(c, slice_str(dir));
     if (rc == RC_OK)
         rc = conf__parse(c, text);
     if (rc != RC_OK) {
@@ -76,6 +78,16 @@ enum rc conf_parse(struct conf **out, struct slice text, const char *dir)
     }
     *out = c;
     return RC_OK;
+}
+
+enum rc conf_parse(struct conf **out, struct slice text, const char *dir)
+{
+    return parse_text(out, text, dir, "config", false);
+}
+
+enum rc conf_parse_data(struct conf **out, struct slice text, const char *path)
+{
+    return parse_text(out, text, "/", path, true);
 }
 
 /* What is before the last slash of path; "/" for "/octroi.yaml". */
@@ -104,13 +116,14 @@ static enum rc read_conf(struct conf *c, const char *path, struct buf *text)
     return rc == RC_OK ? conf__parse(c, buf_slice(text)) : rc;
 }
 
-enum rc conf_open(struct conf **out, const char *path)
+static enum rc open_file(struct conf **out, const char *path, bool plain)
 {
     struct conf *c;
     struct buf text;
     enum rc rc;
 
     TRY(new_conf(&c));
+    c->plain = plain;
     buf_init(&text, CONF__TEXT_MAX);
     rc = read_conf(c, path, &text);
     buf_wipe(&text);
@@ -120,6 +133,16 @@ enum rc conf_open(struct conf **out, const char *path)
     }
     *out = c;
     return RC_OK;
+}
+
+enum rc conf_open(struct conf **out, const char *path)
+{
+    return open_file(out, path, false);
+}
+
+enum rc conf_open_data(struct conf **out, const char *path)
+{
+    return open_file(out, path, true);
 }
 
 void conf_close(struct conf *c)

@@ -31,6 +31,11 @@ struct conf_node; /* a value in it; NULL stands for "absent" in every getter */
 MUST_CHECK enum rc conf_open(struct conf **out, const char *path);
 /* The same from memory (tests, fuzzing); dir is what relative paths are relative to. */
 MUST_CHECK enum rc conf_parse(struct conf **out, struct slice text, const char *dir);
+/* The same of data that somebody else may have written: "$" is a letter there, and
+ * nothing is expanded. path is for messages in both. */
+MUST_CHECK enum rc conf_open_data(struct conf **out, const char *path);
+MUST_CHECK enum rc conf_parse_data(struct conf **out, struct slice text,
+                                   const char *path);
 /* Wipes: values may be secrets. NULL is fine. */
 void conf_close(struct conf *c);
 

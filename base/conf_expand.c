@@ -195,7 +195,7 @@ enum rc conf__expand(struct conf *c, struct conf_node *n, struct slice raw)
 
     buf_init(&e.out, CONF__VALUE_MAX);
     while (raw.len > 0 && !buf_spent(&e.out)) {
-        size_t dollar = slice_find(raw, '$');
+        size_t dollar = c->plain ? raw.len : slice_find(raw, '$');
 
         buf_append(&e.out, slice_sub(raw, 0, dollar));
         raw = slice_sub(raw, dollar, raw.len);

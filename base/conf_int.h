@@ -73,6 +73,7 @@ struct conf {
     const char *dir;  /* absolute */
     struct conf_node *root;
     struct conf_node *first; /* of all nodes */
+    bool plain;              /* "$" is a letter */
     bool broken;             /* reading has stopped early, with conf__stop_at() */
     const char *faults[CONF__FAULTS_MAX];
     size_t fault_count;

@@ -2,10 +2,6 @@
 /* The table of catalog.def, and finding in it. */
 #include "gateway/catalog.h"
 
-#include "gateway/price.h"
-
-#include <assert.h>
-
 /* clang-format off */
 static const struct catalog_model models[] = {
 #define MODEL(...) {__VA_ARGS__},
@@ -54,30 +50,10 @@ const char *catalog_cap_name(unsigned index)
     return cap_names[index < MODEL_CAP_COUNT ? index : MODEL_CAP_COUNT];
 }
 
-static struct money amount(const char *text)
+static const char *const endpoint_names[MODEL_BY_COUNT + 1] = {
+    "chat", "responses", "completions", "embeddings", NULL};
+
+const char *catalog_endpoint_name(unsigned index)
 {
-    struct money m = MONEY_ZERO;
-    enum rc rc = money_parse(&m, slice_str(text));
-
-    assert(rc == RC_OK); /* our own table, and a test reads all of it */
-    return m;
-}
-
-void catalog_price(struct config_price *out, const struct catalog_model *m)
-{
-    const char *const texts[PRICE_RATE_COUNT] = {
-        [PRICE_INPUT] = m->input,
-        [PRICE_CACHED_INPUT] = m->cached_input,
-        [PRICE_CACHE_WRITE] = m->cache_write,
-        [PRICE_OUTPUT] = m->output,
-    };
-    unsigned given = 0;
-
-    for (unsigned i = 0; i < PRICE_RATE_COUNT; i++)
-        if (texts[i] != NULL) {
-            out->base.of[i] = amount(texts[i]);
-            given |= 1u << i;
-        }
-    price_fill(&out->base, given);
-    out->web_search = price_search_default();
+    return endpoint_names[index < MODEL_BY_COUNT ? index : MODEL_BY_COUNT];
 }

@@ -9,7 +9,6 @@
 #include <stdint.h>
 
 #include "base/slice.h"
-#include "gateway/config.h"
 
 /* What a model can do, as bits of config_model.caps and of catalog_model.caps. The
  * names of `capabilities` in the configuration are these in small letters. */
@@ -37,18 +36,17 @@ enum {
     MODEL_BY_CHAT = 1u << 0,
     MODEL_BY_RESPONSES = 1u << 1,
     MODEL_BY_COMPLETIONS = 1u << 2,
-    MODEL_BY_EMBEDDINGS = 1u << 3
+    MODEL_BY_EMBEDDINGS = 1u << 3,
+    MODEL_BY_COUNT = 4
 };
 
 struct catalog_model {
     const char *provider; /* a provider's kind, or its vendor */
     const char *model;
-    /* USD per million tokens; NULL: as the input */
-    const char *input, *cached_input, *cache_write, *output;
+    const char *price; /* in the form of `price` in the configuration */
     uint32_t context_tokens, max_output_tokens; /* 0: unknown */
-    uint32_t dearer_above; /* prompts of more tokens cost more than this; 0: none do */
-    unsigned caps;         /* MODEL_CAP_*; 0: unknown */
-    unsigned endpoints;    /* MODEL_BY_*; 0: unknown */
+    unsigned caps;                              /* MODEL_CAP_*; 0: unknown */
+    unsigned endpoints;                         /* MODEL_BY_*; 0: unknown */
 };
 
 /* NULL: not known. */
@@ -59,7 +57,7 @@ const struct catalog_model *catalog_at(size_t index);
 /* "tools", "vision", ..: of the bit 1u << index; NULL behind the last. */
 const char *catalog_cap_name(unsigned index);
 
-/* Fills in the four amounts. */
-void catalog_price(struct config_price *out, const struct catalog_model *m);
+/* "chat", "responses", ..: of MODEL_BY_*, likewise. */
+const char *catalog_endpoint_name(unsigned index);
 
 #endif

@@ -87,6 +87,9 @@ struct config_data_api {
     uint64_t first_byte_timeout_ms, idle_timeout_ms;
 };
 
+/* Rows of prices: gateway/config_catalog.h. */
+struct config_rows;
+
 /* payments: and all that is in it is gateway/config_payments.h's. */
 struct config_payments;
 
@@ -114,6 +117,8 @@ struct config {
     char **trusted_proxies;     /* whose X-Forwarded-For counts: addresses, ranges */
     size_t trusted_proxy_count;
 
+    char *catalog_path; /* absolute; NULL: the built-in catalogue only */
+    const struct config_rows *catalog, *overrides; /* config*.c only; NULL: none */
     size_t provider_count;
     struct config_provider *providers;
     size_t model_count;

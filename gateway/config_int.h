@@ -26,6 +26,11 @@ enum {
  */
 #define CONFIG__HIDDEN "***"
 
+/* In the data folder: what `octroi price set` has set. */
+#define CONFIG__PRICES_FILE "prices.json"
+
+struct config_row; /* gateway/config_catalog.h */
+
 struct config__snapshot {
     struct config config;
     struct arena *arena; /* everything in config but the secrets */
@@ -43,6 +48,7 @@ struct config__reader {
     struct config *config; /* being made */
     struct arena *arena;
     struct buf *warnings;
+    struct buf *more_faults;      /* lines about other files than this one */
     const char *path;             /* of the file, for warnings */
     const struct config *running; /* NULL: a first load */
     bool exposed;                 /* everyone on this machine may read the file */
@@ -66,6 +72,16 @@ void config__read_data_apis(struct config__reader *r, struct conf_node *n);
  * faults for which it cannot be used. */
 bool config__read_price(struct config__reader *r, struct config_price *p,
                         struct conf_node *n);
+/* Before the models: the file that `catalog` names, and the operator's own prices. */
+void config__read_catalog(struct config__reader *r, struct conf_node *n);
+void config__read_overrides(struct config__reader *r);
+/* A list of capabilities; untouched and false if absent. */
+bool config__read_caps(struct config__reader *r, unsigned *caps, struct conf_node *n);
+/* Gives a model that has no price of its own those that count, from when on each. */
+void config__choose_price(struct config__reader *r, struct config_model *m);
+/* What the catalogues know of the model's first target. false: nothing. */
+bool config__find_known(struct config_row *out, struct config__reader *r,
+                        const struct config_model *m);
 /* Before the data APIs, which may be paid from its buyer's key. */
 void config__read_payments(struct config__reader *r, struct conf_node *n);
 void config__free_payments(

@@ -264,6 +264,8 @@ static void read_root(struct config__reader *r, struct conf_node *root)
 
     read_server(r, conf_get(c, root, "server"));
     config__read_providers(r, conf_get(c, root, "providers"));
+    config__read_catalog(r, conf_get(c, root, "catalog"));
+    config__read_overrides(r);
     config__read_models(r, conf_get(c, root, "models"));
     config__read_payments(r, conf_get(c, root, "payments"));
     config__read_data_apis(r, conf_get(c, root, "data_apis"));
@@ -300,7 +302,7 @@ static enum rc read_file(struct config__reader *r)
     else if (conf_fault_count(r->conf) == 0)
         conf_fault(r->conf, NULL, "there is nothing in the file");
     TRY(r->rc);
-    if (conf_fault_count(r->conf) > 0)
+    if (conf_fault_count(r->conf) > 0 || buf_len(r->more_faults) > 0)
         return RC_BAD_CONFIG;
     c->path = arena_copy(r->arena, r->path, strlen(r->path));
     c->generation = r->running == NULL ? 1 : r->running->generation + 1;
@@ -314,6 +316,7 @@ static void report(const struct config__reader *r, struct buf *faults)
 {
     for (size_t i = 0; i < conf_fault_count(r->conf); i++)
         buf_printf(faults, "%s\n", conf_fault_text(r->conf, i));
+    buf_append(faults, buf_slice(r->more_faults));
     buf_append(faults, buf_slice(r->warnings));
 }
 
@@ -332,17 +335,20 @@ enum rc config__build(const struct config **out, struct conf *conf, const char *
                                .running = running,
                                .exposed = everyone_may_read(path)};
     struct config__snapshot *s;
-    struct buf warnings;
+    struct buf warnings, more_faults;
     enum rc rc;
 
     TRY(config__snapshot_new(&s));
     buf_init(&warnings, WARNINGS_MAX);
+    buf_init(&more_faults, WARNINGS_MAX);
     r.config = &s->config;
     r.arena = s->arena;
     r.warnings = &warnings;
+    r.more_faults = &more_faults;
     rc = read_file(&r);
     report(&r, faults);
     buf_free(&warnings);
+    buf_free(&more_faults);
     if (rc != RC_OK) {
         config__snapshot_free(s);
         return rc;

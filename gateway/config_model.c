@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The section `models`: where a model's calls go, what a token costs, and how long
  * prompts and answers may be. What the file leaves open comes from the catalogue. */
-#include "gateway/config_int.h"
+#include "gateway/config_catalog.h"
 
+#include "base/clock.h"
 #include "base/nearest.h"
-#include "gateway/catalog.h"
 #include "gateway/price.h"
 #include "gateway/select.h"
 
@@ -98,35 +98,59 @@ static void read_targets(struct config__reader *r, struct config_model *m,
 
 /* A price that cannot be paid for the longest call is a slip of the pen. */
 static void check_size(struct config__reader *r, const struct config_model *m,
-                       const struct conf_node *n)
+                       const struct config_price *p, const struct conf_node *n)
 {
+    const struct price_bounds longest = {
+        .prompt = m->context_tokens, .choices = 1, .output = m->max_output_tokens};
     struct money worst;
 
-    if (price_worst(&worst, m, m->context_tokens, 1, m->max_output_tokens) != RC_OK)
+    if (price_bound(&worst, p, &longest) != RC_OK)
         conf_fault(r->conf, n,
                    "the price times the longest call is more than an amount can hold");
 }
 
-static void take_catalog_price(struct config__reader *r, struct config_model *m,
-                               const struct conf_node *n,
-                               const struct catalog_model *known)
+static void check_sizes(struct config__reader *r, const struct config_model *m,
+                        const struct conf_node *n)
 {
-    if (known == NULL) {
+    if (m->priced)
+        check_size(r, m, &m->price, n);
+    for (const struct config_price *p = m->price.next; p != NULL; p = p->next)
+        check_size(r, m, p, n);
+}
+
+static void warn_of_no_price(struct config__reader *r, const struct config_model *m,
+                             const struct conf_node *n)
+{
+    char text[CLOCK_TEXT_SIZE];
+
+    if (m->price.next == NULL) {
         config__warn(r, n,
                      "model '%s' has no price and is not in the catalogue: it is "
                      "refused (price_missing)",
                      m->name);
         return;
     }
-    m->price.source = PRICE_BY_BUILTIN;
-    catalog_price(&m->price, known);
-    m->priced = true;
-    if (known->dearer_above > 0 && known->dearer_above < m->context_tokens)
+    clock_print(text, m->price.next->from_us);
+    config__warn(r, n,
+                 "model '%s' has no price before %s: until then it is refused "
+                 "(price_missing)",
+                 m->name, text);
+}
+
+/* What one vendor sells at twice the price must not be sold as if it were the same. */
+static void warn_of_hours(struct config__reader *r, const struct config_model *m,
+                          const struct conf_node *n, const struct config_row *known)
+{
+    const struct money *theirs = known->price.base.of;
+    const struct money *ours = m->price.base.of;
+
+    if (known->priced &&
+        money_cmp(theirs[PRICE_CACHE_WRITE_1H], theirs[PRICE_CACHE_WRITE]) > 0 &&
+        money_cmp(ours[PRICE_CACHE_WRITE_1H], ours[PRICE_CACHE_WRITE]) <= 0)
         config__warn(r, n,
-                     "model '%s': the vendor charges more for prompts above %" PRIu32
-                     " tokens, the catalogue's price does not: give a 'price', or a "
-                     "smaller 'context_tokens'",
-                     m->name, known->dearer_above);
+                     "model '%s': its vendor takes more for what is cached for an "
+                     "hour: give the price a 'cache_write_1h'",
+                     m->name);
 }
 
 /* The whole ---------------------------------------------------------------------------
@@ -141,29 +165,15 @@ static bool has_first_target(const struct config_model *m)
            t->provider->kind != NULL;
 }
 
-/* The first target stands for all: it is the one that the name is meant to be. */
-static const struct catalog_model *find_known(const struct config_model *m)
-{
-    const struct config_target *t = m->targets;
-
-    if (!has_first_target(m))
-        return NULL;
-    return catalog_find(slice_str(t->provider->vendor != NULL ? t->provider->vendor
-                                                              : t->provider->kind),
-                        slice_str(t->model));
-}
-
 static void read_sizes(struct config__reader *r, struct config_model *m,
-                       struct conf_node *n, const struct catalog_model *known)
+                       struct conf_node *n, const struct config_row *known)
 {
     struct conf_node *hold = conf_get(r->conf, n, "hold_output_tokens");
 
-    m->context_tokens = known != NULL && known->context_tokens > 0
-                            ? known->context_tokens
-                            : CONTEXT_TOKENS;
-    m->max_output_tokens = known != NULL && known->max_output_tokens > 0
-                               ? known->max_output_tokens
-                               : OUTPUT_TOKENS;
+    m->context_tokens =
+        known->context_tokens > 0 ? known->context_tokens : CONTEXT_TOKENS;
+    m->max_output_tokens =
+        known->max_output_tokens > 0 ? known->max_output_tokens : OUTPUT_TOKENS;
     (void)conf_u64(r->conf, conf_get(r->conf, n, "context_tokens"), &m->context_tokens,
                    1, TOKENS_MAX);
     (void)conf_u64(r->conf, conf_get(r->conf, n, "max_output_tokens"),
@@ -173,76 +183,45 @@ static void read_sizes(struct config__reader *r, struct config_model *m,
     (void)conf_u64(r->conf, hold, &m->hold_output_tokens, 1, m->max_output_tokens);
 }
 
-static void read_cap(struct config__reader *r, struct config_model *m,
-                     const struct conf_node *n, struct slice name)
+static void read_price(struct config__reader *r, struct config_model *m,
+                       struct conf_node *n, const struct config_row *known)
 {
-    char room[CONFIG__SHOWN_SIZE];
-    struct nearest nearest;
+    struct conf_node *price = conf_get(r->conf, n, "price");
 
-    nearest_start(&nearest, name);
-    for (unsigned i = 0; i < MODEL_CAP_COUNT; i++) {
-        if (slice_equal_str(name, catalog_cap_name(i))) {
-            m->caps |= 1u << i;
-            return;
+    (void)conf_percent(r->conf, conf_get(r->conf, n, "markup"), &m->price.markup_ppm);
+    if (price != NULL) {
+        m->priced = config__read_price(r, &m->price, price);
+        if (m->priced) {
+            price_seal(&m->price);
+            warn_of_hours(r, m, price, known);
         }
-        nearest_offer(&nearest, catalog_cap_name(i));
+    } else if (m->name != NULL && has_first_target(m)) {
+        config__choose_price(r, m);
+        if (!m->priced)
+            warn_of_no_price(r, m, n);
     }
-    if (nearest.name != NULL && !conf_is_expanded(n))
-        conf_fault(r->conf, n, "there is no capability %s (did you mean '%s'?)",
-                   config__shown(room, n, name), nearest.name);
-    else
-        conf_fault(r->conf, n, "there is no capability %s",
-                   config__shown(room, n, name));
-}
-
-/* What the file says, whole, stands for what the catalogue knows. */
-static void read_caps(struct config__reader *r, struct config_model *m,
-                      struct conf_node *n, const struct catalog_model *known)
-{
-    struct conf_node *list = conf_get(r->conf, n, "capabilities");
-    struct conf_node *item;
-    struct slice name;
-    size_t at = 0;
-
-    if (known != NULL) {
-        m->caps_known = known->caps != 0;
-        m->caps = known->caps;
-        m->endpoints = known->endpoints;
-    }
-    if (list == NULL || !config__fits(r, list, MODEL_CAP_COUNT, "capabilities"))
-        return;
-    m->caps_known = true;
-    m->caps = 0;
-    while (conf_next_item(r->conf, list, &at, &item))
-        if (conf_text(r->conf, item, &name))
-            read_cap(r, m, item, name);
+    check_sizes(r, m, price != NULL ? price : n);
 }
 
 static void read_model(struct config__reader *r, struct config_model *m,
                        struct conf_node *n)
 {
-    const struct catalog_model *known;
-    struct conf_node *price;
+    struct config_row known = {0};
 
     if (!config__may_be_mapping(r, n))
         return;
     read_targets(r, m, n);
-    known = find_known(m);
-    read_sizes(r, m, n, known);
-    read_caps(r, m, n, known);
+    (void)config__find_known(&known, r, m);
+    read_sizes(r, m, n, &known);
+    m->caps_known = known.caps_known;
+    m->caps = known.caps;
+    m->endpoints = known.endpoints;
+    if (config__read_caps(r, &m->caps, conf_get(r->conf, n, "capabilities")))
+        m->caps_known = true;
     (void)conf_bool(r->conf, conf_get(r->conf, n, "strict_hold"), &m->strict_hold);
     (void)conf_bool(r->conf, conf_get(r->conf, n, "require_parameters"),
                     &m->require_parameters);
-    (void)conf_percent(r->conf, conf_get(r->conf, n, "markup"), &m->price.markup_ppm);
-    price = conf_get(r->conf, n, "price");
-    if (price != NULL)
-        m->priced = config__read_price(r, &m->price, price);
-    else if (m->name != NULL && has_first_target(m))
-        take_catalog_price(r, m, n, known);
-    if (m->priced) {
-        price_seal(&m->price);
-        check_size(r, m, price != NULL ? price : n);
-    }
+    read_price(r, m, n, &known);
 }
 
 static int compare_models(const void *a, const void *b)

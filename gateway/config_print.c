@@ -609,6 +609,7 @@ void config_print(struct buf *out, const struct config *c, bool json)
     if (json)
         json_out_object(&p.j);
     print_server(&p, c);
+    put_ktext(&p, "catalog", c->catalog_path);
     if (c->provider_count > 0) {
         put_key(&p, "providers");
         open_mapping(&p);

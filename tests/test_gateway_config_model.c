@@ -363,19 +363,43 @@ static void an_unknown_model_is_listed_without_a_price(void **state)
     buf_free(&said);
 }
 
-/* Such prompts would be sold below cost. */
-static void a_dearer_long_prompt_is_warned_of(void **state)
+static void a_dearer_long_prompt_is_charged_so(void **state)
 {
+    const struct config *c = config_fixture_load(
+        MODELS "  a: {targets: [{provider: openai, model: gpt-5.4}]}\n");
+    const struct config_price *p = &c->models[0].price;
+
     (void)state;
-    WARNINGS_OF(
-        MODELS "  a: {targets: [{provider: openai, model: gpt-5.4}]}\n",
-        "warning: octroi.yaml:6: model 'a': the vendor charges more for prompts "
-        "above 272000 tokens, the catalogue's price does not: give a 'price', "
-        "or a smaller 'context_tokens'");
-    LOADS(MODELS "  a: {targets: [{provider: openai, model: gpt-5.4}], "
-                 "context_tokens: 272000}\n");
-    LOADS(MODELS "  a: {targets: [{provider: openai, model: gpt-5.4}], "
-                 "price: {input: \"5\", output: \"22.5\"}}\n");
+    assert_int_equal(rate_at(p, USAGE_STANDARD, 272000, PRICE_INPUT), 2500000000);
+    assert_int_equal(rate_at(p, USAGE_STANDARD, 272001, PRICE_INPUT), 5000000000);
+    assert_int_equal(rate_at(p, USAGE_STANDARD, 272001, PRICE_CACHED_INPUT), 500000000);
+    assert_int_equal(rate_at(p, USAGE_STANDARD, 272001, PRICE_OUTPUT), 22500000000);
+    assert_int_equal(rate_at(p, USAGE_PRIORITY, 1, PRICE_OUTPUT), 30000000000);
+    assert_int_equal(rate_at(p, USAGE_FLEX, 1, PRICE_INPUT), 1250000000);
+    assert_int_equal(p->source, PRICE_BY_BUILTIN);
+    config_unref(c);
+}
+
+/* Cached for an hour it costs the house twice the input. */
+static void a_price_without_hours_is_warned_of_where_the_vendor_has_them(void **state)
+{
+    static const char providers[] =
+        "providers:\n"
+        "  anthropic: {kind: compatible, vendor: anthropic, "
+        "base_url: \"https://a.example\"}\n"
+        "models:\n"
+        "  a: {targets: [{provider: anthropic, model: "
+        "claude-opus-5}], price: {input: 5, output: 25%s}}\n";
+    char text[TEXT_SIZE];
+
+    (void)state;
+    (void)snprintf(text, sizeof(text), providers, ", cache_write: \"6.25\"");
+    WARNINGS_OF(text,
+                "warning: octroi.yaml:4: model 'a': its vendor takes more for what "
+                "is cached for an hour: give the price a 'cache_write_1h'");
+    (void)snprintf(text, sizeof(text), providers,
+                   ", cache_write: \"6.25\", cache_write_1h: 10");
+    LOADS(text);
 }
 
 /* Sizes -------------------------------------------------------------------------------
@@ -470,7 +494,8 @@ int main(void)
         cmocka_unit_test(what_a_model_can_do_is_configured_or_known),
         cmocka_unit_test(the_catalogue_goes_by_vendor_and_first_target),
         cmocka_unit_test(an_unknown_model_is_listed_without_a_price),
-        cmocka_unit_test(a_dearer_long_prompt_is_warned_of),
+        cmocka_unit_test(a_dearer_long_prompt_is_charged_so),
+        cmocka_unit_test(a_price_without_hours_is_warned_of_where_the_vendor_has_them),
         cmocka_unit_test(sizes_have_limits),
         cmocka_unit_test(every_part_of_a_price_is_in_its_version),
     };
