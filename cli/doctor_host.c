@@ -73,7 +73,7 @@ static void look_at_keys(struct doctor *d)
 {
     for (size_t i = 0; i < d->config->provider_count; i++) {
         const struct config_provider *p = &d->config->providers[i];
-        bool empty = p->key_count == 0;
+        bool empty = p->key_count == 0 && p->access_key == NULL;
 
         for (size_t k = 0; k < p->key_count; k++)
             empty = empty || secret_open(p->api_keys[k]).len == 0;
@@ -84,7 +84,7 @@ static void look_at_keys(struct doctor *d)
                        "%s has none", p->name);
         else
             doctor_add(d, DOCTOR_OK, NULL, "provider key", "%s has %zu", p->name,
-                       p->key_count);
+                       p->access_key != NULL ? 1 : p->key_count);
     }
 }
 

@@ -35,9 +35,13 @@ enum rc config__snapshot_new(struct config__snapshot **out)
 static void free_secrets(const struct config *c)
 {
     secret_unref(c->admin_token);
-    for (size_t i = 0; i < c->provider_count; i++)
+    for (size_t i = 0; i < c->provider_count; i++) {
         for (size_t k = 0; k < c->providers[i].key_count; k++)
             secret_unref(c->providers[i].api_keys[k]);
+        secret_unref(c->providers[i].access_key);
+        secret_unref(c->providers[i].secret_key);
+        secret_unref(c->providers[i].session_token);
+    }
     for (size_t i = 0; i < c->data_api_count; i++)
         secret_unref(c->data_apis[i].auth_value);
     config__free_payments(c->payments);

@@ -243,6 +243,11 @@ static void print_server(struct printer *p, const struct config *c)
     close_mapping(p);
 }
 
+static void put_khidden(struct printer *p, const char *key, const struct secret *secret)
+{
+    put_ktext(p, key, secret != NULL ? CONFIG__HIDDEN : NULL);
+}
+
 static void print_provider(struct printer *p, const struct config_provider *provider)
 {
     put_name(p, provider->name);
@@ -260,6 +265,11 @@ static void print_provider(struct printer *p, const struct config_provider *prov
         }
         close_list(p);
     }
+    put_ktext(p, "api_version", provider->api_version);
+    put_ktext(p, "region", provider->region);
+    put_khidden(p, "access_key", provider->access_key);
+    put_khidden(p, "secret_key", provider->secret_key);
+    put_khidden(p, "session_token", provider->session_token);
     put_kspan(p, "first_byte_timeout", provider->first_byte_timeout_ms);
     put_kspan(p, "idle_timeout", provider->idle_timeout_ms);
     close_mapping(p);

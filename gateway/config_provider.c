@@ -15,6 +15,10 @@ enum {
 
 static const struct config__name_form provider_name = {"provider", "-_.",
                                                        CONFIG__NAME_MAX};
+/* Both become part of a URL. */
+static const struct config__name_form region_name = {"region", "-", CONFIG__NAME_MAX};
+static const struct config__name_form version_name = {"API version", "-.",
+                                                      CONFIG__NAME_MAX};
 static const struct config__name_form vendor_name = {"vendor", "-_.", CONFIG__NAME_MAX};
 
 static void list_kinds(char out[KINDS_SIZE])
@@ -90,6 +94,83 @@ static void read_vendor(struct config__reader *r, struct config_provider *p,
     p->vendor = config__name(r, value, &vendor_name, text);
 }
 
+/* The value of a key that only providers of this kind have; NULL: absent, or a fault.
+ */
+static struct conf_node *of_kind(struct config__reader *r, struct config_provider *p,
+                                 struct conf_node *n, const char *key, const char *kind)
+{
+    struct conf_node *value = conf_get(r->conf, n, key);
+
+    if (value == NULL || strcmp(p->kind, kind) == 0)
+        return value;
+    conf_fault(r->conf, value, "only a provider of kind '%s' has %s", kind, key);
+    return NULL;
+}
+
+static char *read_name(struct config__reader *r, struct conf_node *n,
+                       const struct config__name_form *form)
+{
+    struct slice text;
+
+    return n != NULL && conf_text(r->conf, n, &text) ? config__name(r, n, form, text)
+                                                     : NULL;
+}
+
+static struct secret *read_secret(struct config__reader *r, struct conf_node *n,
+                                  const char *what)
+{
+    return n != NULL ? config__secret(r, n, what) : NULL;
+}
+
+static void read_azure(struct config__reader *r, struct config_provider *p,
+                       struct conf_node *n)
+{
+    struct conf_node *value = of_kind(r, p, n, "api_version", "azure");
+
+    if (value != NULL)
+        p->api_version = read_name(r, value, &version_name);
+    else if (strcmp(p->kind, "azure") == 0)
+        p->api_version = arena_printf(r->arena, "v1");
+}
+
+/* Keys of the account, or api_keys of Bedrock's own. */
+static void read_aws(struct config__reader *r, struct config_provider *p,
+                     struct conf_node *n)
+{
+    struct conf_node *access = of_kind(r, p, n, "access_key", "bedrock");
+    struct conf_node *secret = of_kind(r, p, n, "secret_key", "bedrock");
+    struct conf_node *token = of_kind(r, p, n, "session_token", "bedrock");
+
+    p->region = read_name(r, of_kind(r, p, n, "region", "bedrock"), &region_name);
+    p->access_key = read_secret(r, access, "access key");
+    p->secret_key = read_secret(r, secret, "secret key");
+    p->session_token = read_secret(r, token, "session token");
+    if ((access == NULL) != (secret == NULL))
+        conf_fault(r->conf, n, "'access_key' and 'secret_key' come together");
+    if (access == NULL && token != NULL)
+        conf_fault(r->conf, token, "a session token belongs to an access key");
+    if (access != NULL && conf_get(r->conf, n, "api_keys") != NULL)
+        conf_fault(r->conf, n, "either 'access_key' or 'api_keys', not both");
+    if (access != NULL && conf_get(r->conf, n, "region") == NULL)
+        conf_fault(r->conf, n, "'region' is missing: a signature names it");
+}
+
+/* A host for each region. */
+static void read_region_url(struct config__reader *r, struct config_provider *p,
+                            struct conf_node *n, struct slice pattern)
+{
+    const struct slice mark = SLICE("{region}");
+    const size_t at = slice_search(pattern, mark);
+
+    if (p->region != NULL)
+        p->base_url = arena_printf(r->arena, "%.*s%s%s", (int)at, pattern.bytes,
+                                   p->region, pattern.bytes + at + mark.len);
+    else if (conf_get(r->conf, n, "region") == NULL &&
+             conf_get(r->conf, n, "access_key") == NULL)
+        conf_fault(r->conf, n, "'region' is missing: kind '%s' has a host for each",
+                   p->adapter->kind);
+}
+
 static void read_url(struct config__reader *r, struct config_provider *p,
                      struct conf_node *n)
 {
@@ -98,6 +179,8 @@ static void read_url(struct config__reader *r, struct config_provider *p,
     (void)conf_bool(r->conf, conf_get(r->conf, n, "allow_private"), &p->allow_private);
     if (conf_get(r->conf, n, "base_url") != NULL)
         p->base_url = config__base_url(r, n, p->allow_private);
+    else if (fallback != NULL && strstr(fallback, "{region}") != NULL)
+        read_region_url(r, p, n, slice_str(fallback));
     else if (fallback != NULL)
         p->base_url = arena_printf(r->arena, "%s", fallback);
     else
@@ -139,6 +222,8 @@ static void read_provider(struct config__reader *r, struct config_provider *p,
         return;
     }
     read_vendor(r, p, n);
+    read_azure(r, p, n);
+    read_aws(r, p, n);
     read_url(r, p, n);
     read_keys(r, p, n);
     config__duration(r, n, "first_byte_timeout", &p->first_byte_timeout_ms);

@@ -10,18 +10,21 @@ enum {
     MESSAGE_MAX = 2000
 };
 
-/* Whether text holds one of the provider's keys, or its beginning (vendors cut them).
- */
+/* Whether text holds a secret, or its beginning (vendors cut them). */
+static bool holds(struct slice text, const struct secret *secret)
+{
+    const struct slice head = slice_sub(secret_open(secret), 0, 12);
+
+    return head.len >= 6 && slice_search(text, head) < text.len;
+}
+
 static bool holds_secret(const struct config_provider *p, struct slice text)
 {
-    for (size_t i = 0; i < p->key_count; i++) {
-        struct slice key = secret_open(p->api_keys[i]);
-        struct slice head = slice_sub(key, 0, 12);
-
-        if (head.len >= 6 && slice_search(text, head) < text.len)
+    for (size_t i = 0; i < p->key_count; i++)
+        if (holds(text, p->api_keys[i]))
             return true;
-    }
-    return false;
+    return holds(text, p->access_key) || holds(text, p->secret_key) ||
+           holds(text, p->session_token);
 }
 
 /* A string member of the upstream's error, copied; NULL: absent, odd, or not for

@@ -90,7 +90,7 @@ static void all_faults_are_told_at_once(void **state)
               "webhooks: {}\n",
               "octroi.yaml:3:10: expected a whole number, not 'many'",
               "octroi.yaml:5:13: kind 'opnai' is not supported by this version "
-              "(supported: openai, compatible; did you mean 'openai'?)",
+              "(supported: {kinds}; did you mean 'openai'?)",
               "octroi.yaml:7:28: there is no provider 'q'",
               "octroi.yaml:7:43: a price without 'output' (\"0\" is free)",
               "octroi.yaml:11:30: expected an amount in USD such as 25 or 0.05, not "
@@ -305,7 +305,7 @@ static void what_was_expanded_is_not_shown(void **state)
         "octroi.yaml:3:21: expected an IP address, a range such as 10.0.0.0/8, or "
         "'unix', not what its ${..} form yields",
         "octroi.yaml:6:13: kind what its ${..} form yields is not supported by "
-        "this version (supported: openai, compatible)",
+        "this version (supported: {kinds})",
         "octroi.yaml:8:28: there is no provider what its ${..} form yields");
 }
 

@@ -27,6 +27,8 @@ static const char rich[] =
     "  p: {kind: compatible, vendor: v, base_url: \"http://10.0.0.1/x\", "
     "allow_private: true,\n"
     "    idle_timeout: 24h}\n"
+    "  aws: {kind: bedrock, region: us-east-1, access_key: sk-literal,\n"
+    "    secret_key: sk-literal, session_token: sk-literal}\n"
     "models:\n"
     "  m/1:\n"
     "    targets: [{provider: \"1\", model: \"$${x}\", weight: 2}, {provider: p, model: "

@@ -65,16 +65,16 @@ static void a_kind_that_is_not_there_is_one_fault(void **state)
 {
     (void)state;
     FAULTS_OF("providers:\n"
-              "  anthropic:\n"
-              "    kind: anthropic\n"
-              "  bedrock: {kind: bedrock, base_url: nowhere, region: us-east-1,\n"
+              "  delphi:\n"
+              "    kind: delphi\n"
+              "  dodona1: {kind: dodona1, base_url: nowhere, region: us-east-1,\n"
               "    access_key: a, nested: {deep: [1, {b: 2}]}}\n"
               "models:\n"
-              "  m: {targets: [{provider: anthropic, model: x}]}\n",
-              "octroi.yaml:3:11: kind 'anthropic' is not supported by this version "
-              "(supported: openai, compatible)",
-              "octroi.yaml:4:19: kind 'bedrock' is not supported by this version "
-              "(supported: openai, compatible)");
+              "  m: {targets: [{provider: delphi, model: x}]}\n",
+              "octroi.yaml:3:11: kind 'delphi' is not supported by this version "
+              "(supported: {kinds})",
+              "octroi.yaml:4:19: kind 'dodona1' is not supported by this version "
+              "(supported: {kinds})");
 }
 
 static void a_mistyped_kind_gets_a_hint(void **state)
@@ -82,7 +82,7 @@ static void a_mistyped_kind_gets_a_hint(void **state)
     (void)state;
     FAULTS_OF("providers: {p: {kind: compatble}}\n",
               "octroi.yaml:1:23: kind 'compatble' is not supported by this version "
-              "(supported: openai, compatible; did you mean 'compatible'?)");
+              "(supported: {kinds}; did you mean 'compatible'?)");
 }
 
 static void what_is_missing_is_named(void **state)
@@ -93,7 +93,7 @@ static void what_is_missing_is_named(void **state)
               "  b: {kind: compatible}\n"
               "  c: {kind: openai, api_keys: [\"${EMPTY}\", ~, \"\"]}\n"
               "  d: 5\n",
-              "octroi.yaml:2:3: 'kind' is missing (supported: openai, compatible)",
+              "octroi.yaml:2:3: 'kind' is missing (supported: {kinds})",
               "octroi.yaml:3:3: 'base_url' is missing: kind 'compatible' has none of "
               "its own",
               "octroi.yaml:4:32: api key is empty: is what its ${..} form names set?",
@@ -128,7 +128,7 @@ static void forms_are_checked(void **state)
     (void)state;
     FAULTS_OF("providers:\n"
               "  Open AI: {kind: openai}\n"
-              "  b: {kind: openai, api_keys: key, allow_private: yes, region: x}\n"
+              "  b: {kind: openai, api_keys: key, allow_private: yes, colour: x}\n"
               "  c: {kind: openai, idle_timeout: 10, first_byte_timeout: 0s}\n"
               "  d: {kind: openai, api_keys: [\"a\\r\\nb\"]}\n"
               "  e: {kind: [openai]}\n",
@@ -141,9 +141,67 @@ static void forms_are_checked(void **state)
               "'10'",
               "octroi.yaml:5:32: api key holds a line end or another control character",
               "octroi.yaml:6:7: expected a single value, found a list",
-              "octroi.yaml:3:56: unknown key 'region'");
+              "octroi.yaml:3:56: unknown key 'colour'");
     FAULTS_OF("providers: [openai]\n",
               "octroi.yaml:1:1: expected a mapping, found a list");
+}
+
+static void bedrock_has_a_region_and_keys_of_its_own(void **state)
+{
+    const struct config *c = config_fixture_load(
+        "providers:\n"
+        "  signed: {kind: bedrock, region: eu-west-3, access_key: AKIA,\n"
+        "    secret_key: \"${OPENAI_API_KEY}\", session_token: lent}\n"
+        "  bearer: {kind: bedrock, region: us-east-1, api_keys: [k]}\n"
+        "  proxied: {kind: bedrock, base_url: \"https://p/x\", api_keys: [k]}\n"
+        "  placed: {kind: bedrock, base_url: \"https://p\", region: r, access_key: a,\n"
+        "    secret_key: s}\n");
+    const struct config_provider *p = c->providers;
+
+    (void)state;
+    assert_string_equal(p[0].base_url,
+                        "https://bedrock-runtime.eu-west-3.amazonaws.com");
+    assert_string_equal(p[0].region, "eu-west-3");
+    assert_true(slice_equal(secret_open(p[0].access_key), SLICE("AKIA")));
+    assert_true(slice_equal(secret_open(p[0].secret_key), SLICE("sk-upstream")));
+    assert_true(slice_equal(secret_open(p[0].session_token), SLICE("lent")));
+    assert_string_equal(p[1].base_url,
+                        "https://bedrock-runtime.us-east-1.amazonaws.com");
+    assert_null(p[1].access_key);
+    assert_string_equal(p[2].base_url, "https://p/x");
+    assert_string_equal(p[3].base_url, "https://p");
+    assert_string_equal(p[3].region, "r");
+    config_unref(c);
+}
+
+static void keys_of_bedrock_are_whole_and_nobody_elses(void **state)
+{
+    (void)state;
+    FAULTS_OF(
+        "providers:\n"
+        "  a: {kind: openai, region: x, access_key: a, secret_key: b,\n"
+        "    session_token: c, api_version: v1}\n"
+        "  b: {kind: bedrock, api_keys: [k]}\n"
+        "  c: {kind: bedrock, access_key: a, secret_key: s}\n"
+        "  d: {kind: bedrock, region: us, access_key: a}\n"
+        "  e: {kind: bedrock, region: us, session_token: t}\n"
+        "  f: {kind: bedrock, region: us, access_key: a, secret_key: s,\n"
+        "    api_keys: [k]}\n"
+        "  g: {kind: bedrock, region: \"a/b\", api_keys: [k]}\n"
+        "  h: {kind: bedrock, region: us, access_key: \"***\", secret_key: \"\"}\n",
+        "octroi.yaml:3:36: only a provider of kind 'azure' has api_version",
+        "octroi.yaml:2:44: only a provider of kind 'bedrock' has access_key",
+        "octroi.yaml:2:59: only a provider of kind 'bedrock' has secret_key",
+        "octroi.yaml:3:20: only a provider of kind 'bedrock' has session_token",
+        "octroi.yaml:2:29: only a provider of kind 'bedrock' has region",
+        "octroi.yaml:4:3: 'region' is missing: kind 'bedrock' has a host for each",
+        "octroi.yaml:5:3: 'region' is missing: a signature names it",
+        "octroi.yaml:6:3: 'access_key' and 'secret_key' come together",
+        "octroi.yaml:7:49: a session token belongs to an access key",
+        "octroi.yaml:8:3: either 'access_key' or 'api_keys', not both",
+        "octroi.yaml:10:30: the name of a region has 1 to 64 letters, digits and '-', and begins with a letter or digit",
+        "octroi.yaml:11:46: access key is ***, which stands for a secret that was not shown",
+        "octroi.yaml:11:65: secret key is empty");
 }
 
 static void a_list_of_keys_has_an_end(void **state)
@@ -179,6 +237,8 @@ int main(void)
         cmocka_unit_test(an_unset_variable_is_named),
         cmocka_unit_test(only_compatible_hosts_have_a_vendor),
         cmocka_unit_test(forms_are_checked),
+        cmocka_unit_test(bedrock_has_a_region_and_keys_of_its_own),
+        cmocka_unit_test(keys_of_bedrock_are_whole_and_nobody_elses),
         cmocka_unit_test(a_list_of_keys_has_an_end),
     };
 

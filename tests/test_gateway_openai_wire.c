@@ -75,7 +75,6 @@ static void both_kinds_are_registered(void **state)
     assert_null(provider_find(SLICE("OpenAI")));
     assert_ptr_equal(provider_at(0), adapter("openai"));
     assert_ptr_equal(provider_at(1), adapter("compatible"));
-    assert_null(provider_at(2));
 }
 
 static void the_operation_is_the_end_of_the_url(void **state)

@@ -21,6 +21,18 @@ enum converse_family {
 };
 enum converse_family converse_family(struct slice model);
 
+/* Versions of Claude that differ in what they take. */
+enum {
+    CONVERSE_CLAUDE_THINKS = 307,       /* at all */
+    CONVERSE_CLAUDE_SAMPLES_ONCE = 401, /* temperature or top_p */
+    CONVERSE_CLAUDE_HAS_SCHEMA = 405,
+    CONVERSE_CLAUDE_THINKS_FREELY = 406, /* by effort; those before by a budget */
+    CONVERSE_CLAUDE_UNSAMPLED = 407      /* no temperature, top_p, top_k */
+};
+
+/* 405 for "anthropic.claude-sonnet-4-5-20250929-v1:0"; 0: no Claude, or no number. */
+unsigned converse_claude_version(struct slice model);
+
 /* Inside of converse*.c: a conversation as a body. */
 MUST_CHECK enum rc converse__write(struct buf *out, const struct conversation *c,
                                    const struct wire_target *t, struct losses *lost,

@@ -2,56 +2,39 @@
 /* A conversation as a body of Converse. Turns alternate and the first is the user's;
  * what a tool gave stands in the user's turn, before what the user says; every system
  * message goes to the front; and who has used tools must go on to name some. */
-#include "gateway/wires/converse.h"
+#include "gateway/wires/converse_int.h"
 
 #include "base/codec.h"
-#include "base/json.h"
-#include "gateway/wires/converse_media.h"
 #include "gateway/wires/json_body.h"
 
 /* A tool that stands for those that the history names and the request does not. */
 #define NO_TOOL "no_tool_available"
 
-enum {
-    BUDGET_MIN = 1024 /* tokens of thinking; Claude takes no less */
-};
-
-struct writer {
-    struct json_out o;
-    const struct conversation *c;
-    const struct wire_target *t;
-    struct losses *lost;
-    struct wire_fault *fault;
-    struct arena *a;
-    enum converse_family family;
-    struct converse_names names; /* of documents */
-    bool has_extra;              /* additionalModelRequestFields was begun */
-    bool thinks;
-};
-
-enum converse_family converse_family(struct slice model)
+/* Reasoning goes back to who has signed it, and to nobody else. */
+bool converse__goes_back(const struct part *p)
 {
-    static const struct {
-        const char *word;
-        enum converse_family family;
-    } words[] = {
-        {"anthropic.", CONVERSE_CLAUDE},      {"claude", CONVERSE_CLAUDE},
-        {"amazon.nova-2", CONVERSE_NOVA_2},   {"amazon.nova-", CONVERSE_NOVA},
-        {"openai.gpt-oss", CONVERSE_GPT_OSS},
-    };
-
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        if (slice_search(model, slice_str(words[i].word)) < model.len)
-            return words[i].family;
-    return CONVERSE_OTHER;
+    return !quoted_is_empty(p->signature) &&
+           slice_equal_str(p->signed_by, wire_converse.signed_by);
 }
 
-static bool has_quirk(const struct writer *w, unsigned quirk)
+bool converse__has_quirk(const struct converse_writer *w, unsigned quirk)
 {
     return (w->t->quirks & quirk) != 0;
 }
 
-static bool may_cache(const struct writer *w)
+void converse__begin(struct converse_writer *w, const char *name)
+{
+    json_out_object(&w->o);
+    json_out_key(&w->o, name);
+}
+
+bool converse__is_forced(const struct conversation *c)
+{
+    return c->tool_choice == TOOL_CHOICE_REQUIRED ||
+           c->tool_choice == TOOL_CHOICE_NAMED;
+}
+
+static bool may_cache(const struct converse_writer *w)
 {
     return w->family == CONVERSE_CLAUDE || w->family == CONVERSE_NOVA ||
            w->family == CONVERSE_NOVA_2;
@@ -59,26 +42,15 @@ static bool may_cache(const struct writer *w)
 
 /* ---- Parts ---- */
 
-/* Reasoning goes back to who has signed it. Without a signature it is of no use to
- * anybody: models take their own only. */
-static bool goes_back(const struct part *p)
-{
-    return !quoted_is_empty(p->signature) &&
-           (p->signed_by.len == 0 ||
-            slice_equal_str(p->signed_by, wire_converse.signed_by));
-}
-
 /* Converse refuses empty texts. */
-static bool says_something(struct writer *w, const struct part *p)
+static bool says_something(const struct part *p)
 {
     switch (p->kind) {
     case PART_TEXT:
     case PART_REFUSAL:
         return !quoted_is_empty(p->text);
     case PART_REASONING:
-        if (!goes_back(p))
-            losses_add(w->lost, "reasoning");
-        return goes_back(p);
+        return converse__goes_back(p);
     case PART_IMAGE:
     case PART_AUDIO:
     case PART_FILE:
@@ -89,25 +61,19 @@ static bool says_something(struct writer *w, const struct part *p)
     return true;
 }
 
-static void begin_block(struct writer *w, const char *name)
+static void write_text(struct converse_writer *w, struct quoted text)
 {
-    json_out_object(&w->o);
-    json_out_key(&w->o, name);
-}
-
-static void write_text(struct writer *w, struct quoted text)
-{
-    begin_block(w, "text");
+    converse__begin(w, "text");
     json_out_raw(&w->o, text.json);
     json_out_end_object(&w->o);
 }
 
 /* A block of its own, behind what it marks. Nova has one length of life only. */
-static void write_cache_mark(struct writer *w, bool cached, bool cached_1h)
+static void write_cache_mark(struct converse_writer *w, bool cached, bool cached_1h)
 {
     if (!cached || !may_cache(w))
         return;
-    begin_block(w, "cachePoint");
+    converse__begin(w, "cachePoint");
     json_out_object(&w->o);
     json_out_kstr(&w->o, "type", "default");
     if (cached_1h && w->family == CONVERSE_CLAUDE)
@@ -116,11 +82,11 @@ static void write_cache_mark(struct writer *w, bool cached, bool cached_1h)
     json_out_end_object(&w->o);
 }
 
-static enum rc write_reasoning(struct writer *w, const struct part *p)
+static enum rc write_reasoning(struct converse_writer *w, const struct part *p)
 {
     struct slice bytes;
 
-    begin_block(w, "reasoningContent");
+    converse__begin(w, "reasoningContent");
     json_out_object(&w->o);
     if (p->is_encrypted) {
         TRY(quoted_open(&bytes, p->signature, w->a));
@@ -139,12 +105,12 @@ static enum rc write_reasoning(struct writer *w, const struct part *p)
     return RC_OK;
 }
 
-static enum rc write_call(struct writer *w, const struct part *p)
+static enum rc write_call(struct converse_writer *w, const struct part *p)
 {
     if (p->is_custom)
         return wire_refuse(w->fault, w->a, p->path,
                            "This provider has no custom tools.");
-    begin_block(w, "toolUse");
+    converse__begin(w, "toolUse");
     json_out_object(&w->o);
     json_out_kslice(&w->o, "toolUseId", p->id);
     json_out_kslice(&w->o, "name", p->name);
@@ -155,14 +121,14 @@ static enum rc write_call(struct writer *w, const struct part *p)
     return RC_OK;
 }
 
-static enum rc write_media(struct writer *w, const struct part *p)
+static enum rc write_media(struct converse_writer *w, const struct part *p)
 {
     return converse_media_write(&w->o, &w->names, p, w->fault, w->a);
 }
 
-static enum rc write_result(struct writer *w, const struct part *p)
+static enum rc write_result(struct converse_writer *w, const struct part *p)
 {
-    begin_block(w, "toolResult");
+    converse__begin(w, "toolResult");
     json_out_object(&w->o);
     json_out_kslice(&w->o, "toolUseId", p->id);
     json_out_key(&w->o, "content");
@@ -181,7 +147,7 @@ static enum rc write_result(struct writer *w, const struct part *p)
     return RC_OK;
 }
 
-static enum rc write_part(struct writer *w, const struct part *p)
+static enum rc write_part(struct converse_writer *w, const struct part *p)
 {
     switch (p->kind) {
     case PART_TEXT:
@@ -210,29 +176,30 @@ static enum rc write_part(struct writer *w, const struct part *p)
 /* ---- Turns ---- */
 
 /* The next message from m on that is in a turn; NULL: none. */
-static const struct message *in_turn(struct writer *w, const struct message *m)
+static const struct message *in_turn(const struct message *m)
 {
     for (; m != NULL; m = m->next) {
         if (m->role == ROLE_SYSTEM)
             continue;
         for (const struct part *p = m->parts; p != NULL; p = p->next)
-            if (says_something(w, p))
+            if (says_something(p))
                 return m;
     }
     return NULL;
 }
 
 /* What tools gave, or everything else, of a message. */
-static enum rc write_parts(struct writer *w, const struct message *m, bool results)
+static enum rc write_parts(struct converse_writer *w, const struct message *m,
+                           bool results)
 {
     for (const struct part *p = m->parts; p != NULL; p = p->next)
-        if ((p->kind == PART_TOOL_RESULT) == results && says_something(w, p))
+        if ((p->kind == PART_TOOL_RESULT) == results && says_something(p))
             TRY(write_part(w, p));
     return RC_OK;
 }
 
 /* All messages of one side up to the other's next: *m moves on to that one. */
-static enum rc write_turn(struct writer *w, const struct message **m)
+static enum rc write_turn(struct converse_writer *w, const struct message **m)
 {
     const struct message *first = *m;
     const struct message *end = first;
@@ -241,9 +208,9 @@ static enum rc write_turn(struct writer *w, const struct message **m)
     json_out_kstr(&w->o, "role", first->role == ROLE_USER ? "user" : "assistant");
     json_out_key(&w->o, "content");
     json_out_array(&w->o);
-    for (; end != NULL && end->role == first->role; end = in_turn(w, end->next))
+    for (; end != NULL && end->role == first->role; end = in_turn(end->next))
         TRY(write_parts(w, end, true));
-    for (const struct message *at = first; at != end; at = in_turn(w, at->next))
+    for (const struct message *at = first; at != end; at = in_turn(at->next))
         TRY(write_parts(w, at, false));
     json_out_end_array(&w->o);
     json_out_end_object(&w->o);
@@ -251,9 +218,9 @@ static enum rc write_turn(struct writer *w, const struct message **m)
     return RC_OK;
 }
 
-static enum rc write_messages(struct writer *w)
+static enum rc write_messages(struct converse_writer *w)
 {
-    const struct message *m = in_turn(w, w->c->messages);
+    const struct message *m = in_turn(w->c->messages);
 
     if (m == NULL)
         return wire_refuse(w->fault, w->a, "messages",
@@ -269,7 +236,7 @@ static enum rc write_messages(struct writer *w)
     return RC_OK;
 }
 
-static enum rc write_system(struct writer *w)
+static enum rc write_system(struct converse_writer *w)
 {
     bool begun = false;
 
@@ -307,7 +274,7 @@ static bool has_calls(const struct conversation *c)
 }
 
 /* Nova takes three members of a schema, at its top. */
-static void write_nova_schema(struct writer *w, struct slice schema)
+static void write_nova_schema(struct converse_writer *w, struct slice schema)
 {
     static const char *const names[] = {"type", "properties", "required"};
     struct slice v[sizeof(names) / sizeof(names[0])];
@@ -323,9 +290,9 @@ static void write_nova_schema(struct writer *w, struct slice schema)
     json_out_end_object(&w->o);
 }
 
-static void write_schema(struct writer *w, struct slice schema)
+static void write_schema(struct converse_writer *w, struct slice schema)
 {
-    begin_block(w, "json");
+    converse__begin(w, "json");
     if (schema.len == 0)
         json_out_raw(&w->o, SLICE("{\"type\":\"object\",\"properties\":{}}"));
     else if (w->family == CONVERSE_NOVA || w->family == CONVERSE_NOVA_2)
@@ -335,9 +302,9 @@ static void write_schema(struct writer *w, struct slice schema)
     json_out_end_object(&w->o);
 }
 
-static void write_tool(struct writer *w, const struct tool *tool)
+static void write_tool(struct converse_writer *w, const struct tool *tool)
 {
-    begin_block(w, "toolSpec");
+    converse__begin(w, "toolSpec");
     json_out_object(&w->o);
     json_out_kslice(&w->o, "name", tool->name);
     if (!quoted_is_empty(tool->description)) {
@@ -346,15 +313,19 @@ static void write_tool(struct writer *w, const struct tool *tool)
     }
     json_out_key(&w->o, "inputSchema");
     write_schema(w, tool->schema);
-    if (slice_equal_str(tool->strict, "true") && !has_quirk(w, QUIRK_NO_SCHEMA))
-        json_out_kbool(&w->o, "strict", true);
+    if (json_raw_type(tool->strict) == JSON_TRUE) {
+        if (converse__has_quirk(w, QUIRK_NO_SCHEMA))
+            losses_add(w->lost, "strict");
+        else
+            json_out_kbool(&w->o, "strict", true);
+    }
     json_out_end_object(&w->o);
     json_out_end_object(&w->o);
     if (w->family == CONVERSE_CLAUDE) /* Nova takes no marks among tools */
         write_cache_mark(w, tool->cached, tool->cached_1h);
 }
 
-static void write_no_tool(struct writer *w)
+static void write_no_tool(struct converse_writer *w)
 {
     const struct tool none = {
         .name = SLICE(NO_TOOL),
@@ -365,31 +336,28 @@ static void write_no_tool(struct writer *w)
     write_tool(w, &none);
 }
 
-static void write_choice(struct writer *w)
+static void write_choice(struct converse_writer *w)
 {
-    const bool forced = w->c->tool_choice == TOOL_CHOICE_REQUIRED ||
-                        w->c->tool_choice == TOOL_CHOICE_NAMED;
+    const enum tool_choice choice = w->c->tool_choice;
 
-    if (w->c->tool_choice == TOOL_CHOICE_ABSENT ||
-        w->c->tool_choice == TOOL_CHOICE_NONE)
+    if (choice == TOOL_CHOICE_ABSENT || choice == TOOL_CHOICE_NONE)
         return;
-    /* A Claude that thinks may not be told to call a tool. */
-    if (forced && (has_quirk(w, QUIRK_NO_REQUIRED) || w->thinks)) {
+    if (converse__is_forced(w->c) && converse__has_quirk(w, QUIRK_NO_REQUIRED)) {
         losses_add(w->lost, "tool_choice");
         return;
     }
     json_out_key(&w->o, "toolChoice");
-    begin_block(w, w->c->tool_choice == TOOL_CHOICE_AUTO       ? "auto"
-                   : w->c->tool_choice == TOOL_CHOICE_REQUIRED ? "any"
-                                                               : "tool");
+    converse__begin(w, choice == TOOL_CHOICE_AUTO       ? "auto"
+                       : choice == TOOL_CHOICE_REQUIRED ? "any"
+                                                        : "tool");
     json_out_object(&w->o);
-    if (w->c->tool_choice == TOOL_CHOICE_NAMED)
+    if (choice == TOOL_CHOICE_NAMED)
         json_out_kslice(&w->o, "name", w->c->tool_name);
     json_out_end_object(&w->o);
     json_out_end_object(&w->o);
 }
 
-static size_t count_functions(struct writer *w)
+static size_t count_functions(struct converse_writer *w)
 {
     size_t count = 0;
 
@@ -397,13 +365,13 @@ static size_t count_functions(struct writer *w)
         if (tool->kind == TOOL_FUNCTION)
             count++;
         else
-            losses_add(w->lost, "tools");
+            losses_add(w->lost, tool->path);
     }
     return count;
 }
 
 /* There is no way to say that tools must not be called, but to leave them out. */
-static void write_tools(struct writer *w)
+static void write_tools(struct converse_writer *w)
 {
     const bool may_call =
         count_functions(w) > 0 && w->c->tool_choice != TOOL_CHOICE_NONE;
@@ -426,297 +394,29 @@ static void write_tools(struct writer *w)
     json_out_end_object(&w->o);
 }
 
-/* ---- Reasoning, and other members that only some models have ---- */
-
-static void begin_extra(struct writer *w)
-{
-    if (!w->has_extra) {
-        json_out_key(&w->o, "additionalModelRequestFields");
-        json_out_object(&w->o);
-    }
-    w->has_extra = true;
-}
-
-static const char *effort_word(enum effort e)
-{
-    static const char *const words[] = {
-        [EFFORT_ABSENT] = NULL,  [EFFORT_NONE] = NULL,       [EFFORT_MINIMAL] = "low",
-        [EFFORT_LOW] = "low",    [EFFORT_MEDIUM] = "medium", [EFFORT_HIGH] = "high",
-        [EFFORT_XHIGH] = "high", [EFFORT_MAX] = "high"};
-
-    return words[e];
-}
-
-static uint64_t effort_budget(enum effort e)
-{
-    static const uint64_t tokens[] = {
-        [EFFORT_ABSENT] = 0,           [EFFORT_NONE] = 0,
-        [EFFORT_MINIMAL] = BUDGET_MIN, [EFFORT_LOW] = BUDGET_MIN,
-        [EFFORT_MEDIUM] = 2048,        [EFFORT_HIGH] = 4096,
-        [EFFORT_XHIGH] = 16384,        [EFFORT_MAX] = 32768};
-
-    return tokens[e];
-}
-
-static bool output_bound(uint64_t *out, const struct writer *w)
-{
-    if (w->t->bound_forced)
-        *out = w->t->output_bound;
-    else if (w->c->has_output_bound)
-        *out = w->c->output_bound;
-    return w->t->bound_forced || w->c->has_output_bound;
-}
-
-/* Thinking is a part of the output, and less than all of it. 0: no room for any. */
-static uint64_t thinking_budget(const struct writer *w)
-{
-    uint64_t budget =
-        w->c->has_thinking_budget ? w->c->thinking_budget : effort_budget(w->c->effort);
-    uint64_t bound;
-
-    if (budget < BUDGET_MIN)
-        budget = BUDGET_MIN;
-    if (output_bound(&bound, w) && budget >= bound)
-        budget = bound > BUDGET_MIN ? bound - 1 : 0;
-    return budget;
-}
-
-static bool wants_thinking(const struct conversation *c)
-{
-    return c->has_thinking_budget ? c->thinking_budget > 0 : c->effort > EFFORT_NONE;
-}
-
-static bool says_thinking(const struct conversation *c)
-{
-    return c->has_thinking_budget || c->effort != EFFORT_ABSENT;
-}
-
-static const char *claude_effort(enum effort e)
-{
-    if (e == EFFORT_XHIGH)
-        return "xhigh";
-    return e == EFFORT_MAX ? "max" : effort_word(e);
-}
-
-static void write_claude_thinking(struct writer *w)
-{
-    const bool by_budget =
-        has_quirk(w, QUIRK_THINKING_BUDGET) || w->c->has_thinking_budget;
-
-    begin_extra(w);
-    json_out_key(&w->o, "thinking");
-    json_out_object(&w->o);
-    json_out_kstr(&w->o, "type", by_budget ? "enabled" : "adaptive");
-    if (by_budget)
-        json_out_ku64(&w->o, "budget_tokens", thinking_budget(w));
-    json_out_end_object(&w->o);
-    if (by_budget)
-        return;
-    json_out_key(&w->o, "output_config");
-    json_out_object(&w->o);
-    json_out_kstr(&w->o, "effort", claude_effort(w->c->effort));
-    json_out_end_object(&w->o);
-}
-
-static void write_thinking(struct writer *w)
-{
-    const char *word = effort_word(w->c->effort);
-
-    if (w->thinks) {
-        write_claude_thinking(w);
-    } else if (w->family == CONVERSE_NOVA_2 && wants_thinking(w->c) && word != NULL) {
-        begin_extra(w);
-        json_out_key(&w->o, "reasoningConfig");
-        json_out_object(&w->o);
-        json_out_kstr(&w->o, "type", "enabled");
-        json_out_kstr(&w->o, "maxReasoningEffort", word);
-        json_out_end_object(&w->o);
-    } else if (w->family == CONVERSE_GPT_OSS && word != NULL) {
-        begin_extra(w);
-        json_out_kstr(&w->o, "reasoning_effort", word);
-    } else if (wants_thinking(w->c)) {
-        losses_add(w->lost,
-                   w->c->has_thinking_budget ? "thinking" : "reasoning_effort");
-    } else if (says_thinking(w->c) && w->family == CONVERSE_GPT_OSS) {
-        losses_add(w->lost, "reasoning_effort"); /* it cannot be told not to */
-    }
-}
-
-/* Those that may be refused while a Claude thinks. */
-static bool may_sample(struct writer *w, struct slice value, const char *name)
-{
-    if (value.len == 0)
-        return false;
-    if (!w->thinks && !has_quirk(w, QUIRK_NO_SAMPLING))
-        return true;
-    losses_add(w->lost, name);
-    return false;
-}
-
-static void write_top_k(struct writer *w)
-{
-    const bool is_nova = w->family == CONVERSE_NOVA || w->family == CONVERSE_NOVA_2;
-
-    if (!may_sample(w, w->c->top_k, "top_k"))
-        return;
-    if (w->family != CONVERSE_CLAUDE && !is_nova) {
-        losses_add(w->lost, "top_k");
-        return;
-    }
-    begin_extra(w);
-    if (is_nova) {
-        json_out_key(&w->o, "inferenceConfig");
-        json_out_object(&w->o);
-    }
-    json_out_key(&w->o, is_nova ? "topK" : "top_k");
-    json_out_raw(&w->o, w->c->top_k);
-    if (is_nova)
-        json_out_end_object(&w->o);
-}
-
-static void write_extra(struct writer *w)
-{
-    write_top_k(w);
-    write_thinking(w);
-    if (w->has_extra)
-        json_out_end_object(&w->o);
-}
-
-/* ---- Everything else ---- */
-
-static void write_inference(struct writer *w)
-{
-    const struct conversation *c = w->c;
-    uint64_t bound;
-
-    json_out_key(&w->o, "inferenceConfig");
-    json_out_object(&w->o);
-    if (output_bound(&bound, w))
-        json_out_ku64(&w->o, "maxTokens", bound);
-    if (may_sample(w, c->temperature, "temperature")) {
-        json_out_key(&w->o, "temperature");
-        json_out_raw(&w->o, c->temperature);
-    }
-    if (may_sample(w, c->top_p, "top_p")) {
-        json_out_key(&w->o, "topP");
-        json_out_raw(&w->o, c->top_p);
-    }
-    if (c->stop_count > 0) {
-        json_out_key(&w->o, "stopSequences");
-        json_out_array(&w->o);
-        for (size_t i = 0; i < c->stop_count; i++)
-            json_out_raw(&w->o, c->stop[i].json);
-        json_out_end_array(&w->o);
-    }
-    json_out_end_object(&w->o);
-}
-
-/* The schema goes as a text. There is no word for just any JSON. */
-static enum rc write_form(struct writer *w)
-{
-    const struct conversation *c = w->c;
-    struct quoted schema;
-
-    if (c->form == FORM_TEXT)
-        return RC_OK;
-    if (c->form == FORM_JSON || has_quirk(w, QUIRK_NO_SCHEMA)) {
-        losses_add(w->lost, "response_format");
-        return RC_OK;
-    }
-    schema = quoted_from(c->schema, w->a);
-    if (schema.json.len == 0)
-        return RC_NOMEM;
-    json_out_key(&w->o, "outputConfig");
-    begin_block(w, "textFormat");
-    json_out_object(&w->o);
-    json_out_kstr(&w->o, "type", "json_schema");
-    json_out_key(&w->o, "structure");
-    begin_block(w, "jsonSchema");
-    json_out_object(&w->o);
-    json_out_key(&w->o, "schema");
-    json_out_raw(&w->o, schema.json);
-    if (c->schema_name.len > 0)
-        json_out_kslice(&w->o, "name", c->schema_name);
-    if (!quoted_is_empty(c->schema_description)) {
-        json_out_key(&w->o, "description");
-        json_out_raw(&w->o, c->schema_description.json);
-    }
-    json_out_end_object(&w->o); /* the value of jsonSchema */
-    json_out_end_object(&w->o); /* structure */
-    json_out_end_object(&w->o); /* the value of textFormat */
-    json_out_end_object(&w->o);
-    return RC_OK;
-}
-
-static void write_tier(struct writer *w)
-{
-    static const char *const tiers[] = {"default", "flex", "priority"};
-    const struct slice asked = w->c->service_tier;
-
-    if (asked.len == 0 || slice_equal_str(asked, "auto"))
-        return;
-    for (size_t i = 0; i < sizeof(tiers) / sizeof(tiers[0]); i++) {
-        if (!slice_equal_str(asked, tiers[i]))
-            continue;
-        json_out_key(&w->o, "serviceTier");
-        json_out_object(&w->o);
-        json_out_kstr(&w->o, "type", tiers[i]);
-        json_out_end_object(&w->o);
-        return;
-    }
-    losses_add(w->lost, "service_tier");
-}
-
-static void lose_rest(struct writer *w)
-{
-    const struct conversation *c = w->c;
-
-    const struct {
-        bool given;
-        const char *name;
-    } rest[] = {
-        {c->choices > 1, "n"},
-        {c->frequency_penalty.len > 0, "frequency_penalty"},
-        {c->presence_penalty.len > 0, "presence_penalty"},
-        {c->seed.len > 0, "seed"},
-        {slice_equal_str(c->logprobs, "true"), "logprobs"},
-        {c->top_logprobs.len > 0, "top_logprobs"},
-        {c->logit_bias.len > 0, "logit_bias"},
-        {c->user.json.len > 0, "user"},
-        {c->metadata.len > 0, "metadata"},
-        {c->verbosity.len > 0, "verbosity"},
-        {slice_equal_str(c->parallel_calls, "false"), "parallel_tool_calls"},
-    };
-
-    for (size_t i = 0; i < sizeof(rest) / sizeof(rest[0]); i++)
-        if (rest[i].given)
-            losses_add(w->lost, rest[i].name);
-    losses_extras(w->lost, c, w->a);
-}
-
 enum rc converse__write(struct buf *out, const struct conversation *c,
                         const struct wire_target *t, struct losses *lost,
                         struct wire_fault *fault, struct arena *a)
 {
-    struct writer w = {.c = c,
-                       .t = t,
-                       .lost = lost,
-                       .fault = fault,
-                       .a = a,
-                       .family = converse_family(t->model)};
+    struct converse_writer w = {.c = c,
+                                .t = t,
+                                .lost = lost,
+                                .fault = fault,
+                                .a = a,
+                                .family = converse_family(t->model),
+                                .version = converse_claude_version(t->model)};
 
-    w.thinks =
-        w.family == CONVERSE_CLAUDE && wants_thinking(c) && thinking_budget(&w) > 0;
+    converse__decide(&w);
     json_out_init(&w.o, out);
     json_out_object(&w.o);
     TRY(write_messages(&w));
     TRY(write_system(&w));
-    write_inference(&w);
+    converse__write_inference(&w);
     write_tools(&w);
-    TRY(write_form(&w));
-    write_extra(&w);
-    write_tier(&w);
-    lose_rest(&w);
+    TRY(converse__write_form(&w));
+    converse__write_extra(&w);
+    converse__write_tier(&w);
+    converse__lose_rest(&w);
     json_out_end_object(&w.o);
     return arena_spent(a) || buf_spent(out) ? RC_NOMEM : RC_OK;
 }
