@@ -203,11 +203,19 @@ static bool is_foreign(const struct model_call *m, const struct config_target *t
             (p->quirks(t->provider, slice_str(t->model)) & QUIRK_STREAM_ONLY) != 0);
 }
 
+enum rc model__refuse(struct request *r, const struct wire_fault *fault)
+{
+    (void)request_fault(r, RC_BAD_INPUT, fault->param, "%s",
+                        fault->detail != NULL ? fault->detail : "not valid");
+    r->fault.extra = fault->extra;
+    return RC_BAD_INPUT;
+}
+
 /* The body in the common form, if any target needs it: so that what cannot be read is
  * refused before anything is held. */
 static enum rc read_talk(struct request *r, struct model_call *m)
 {
-    struct wire_fault fault = {NULL, NULL};
+    struct wire_fault fault = {.param = NULL};
     bool needed = false;
     enum rc rc;
 
@@ -221,8 +229,7 @@ static enum rc read_talk(struct request *r, struct model_call *m)
         return RC_NOMEM;
     rc = m->wire->read(m->talk, &fault, m->body, m->memory);
     if (rc == RC_BAD_INPUT)
-        return request_fault(r, rc, fault.param, "%s",
-                             fault.detail != NULL ? fault.detail : "not valid");
+        return model__refuse(r, &fault);
     m->talk->stream = m->stream;
     return rc;
 }

@@ -20,6 +20,9 @@ enum {
  * multiples of the golden ratio are. */
 uint64_t model__draw(struct worker *w);
 
+/* What a wire refused, for the client. Returns RC_BAD_INPUT. */
+enum rc model__refuse(struct request *r, const struct wire_fault *fault);
+
 /* ---- model_answer.c ---- */
 
 /* The sink of every answer: counts, and gives the event to the writer, if there is one.

@@ -92,7 +92,7 @@ static bool serves(const struct model_call *m, const struct provider *p)
  * RC_BAD_INPUT: none can be, and *fault says why the last could not. */
 static enum rc next_target(struct request *r, struct model_call *m)
 {
-    struct wire_fault fault = {NULL, NULL};
+    struct wire_fault fault = {.param = NULL};
     enum rc rc = RC_NOT_FOUND;
 
     while (m->order_next < m->order_count) {
@@ -119,8 +119,7 @@ static enum rc next_target(struct request *r, struct model_call *m)
                                : request_fault(r, RC_BAD_INPUT, "model",
                                                "'%.*s' can not be called at this path.",
                                                SLICE_FMT(r->quote.subject));
-    return request_fault(r, rc, fault.param, "%s",
-                         fault.detail != NULL ? fault.detail : "not valid");
+    return model__refuse(r, &fault);
 }
 
 static enum rc build_wire(struct request *r, struct model_call *m,
