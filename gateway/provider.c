@@ -2,6 +2,8 @@
 /* Finding adapters in the table that mkregistry prints. */
 #include "gateway/provider.h"
 
+#include "gateway/catalog.h"
+
 extern const struct provider *const provider_table[]; /* made: NULL at the end */
 
 const struct provider *provider_at(size_t index)
@@ -20,13 +22,29 @@ const struct provider *provider_find(struct slice kind)
     return NULL;
 }
 
-const struct wire *provider_wire(const struct provider *p, const struct wire *wire)
+/* Some models are served by one of their vendor's faces only. */
+static bool is_served(const struct provider *p, struct slice model,
+                      const struct wire *wire)
+{
+    const struct catalog_model *m;
+
+    if (wire != &wire_chat && wire != &wire_responses)
+        return true;
+    m = catalog_find(slice_str(p->kind), model);
+    if (m == NULL || m->endpoints == 0)
+        return true;
+    return (m->endpoints & (wire == &wire_chat ? MODEL_BY_CHAT : MODEL_BY_RESPONSES)) !=
+           0;
+}
+
+const struct wire *provider_wire(const struct provider *p, struct slice model,
+                                 const struct wire *wire)
 {
     for (size_t i = 0; p->wires != NULL && p->wires[i] != NULL; i++)
-        if (p->wires[i] == wire)
+        if (p->wires[i] == wire && is_served(p, model, wire))
             return wire;
     for (size_t i = 0; p->wires != NULL && p->wires[i] != NULL; i++)
-        if (p->wires[i]->write != NULL)
+        if (p->wires[i]->write != NULL && is_served(p, model, p->wires[i]))
             return p->wires[i];
     return NULL;
 }

@@ -85,9 +85,10 @@ struct provider {
     enum provider_verdict (*classify)(unsigned status, struct slice body);
 };
 
-/* Which wire a client of `wire` is served by: itself, or the one to translate into;
- * NULL: none. */
-const struct wire *provider_wire(const struct provider *p, const struct wire *wire);
+/* Which wire a client of `wire` is served by for this model: itself, or the one to
+ * translate into; NULL: none. */
+const struct wire *provider_wire(const struct provider *p, struct slice model,
+                                 const struct wire *wire);
 /* By kind; NULL: there is none. */
 const struct provider *provider_find(struct slice kind);
 /* All, in the order of the build's list: NULL at the end. */

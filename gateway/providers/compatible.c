@@ -8,7 +8,7 @@ static enum rc build(struct provider_wire *out, const struct provider_call *c,
 {
     static const char *const pass[] = {"traceparent", NULL};
 
-    TRY(openai_wire_url(out, c->provider, c->op, a));
+    TRY(openai_wire_url(out, c->provider, c->op, c->wire, a));
     openai_wire_headers(out, c->api_key, a);
     openai_wire_pass(out, c->client, pass);
     return arena_spent(a) ? RC_NOMEM : RC_OK;

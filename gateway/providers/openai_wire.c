@@ -5,13 +5,13 @@
 #include <string.h>
 
 enum rc openai_wire_url(struct provider_wire *out, const struct config_provider *p,
-                        enum provider_op op, struct arena *a)
+                        enum provider_op op, const struct wire *wire, struct arena *a)
 {
     const char *path = NULL;
 
     switch (op) {
     case PROVIDER_CHAT:
-        path = "/chat/completions";
+        path = wire == &wire_responses ? "/responses" : "/chat/completions";
         break;
     case PROVIDER_EMBEDDINGS:
         path = "/embeddings";

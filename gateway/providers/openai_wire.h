@@ -5,10 +5,10 @@
 
 #include "gateway/provider.h"
 
-/* base_url and the operation's path. */
+/* base_url and the operation's path; wire: of a conversation. */
 MUST_CHECK enum rc openai_wire_url(struct provider_wire *out,
                                    const struct config_provider *p, enum provider_op op,
-                                   struct arena *a);
+                                   const struct wire *wire, struct arena *a);
 /* Content-Type and, with a key, the bearer token. */
 void openai_wire_headers(struct provider_wire *out, const struct secret *api_key,
                          struct arena *a);
