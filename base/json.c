@@ -131,3 +131,14 @@ struct json_object *json_array_at(struct json_object *array, size_t index)
         return NULL;
     return json_object_array_get_idx(array, index);
 }
+
+enum rc json_array_string(struct slice *out, struct json_object *array, size_t index)
+{
+    struct json_object *element = json_array_at(array, index);
+
+    if (!json_object_is_type(element, json_type_string))
+        return RC_NOT_FOUND;
+    *out = slice_from(json_object_get_string(element),
+                      (size_t)json_object_get_string_len(element));
+    return RC_OK;
+}

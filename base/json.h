@@ -40,6 +40,9 @@ MUST_CHECK enum rc json_get_array(struct json_object **out, struct json_object *
 /* 0 and NULL where there is no array, or no such element. Elements are borrowed. */
 size_t json_array_count(struct json_object *array);
 struct json_object *json_array_at(struct json_object *array, size_t index);
+/* An element that is a string. RC_NOT_FOUND: there is none, or it is another. */
+MUST_CHECK enum rc json_array_string(struct slice *out, struct json_object *array,
+                                     size_t index);
 
 /* The writer of one value: commas and escapes are its business. Invalid UTF-8 and NUL
  * in a text become U+FFFD, so that json_guard() takes whatever it writes. Keys outside

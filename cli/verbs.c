@@ -174,8 +174,17 @@ const struct cli_verb cli_verbs[] = {
      "list what calls cost", NULL,
      NULL, 0, 0, verb_price_list},
     {"model", "list", "",
-     "list the models that are served, and by whom", NULL,
+     "list the models that are served, by whom, and what they can",
+     "Prices are USD per million tokens, before the markup. A model without one is listed\n"
+     "and refused.",
      NULL, 0, 0, verb_model_list},
+    {"model", "refresh", "[PROVIDER]",
+     "ask providers which models they have, and serve the new ones",
+     "Asks PROVIDER, or every provider with `discover` in the configuration, and waits for\n"
+     "the answers. Exit 1: one of them failed; its last list stays.\n\n"
+     "example:\n"
+     "  octroi model refresh openrouter",
+     NULL, 0, 1, verb_model_refresh},
     {"usage", NULL, "[--by key|model|day|wallet|skill]",
      "list every call, or what calls came to",
      "examples:\n"

@@ -30,6 +30,7 @@ int verb_pay(const struct cli *c);
 
 int verb_price_list(const struct cli *c);
 int verb_model_list(const struct cli *c);
+int verb_model_refresh(const struct cli *c);
 int verb_usage(const struct cli *c);
 
 int verb_ledger_verify(const struct cli *c);

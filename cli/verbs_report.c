@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is sold, and what was: prices, models, usage, statements. */
+/* What is sold, and what was: prices, usage, statements. */
 #include "cli/verbs.h"
 
 #include "cli/client.h"
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- Prices and models ---- */
+/* ---- Prices ---- */
 
 static const struct table_column price_columns[] = {
     {"KIND", false},        {"NAME", false},       {"ENDPOINT", false}, {"INPUT", true},
@@ -46,54 +46,6 @@ int verb_price_list(const struct cli *c)
     client_request_start(&q, "GET", "/admin/v1/prices");
     q.whole = true;
     return client_list(c, &q, price_columns, price_row);
-}
-
-static const struct table_column model_columns[] = {
-    {"MODEL", false},     {"TARGETS", false},    {"PRICED", false}, {"CONTEXT", true},
-    {"MAX OUTPUT", true}, {"HOLD OUTPUT", true}, {NULL, false},
-};
-
-/* "openai/gpt-5.4, azure/gpt-54-prod" */
-static void targets_cell(struct table *t, struct json_object *item)
-{
-    struct json_object *targets = NULL;
-    struct buf text;
-
-    buf_init(&text, 4096);
-    if (json_get_array(&targets, item, "targets") != RC_OK)
-        targets = NULL;
-    for (size_t i = 0; i < json_array_count(targets); i++) {
-        struct json_object *target = json_array_at(targets, i);
-        char provider[FORMAT_SIZE], model[FORMAT_SIZE];
-
-        buf_printf(&text, "%s%s/%s", i > 0 ? ", " : "",
-                   format_text(provider, target, "provider"),
-                   format_text(model, target, "model"));
-    }
-    table_cell(t, buf_slice(&text));
-    buf_free(&text);
-}
-
-static void model_row(struct table *t, struct json_object *item)
-{
-    struct json_object *price;
-    bool priced = json_get_object(&price, item, "price") == RC_OK;
-
-    cell_text(t, item, "name");
-    targets_cell(t, item);
-    table_cell(t, priced ? SLICE("yes") : SLICE("no: refused"));
-    cell_u64(t, item, "context_tokens");
-    cell_u64(t, item, "max_output_tokens");
-    cell_u64(t, item, "hold_output_tokens");
-}
-
-int verb_model_list(const struct cli *c)
-{
-    struct client_request q;
-
-    client_request_start(&q, "GET", "/admin/v1/models");
-    q.whole = true;
-    return client_list(c, &q, model_columns, model_row);
 }
 
 /* ---- Rows ---- */

@@ -15,6 +15,7 @@
 #include "wallet/wallet.h"
 
 struct buyer; /* gateway/settle/purchase.h */
+struct scout; /* gateway/scout.h */
 
 struct admin {
     struct ledger *ledger;
@@ -23,6 +24,7 @@ struct admin {
         *config; /* NULL: prices, models and configuration are not known */
     const struct buyer *buyer; /* pays others; NULL: the key is read when it is needed,
                                   after x402_curve_start() */
+    struct scout *scout;       /* asks providers for their models; NULL: nobody can */
     uint64_t started_us;       /* 0: no daemon; there is nothing to reload */
 };
 

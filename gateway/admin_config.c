@@ -9,9 +9,7 @@
 
 #include <string.h>
 
-typedef void print_fn(struct json_out *o, const struct config *c);
-
-static enum rc with_config(struct admin_call *c, print_fn *print)
+enum rc admin__with_config(struct admin_call *c, admin_print_fn *print)
 {
     const struct config *config;
 
@@ -23,14 +21,14 @@ static enum rc with_config(struct admin_call *c, print_fn *print)
     return RC_OK;
 }
 
-static void begin_list(struct json_out *o)
+void admin__list_begin(struct json_out *o)
 {
     json_out_object(o);
     json_out_key(o, "items");
     json_out_array(o);
 }
 
-static void end_list(struct json_out *o)
+void admin__list_end(struct json_out *o)
 {
     json_out_end_array(o);
     json_out_key(o, "next");
@@ -38,9 +36,7 @@ static void end_list(struct json_out *o)
     json_out_end_object(o);
 }
 
-/* ---- Models ---- */
-
-static void put_price(struct json_out *o, const struct config_price *p)
+void admin__put_price(struct json_out *o, const struct config_price *p)
 {
     json_out_kmoney(o, "input", p->base.of[PRICE_INPUT]);
     json_out_kmoney(o, "cached_input", p->base.of[PRICE_CACHED_INPUT]);
@@ -48,57 +44,6 @@ static void put_price(struct json_out *o, const struct config_price *p)
     json_out_kmoney(o, "output", p->base.of[PRICE_OUTPUT]);
     json_out_ku64(o, "markup_ppm", p->markup_ppm);
     json_out_kstr(o, "version", p->version);
-}
-
-static void put_target(struct json_out *o, const struct config_target *t)
-{
-    json_out_object(o);
-    json_out_kstr(o, "provider", t->provider->name);
-    json_out_kstr(o, "model", t->model);
-    json_out_key(o, "weight");
-    if (t->weight > 0)
-        json_out_u64(o, t->weight);
-    else
-        json_out_null(o);
-    json_out_end_object(o);
-}
-
-static void put_model(struct json_out *o, const struct config_model *m)
-{
-    json_out_object(o);
-    json_out_kstr(o, "name", m->name);
-    json_out_key(o, "targets");
-    json_out_array(o);
-    for (size_t i = 0; i < m->target_count; i++)
-        put_target(o, &m->targets[i]);
-    json_out_end_array(o);
-    json_out_key(o, "price");
-    if (m->priced) {
-        json_out_object(o);
-        put_price(o, &m->price);
-        json_out_end_object(o);
-    } else {
-        json_out_null(o);
-    }
-    json_out_ku64(o, "context_tokens", m->context_tokens);
-    json_out_ku64(o, "max_output_tokens", m->max_output_tokens);
-    json_out_ku64(o, "hold_output_tokens", m->hold_output_tokens);
-    json_out_kbool(o, "strict_hold", m->strict_hold);
-    json_out_kbool(o, "require_parameters", m->require_parameters);
-    json_out_end_object(o);
-}
-
-static void print_models(struct json_out *o, const struct config *c)
-{
-    begin_list(o);
-    for (size_t i = 0; i < c->model_count; i++)
-        put_model(o, &c->models[i]);
-    end_list(o);
-}
-
-static enum rc serve_models(struct admin_call *c)
-{
-    return with_config(c, print_models);
 }
 
 /* ---- Prices ---- */
@@ -111,7 +56,7 @@ static void put_model_price(struct json_out *o, const struct config_model *m)
     json_out_kstr(o, "unit", "USD per million tokens");
     json_out_kbool(o, "priced", m->priced);
     if (m->priced)
-        put_price(o, &m->price);
+        admin__put_price(o, &m->price);
     json_out_end_object(o);
 }
 
@@ -135,18 +80,18 @@ static void put_endpoint_price(struct json_out *o, const char *api,
 
 static void print_prices(struct json_out *o, const struct config *c)
 {
-    begin_list(o);
+    admin__list_begin(o);
     for (size_t i = 0; i < c->model_count; i++)
         put_model_price(o, &c->models[i]);
     for (size_t i = 0; i < c->data_api_count; i++)
         for (size_t k = 0; k < c->data_apis[i].endpoint_count; k++)
             put_endpoint_price(o, c->data_apis[i].name, &c->data_apis[i].endpoints[k]);
-    end_list(o);
+    admin__list_end(o);
 }
 
 static enum rc serve_prices(struct admin_call *c)
 {
-    return with_config(c, print_prices);
+    return admin__with_config(c, print_prices);
 }
 
 /* ---- The file itself ---- */
@@ -158,7 +103,7 @@ static void print_effective(struct json_out *o, const struct config *c)
 
 static enum rc serve_effective(struct admin_call *c)
 {
-    return with_config(c, print_effective);
+    return admin__with_config(c, print_effective);
 }
 
 static void print_state(struct json_out *o, const struct config *c)
@@ -180,7 +125,7 @@ static enum rc reload(struct admin_call *c, struct buf *faults)
     if (rc != RC_OK)
         return admin__refuse(c, rc, NULL, "the old configuration stays:\n%.*s",
                              SLICE_FMT(slice_trim(buf_slice(faults))));
-    return with_config(c, print_state);
+    return admin__with_config(c, print_state);
 }
 
 static enum rc serve_reload(struct admin_call *c)
@@ -207,7 +152,7 @@ static enum rc serve_version(struct admin_call *c)
     json_out_time(o, c->admin->started_us);
     json_out_key(o, "config");
     if (c->admin->config != NULL)
-        TRY(with_config(c, print_state));
+        TRY(admin__with_config(c, print_state));
     else
         json_out_null(o);
     json_out_end_object(o);
@@ -216,7 +161,6 @@ static enum rc serve_version(struct admin_call *c)
 
 /* clang-format off */
 const struct admin_route admin__config_routes[] = {
-    {"GET", "/admin/v1/models", serve_models, NULL},
     {"GET", "/admin/v1/prices", serve_prices, NULL},
     {"GET", "/admin/v1/config", serve_effective, NULL},
     {"POST", "/admin/v1/config/reload", serve_reload, ""},

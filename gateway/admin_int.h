@@ -51,6 +51,7 @@ extern const struct admin_route admin__key_routes[];
 extern const struct admin_route admin__report_routes[];
 extern const struct admin_route admin__ledger_routes[];
 extern const struct admin_route admin__config_routes[];
+extern const struct admin_route admin__model_routes[];
 extern const struct admin_route admin__pay_routes[];
 
 /* Says why, in words for people, and returns rc. param NULL: no single field. */
@@ -79,7 +80,18 @@ MUST_CHECK enum rc admin__limit(enum wallet_per *per, struct money *amount,
 /* Copies an id's text as a member; none: null. */
 void admin__put_id(struct json_out *o, const char *name, char kind, struct id id);
 
+/* ---- What the configuration says ---- */
+typedef void admin_print_fn(struct json_out *o, const struct config *c);
+/* Prints of the snapshot in force; RC_NOT_FOUND: there is none. */
+MUST_CHECK enum rc admin__with_config(struct admin_call *c, admin_print_fn *print);
+/* Its amounts, markup and version, as members. */
+void admin__put_price(struct json_out *o, const struct config_price *p);
+
 /* ---- {"items":[..],"next":..} ---- */
+/* A list that has no pages. */
+void admin__list_begin(struct json_out *o);
+void admin__list_end(struct json_out *o);
+
 struct admin_page {
     struct admin_call *call;
     uint64_t limit;

@@ -32,6 +32,8 @@ struct config_provider {
     char *api_version;                               /* kind azure */
     char *region;                                    /* kind bedrock, with the keys */
     struct secret *access_key, *secret_key, *session_token; /* NULL: bearer api_keys */
+    bool discovers; /* it is asked for its list of models, which are added to ours */
+    uint64_t discover_every_ms; /* 0: only when somebody wants it */
 };
 
 struct config_target {
@@ -42,6 +44,8 @@ struct config_target {
 
 struct config_model {
     char *name;
+    bool found;    /* the provider's list has it, and not the file */
+    bool is_alias; /* the same under its name without the provider's */
     size_t target_count;
     struct config_target *targets;
     bool priced;               /* false: listed and refused (law 9) */
@@ -106,7 +110,8 @@ struct config_limits {
 struct config {
     uint64_t generation; /* 1, 2, .. within a process */
     uint64_t loaded_us;
-    char hash[65]; /* SHA-256 of the effective configuration without secrets */
+    char hash[65]; /* SHA-256 of the effective configuration without secrets and found
+                      models */
     char *path;    /* of the file */
 
     char *listen;               /* "127.0.0.1:8402" */

@@ -30,6 +30,7 @@ enum {
 #define CONFIG__PRICES_FILE "prices.json"
 
 struct config_row; /* gateway/config_catalog.h */
+struct found;
 
 struct config__snapshot {
     struct config config;
@@ -52,6 +53,7 @@ struct config__reader {
     const char *path;             /* of the file, for warnings */
     const struct config *running; /* NULL: a first load */
     bool exposed;                 /* everyone on this machine may read the file */
+    const struct found *found;    /* NULL: nothing is known of what providers say */
     enum rc rc;
 };
 
@@ -67,6 +69,19 @@ MUST_CHECK enum rc config__load(const struct config **out, const char *path,
 /* ---- The sections; n is the section's node, or NULL ---- */
 void config__read_providers(struct config__reader *r, struct conf_node *n);
 void config__read_models(struct config__reader *r, struct conf_node *n);
+/* What providers publish of their models (gateway/found.h). Before the models: what
+ * their providers say of them stands over the catalogue. */
+void config__load_found(struct config__reader *r, struct conf_node *providers);
+/* After them: adds those that they do not name. */
+void config__add_found(struct config__reader *r);
+struct found_model;
+/* What its provider says of the model. NULL: nothing. */
+const struct found_model *config__found(const struct config__reader *r,
+                                        const struct config_target *t);
+/* Its price there, without markup and version. NULL: none was said, or more than an
+ * amount can hold for the longest call of m, whose sizes are known. */
+const struct config_price *config__found_price(struct config__reader *r,
+                                               const struct config_model *m);
 void config__read_data_apis(struct config__reader *r, struct conf_node *n);
 /* A price as it stands at n, all of it but its markup, source and date. False: it has
  * faults for which it cannot be used. */

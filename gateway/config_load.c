@@ -266,7 +266,9 @@ static void read_root(struct config__reader *r, struct conf_node *root)
     config__read_providers(r, conf_get(c, root, "providers"));
     config__read_catalog(r, conf_get(c, root, "catalog"));
     config__read_overrides(r);
+    config__load_found(r, conf_get(c, root, "providers"));
     config__read_models(r, conf_get(c, root, "models"));
+    config__add_found(r);
     config__read_payments(r, conf_get(c, root, "payments"));
     config__read_data_apis(r, conf_get(c, root, "data_apis"));
     read_limits(r, conf_get(c, root, "limits"));

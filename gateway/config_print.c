@@ -272,6 +272,10 @@ static void print_provider(struct printer *p, const struct config_provider *prov
     put_khidden(p, "session_token", provider->session_token);
     put_kspan(p, "first_byte_timeout", provider->first_byte_timeout_ms);
     put_kspan(p, "idle_timeout", provider->idle_timeout_ms);
+    if (provider->discovers && provider->discover_every_ms == 0)
+        put_ktext(p, "discover", "manual");
+    else if (provider->discovers)
+        put_kspan(p, "discover", provider->discover_every_ms);
     close_mapping(p);
 }
 
@@ -384,6 +388,23 @@ static void print_model(struct printer *p, const struct config_model *m)
     put_kbool(p, "strict_hold", m->strict_hold);
     put_kbool(p, "require_parameters", m->require_parameters);
     print_caps(p, m);
+    close_mapping(p);
+}
+
+/* What was found is not the file's: read back, it would stay when it is gone. */
+static void print_models(struct printer *p, const struct config *c)
+{
+    size_t written = 0;
+
+    for (size_t i = 0; i < c->model_count; i++)
+        written += !c->models[i].found;
+    if (written == 0)
+        return;
+    put_key(p, "models");
+    open_mapping(p);
+    for (size_t i = 0; i < c->model_count; i++)
+        if (!c->models[i].found)
+            print_model(p, &c->models[i]);
     close_mapping(p);
 }
 
@@ -627,13 +648,7 @@ void config_print(struct buf *out, const struct config *c, bool json)
             print_provider(&p, &c->providers[i]);
         close_mapping(&p);
     }
-    if (c->model_count > 0) {
-        put_key(&p, "models");
-        open_mapping(&p);
-        for (size_t i = 0; i < c->model_count; i++)
-            print_model(&p, &c->models[i]);
-        close_mapping(&p);
-    }
+    print_models(&p, c);
     if (c->data_api_count > 0) {
         put_key(&p, "data_apis");
         open_mapping(&p);

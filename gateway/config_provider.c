@@ -10,6 +10,7 @@
 
 enum {
     TIMEOUT_MS = 60 * 1000,
+    DISCOVER_MS = 6 * 3600 * 1000,
     KINDS_SIZE = 256
 };
 
@@ -210,6 +211,30 @@ static void read_keys(struct config__reader *r, struct config_provider *p,
     }
 }
 
+/* `true` (every six hours), a time span, `manual`, or `false`. */
+static void read_discover(struct config__reader *r, struct config_provider *p,
+                          struct conf_node *n)
+{
+    struct conf_node *value = conf_get(r->conf, n, "discover");
+    struct slice text;
+
+    if (!conf_text(r->conf, value, &text) || slice_equal_str(text, "false"))
+        return;
+    if (p->adapter->models == NULL) {
+        conf_fault(r->conf, value,
+                   "kind '%s' publishes no list of the models that can be called: name "
+                   "them under 'models'",
+                   p->kind);
+        return;
+    }
+    p->discovers = true;
+    if (slice_equal_str(text, "manual"))
+        return;
+    p->discover_every_ms = DISCOVER_MS;
+    if (!slice_equal_str(text, "true"))
+        config__duration(r, n, "discover", &p->discover_every_ms);
+}
+
 static void read_provider(struct config__reader *r, struct config_provider *p,
                           struct conf_node *n)
 {
@@ -228,6 +253,7 @@ static void read_provider(struct config__reader *r, struct config_provider *p,
     read_keys(r, p, n);
     config__duration(r, n, "first_byte_timeout", &p->first_byte_timeout_ms);
     config__duration(r, n, "idle_timeout", &p->idle_timeout_ms);
+    read_discover(r, p, n);
 }
 
 void config__read_providers(struct config__reader *r, struct conf_node *n)

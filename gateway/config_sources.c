@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which price counts for a model, and from when on: the configuration's own, else what
- * the operator has set (octroi price set), else the catalogue file's, else the built-in
- * one. A stronger word counts from its own beginning on and never ends. */
+ * the operator has set (octroi price set), else the catalogue file's, else what the
+ * provider itself says, else the built-in one. A stronger word counts from its own
+ * beginning on and never ends. */
 #include "gateway/config_catalog.h"
 
 #include "base/clock.h"
@@ -10,7 +11,7 @@
 #include <assert.h>
 
 enum {
-    CANDIDATES_MAX = 2 * CONFIG__ROWS_MAX + 1
+    CANDIDATES_MAX = 2 * CONFIG__ROWS_MAX + 2
 };
 
 /* Files -------------------------------------------------------------------------------
@@ -163,6 +164,7 @@ void config__choose_price(struct config__reader *r, struct config_model *m)
     const struct config *config = r->config;
     struct candidates c = {0};
     struct slice provider, model;
+    const struct config_price *found;
     const struct config_row *rows;
     struct config_row builtin;
     size_t count;
@@ -177,6 +179,9 @@ void config__choose_price(struct config__reader *r, struct config_model *m)
             rows = config__find_rows(&count, config->catalog, provider, model);
             offer_rows(&c, rows, count, PRICE_BY_CATALOG);
         }
+        found = config__found_price(r, m);
+        if (found != NULL)
+            offer(&c, found, PRICE_BY_DISCOVERY);
         if ((config->catalog == NULL || !config->catalog->whole) &&
             config__builtin_row(&builtin, r, provider, model))
             offer_rows(&c, &builtin, 1, PRICE_BY_BUILTIN);

@@ -14,6 +14,7 @@
 #include "gateway/datadir.h"
 #include "gateway/metrics.h"
 #include "gateway/request.h"
+#include "gateway/scout.h"
 #include "gateway/settle/cashier.h"
 #include "gateway/settle/purchase.h"
 #include "gateway/settle/signer.h"
@@ -68,6 +69,7 @@ struct gateway {
     struct buyer buyer;
     struct cashier *cashier; /* NULL: nobody can pay in a call */
     struct clerk *clerk;
+    struct scout *scout;
     atomic_bool waits_no_more;
     uint8_t quote_key[32];
     struct admin admin;
@@ -321,12 +323,15 @@ static enum rc open_all(struct gateway *g, const struct gateway_options *options
         rc = answers_open(&g->answers, ANSWERS_BYTES);
     if (rc == RC_OK)
         rc = open_payments(g, c, faults);
+    if (rc == RC_OK)
+        rc = scout_open(&g->scout, g->config);
     if (rc == RC_OK) {
         g->admin =
             (struct admin){.ledger = g->dir->ledger,
                            .book = g->dir->book,
                            .config = g->config,
                            .buyer = c->payments->buyer.key.present ? &g->buyer : NULL,
+                           .scout = g->scout,
                            .started_us = clock_wall_us()};
         rc = open_listeners(g, options, c, faults);
     }
@@ -339,7 +344,9 @@ static void close_all(struct gateway *g)
     if (g->listen_fd >= 0)
         (void)shutdown(g->listen_fd, SHUT_RD); /* no new connection is taken */
     stop_lanes(g);
+    scout_stop(g->scout); /* who waits for it is told, and the admin API can end */
     admin_server_close(g->admin_server); /* what it pays for is paid to the end */
+    scout_close(g->scout);
     clerk_close(g->clerk);
     cashier_close(g->cashier);
     signer_close(g->signer);

@@ -65,6 +65,8 @@ struct provider_embed {
                       struct slice model, bool base64, struct arena *scratch);
 };
 
+struct model_list;
+
 struct provider {
     const char *kind;        /* as in the configuration */
     const char *default_url; /* NULL: base_url must be given */
@@ -76,6 +78,9 @@ struct provider {
     bool has_count_tokens;              /* in its first wire */
     const struct provider_embed *embed; /* NULL: OpenAI's form, if any */
     unsigned (*quirks)(const struct config_provider *p, struct slice model); /* NULL */
+    /* How its list of models is read (gateway/model_list.h). NULL: it publishes none of
+     * what can be called. */
+    const struct model_list *(*models)(const struct config_provider *p);
 
     /* URL and headers. Strings live in a. RC_BAD_INPUT: this call cannot be made here
      * (another target may). */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hosts that speak OpenAI's dialect: vLLM, llama.cpp, and the many vendors. What they
  * have in common is here. */
+#include "gateway/model_list.h"
 #include "gateway/providers/openai_wire.h"
 
 static enum rc build(struct provider_wire *out, const struct provider_call *c,
@@ -30,6 +31,7 @@ const struct provider provider_compatible = {
     .wires = wires,
     .has_embeddings = true,
     .quirks = quirks,
+    .models = model_list_compatible,
     .build = build,
     .classify = openai_wire_classify,
 };

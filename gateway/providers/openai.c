@@ -2,6 +2,7 @@
 /* OpenAI's own API (base https://api.openai.com/v1): chat completions, responses
  * and embeddings.
  */
+#include "gateway/model_list.h"
 #include "gateway/providers/openai_wire.h"
 
 static enum rc build(struct provider_wire *out, const struct provider_call *c,
@@ -23,6 +24,7 @@ const struct provider provider_openai = {
     .default_url = "https://api.openai.com/v1",
     .wires = wires,
     .has_embeddings = true,
+    .models = model_list_openai,
     .build = build,
     .classify = openai_wire_classify,
 };

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+// Models that providers publish: read on a timer and on demand, callable without a
+// restart, never free by accident, kept over a restart, and never worth a broken call.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import test, { after, before } from 'node:test';
+import { Gateway, json, nano, octroi, recorded, request, sleep, startUpstream, usd } from './lib.mjs';
+
+const answer = JSON.parse(recorded('en-chat-basic.response.json'));
+const messages = [{ role: 'user', content: 'Say this is a test' }];
+let router, plain, gateway, wallet;
+
+// What the two vendors say; the tests change it.
+const lists = { router: [], plain: [] };
+const priced = (id, more = {}) => ({
+  id,
+  context_length: 200000,
+  architecture: { input_modalities: ['text', 'image'], output_modalities: ['text'] },
+  supported_parameters: ['tools', 'tool_choice', 'structured_outputs'],
+  top_provider: { context_length: 160000, max_completion_tokens: 32000 },
+  pricing: { prompt: '0.00000125', completion: '0.00001', request: '0', input_cache_read: '0.000000125' },
+  ...more,
+});
+
+function vendor(name) {
+  return async (req, res, body) => {
+    if (req.method === 'GET' && req.url === '/v1/models') return json(res, 200, lists[name] instanceof Function ? lists[name](res) : { object: 'list', data: lists[name] });
+    if (req.method !== 'POST') return json(res, 404, {});
+    return json(res, 200, { ...answer, model: JSON.parse(body).model });
+  };
+}
+
+before(async () => {
+  router = await startUpstream();
+  plain = await startUpstream();
+  router.handle = vendor('router');
+  plain.handle = vendor('plain');
+  lists.router = [priced('lab/one')];
+  lists.plain = [{ id: 'bare-1', object: 'model', created: 1, owned_by: 'lab' }];
+  gateway = new Gateway({
+    providers: {
+      router: { kind: 'compatible', vendor: 'openrouter', base_url: `${router.url}/v1`, api_keys: ['sk-router-0123456789'], allow_private: true, discover: 'manual' },
+      plain: { kind: 'compatible', base_url: `${plain.url}/v1`, api_keys: ['sk-plain-0123456789'], allow_private: true, discover: 'manual' },
+      silent: { kind: 'compatible', base_url: `${plain.url}/v1`, api_keys: ['sk-plain-0123456789'], allow_private: true },
+    },
+    models: { 'lab/fixed': { targets: [{ provider: 'router', model: 'lab/fixed' }], price: { input: '7', output: '7' } } },
+  });
+  await gateway.start();
+  wallet = gateway.wallet('agent', '5');
+});
+
+after(async () => {
+  await gateway?.close();
+  await router?.close();
+  await plain?.close();
+});
+
+const post = (model, extra = {}) =>
+  request(`${gateway.url}/v1/chat/completions`, { method: 'POST', headers: { authorization: `Bearer ${wallet.key}`, 'content-type': 'application/json' }, body: JSON.stringify({ model, messages, ...extra }) });
+const list = async () => JSON.parse((await request(`${gateway.url}/v1/models`)).body).data;
+const named = async (id) => (await list()).find((m) => m.id === id);
+// Not gateway.cli(): the vendors are in this process and must answer meanwhile.
+const refresh = (...args) =>
+  new Promise((done) => {
+    const child = spawn(octroi, ['model', 'refresh', ...args, '--json', '--config', gateway.file]);
+    let out = '', words = '';
+    child.stdout.on('data', (d) => (out += d));
+    child.stderr.on('data', (d) => (words += d));
+    child.on('close', (code) => done({ code, words, ...(out ? JSON.parse(out) : {}) }));
+  });
+
+test('before anybody was asked there is what the file says', async () => {
+  assert.deepEqual((await list()).map((m) => m.id), ['lab/fixed']);
+  assert.equal((await post('lab/one')).status, 404);
+});
+
+test('a refresh tells what is new, and it can be called at once at the price that the vendor told', async () => {
+  const r = await refresh();
+  assert.equal(r.code, 0, r.words);
+  assert.deepEqual(r.items.map((i) => [i.provider, i.ok, i.models, i.added, i.gone]), [
+    ['router', true, 1, ['lab/one'], []],
+    ['plain', true, 1, ['bare-1'], []],
+  ]);
+  assert.equal(r.reloaded, true);
+  assert.deepEqual((await list()).map((m) => m.id), ['bare-1', 'lab/fixed', 'lab/one', 'plain/bare-1', 'router/lab/one']);
+  const before = gateway.balance(wallet).balance;
+  const a = await post('lab/one');
+  assert.equal(a.status, 200, a.body);
+  const { usage } = JSON.parse(a.body);
+  const cost = (BigInt(usage.prompt_tokens) * nano('1.25') + 999999n) / 1000000n + (BigInt(usage.completion_tokens) * nano('10') + 999999n) / 1000000n;
+  assert.equal(a.headers['x-octroi-cost'], usd(cost));
+  await gateway.settled(wallet, before - cost);
+  assert.equal(router.calls.at(-1).headers.authorization, 'Bearer sk-router-0123456789');
+});
+
+test('limits and capabilities are the vendor\'s', async () => {
+  const m = await named('router/lab/one');
+  assert.equal(m.context_length, 160000, 'the lesser of what the router and its host say');
+  assert.equal(m.max_output_tokens, 32000);
+  assert.equal(m.pricing.input, '1.25');
+});
+
+test('a model without a price is listed, and refused', async () => {
+  const m = await named('bare-1');
+  assert.equal(m.priced, false);
+  const a = await post('bare-1');
+  assert.equal(a.status, 503);
+  assert.equal(JSON.parse(a.body).error.code, 'price_missing');
+});
+
+test('a nought, a negative price and a fee that cannot be read are no price', async () => {
+  lists.router = [
+    priced('lab/one'),
+    priced('lab/free', { pricing: { prompt: '0', completion: '0' } }),
+    priced('lab/auto', { pricing: { prompt: '-1', completion: '-1' } }),
+    priced('lab/fee', { pricing: { prompt: '0.000001', completion: '0.000001', request: 'some' } }),
+    priced('lab/half', { pricing: { prompt: '0.000001' } }),
+    priced('lab/dear', { pricing: { prompt: '1e9', completion: '1e9' } }),
+  ];
+  assert.equal((await refresh('router')).code, 0);
+  for (const id of ['lab/free', 'lab/auto', 'lab/fee', 'lab/half', 'lab/dear']) {
+    assert.equal((await named(id))?.priced, false, id);
+    assert.equal((await post(id)).status, 503, id);
+  }
+});
+
+test('what is gone is gone, and what is changed is told', async () => {
+  lists.router = [priced('lab/two'), priced('lab/one', { pricing: { prompt: '0.000002', completion: '0.00001' } })];
+  const r = await refresh('router');
+  assert.deepEqual(r.items[0].added, ['lab/two']);
+  assert.deepEqual(r.items[0].changed, ['lab/one']);
+  assert.equal(r.items[0].gone.length, 5);
+  assert.equal((await named('lab/one')).pricing.input, '2');
+  assert.equal((await post('lab/free')).status, 404);
+  assert.equal((await refresh('router')).reloaded, false, 'nothing new, no new snapshot');
+});
+
+test('the file stands over the list, and a name that two have belongs to neither', async () => {
+  lists.router = [priced('lab/two'), priced('lab/fixed'), priced('shared')];
+  lists.plain = [{ id: 'shared' }, { id: 'lab/two' }];
+  assert.equal((await refresh()).code, 0);
+  assert.equal((await named('lab/fixed')).pricing.input, '7');
+  assert.equal(await named('shared'), undefined);
+  assert.equal(await named('lab/two'), undefined);
+  assert.ok(await named('router/shared'));
+  assert.ok(await named('plain/shared'));
+  const a = await post('router/shared');
+  assert.equal(a.status, 200);
+  assert.equal(JSON.parse(router.calls.at(-1).body).model, 'shared');
+});
+
+test('a vendor that fails keeps its last good list, and says so', async () => {
+  const good = lists.router;
+  const before = (await list()).map((m) => m.id);
+  const failures = {
+    '500': (res) => (res.statusCode = 500) && {},
+    'not json': 'x',
+    'another shape': () => ({ models: 'none' }),
+    'an empty list': () => ({ data: [] }),
+    'names that are none': () => ({ data: [{ id: '../../etc' }, { id: 'a b' }, { id: '' }, { id: 7 }, {}, null, 'x', { id: 'a'.repeat(129) }, { id: 'x\u0000y' }, { id: '"' }] }),
+  };
+  for (const [what, body] of Object.entries(failures)) {
+    router.handle = (req, res) => {
+      if (what === '500') return json(res, 500, {});
+      if (what === 'not json') return json(res, 200, Buffer.from('{"data":[{"id":'));
+      return json(res, 200, body(res));
+    };
+    const r = await refresh('router');
+    assert.equal(r.code, 1, what);
+    assert.equal(r.items[0].ok, false, what);
+    assert.ok(r.items[0].error.length > 0);
+    assert.deepEqual((await list()).map((m) => m.id), before, what);
+  }
+  router.handle = (req, res) => res.destroy();
+  assert.equal((await refresh('router')).code, 1);
+  assert.deepEqual((await list()).map((m) => m.id), before);
+  router.handle = vendor('router');
+  lists.router = good;
+  assert.equal((await refresh('router')).code, 0);
+});
+
+test('a list without end is cut, and the rest goes on', async () => {
+  const good = lists.router;
+  lists.router = Array.from({ length: 5000 }, (_, i) => priced(`lab/many-${i}`));
+  const r = await refresh('router');
+  assert.equal(r.code, 0, r.words);
+  assert.equal(r.items[0].models, 2000);
+  assert.equal(r.items[0].skipped, 3000);
+  assert.equal((await post('lab/many-7')).status, 200);
+  router.handle = (req, res) => {
+    res.writeHead(200, { 'content-type': 'application/json' });
+    res.write('{"data":[');
+    const fill = Buffer.alloc(65536, 0x20);
+    const more = () => {
+      while (!res.destroyed && res.write(fill));
+      if (!res.destroyed) res.once('drain', more);
+    };
+    more();
+  };
+  assert.match((await refresh('router')).items[0].error, /too large|cut off/);
+  assert.equal((await post('plain/shared')).status, 503);
+  router.handle = vendor('router');
+  lists.router = good;
+  assert.equal((await refresh('router')).code, 0);
+});
+
+test('who cannot be asked is refused with a reason', () => {
+  assert.equal(gateway.cli('model', 'refresh', 'nobody').status, 3);
+  const r = gateway.cli('model', 'refresh', 'silent');
+  assert.equal(r.status, 3);
+  assert.match(r.stderr, /discover/);
+});
+
+test('refreshes disturb no call', async () => {
+  let turn = 0;
+  lists.router = () => ({ data: [priced('lab/two'), priced(`lab/turn-${turn}`)] });
+  const calls = [];
+  for (let i = 0; i < 10; i++) {
+    turn = i;
+    for (let k = 0; k < 8; k++) calls.push(post('router/lab/two'));
+    const r = JSON.parse((await request(`http://127.0.0.1:${gateway.adminPort}/admin/v1/models/refresh`, { method: 'POST', headers: { authorization: 'Bearer admin-token-for-tests', 'content-type': 'application/json' }, body: '{"provider":"router"}' })).body);
+    assert.equal(r.items?.[0]?.ok, true, JSON.stringify(r));
+  }
+  for (const a of await Promise.all(calls)) assert.equal(a.status, 200, a.body);
+  await gateway.settled(wallet);
+});
+
+test('a restart keeps the lists; a damaged file loses them and no more', async () => {
+  lists.router = [priced('lab/kept')];
+  assert.equal((await refresh('router')).code, 0);
+  const asked = router.calls.length;
+  await gateway.stop();
+  await gateway.start();
+  assert.equal((await post('lab/kept')).status, 200);
+  assert.equal(router.calls.filter((c, i) => i >= asked && c.method === 'GET').length, 0);
+  await gateway.stop();
+  const file = path.join(gateway.dir, 'var', 'models.json');
+  assert.equal(fs.statSync(file).mode & 0o777, 0o600);
+  const text = fs.readFileSync(file, 'utf8');
+  fs.writeFileSync(file, text.replace('"input":"1.250000000"', '"input":"-1"'));
+  await gateway.start();
+  assert.equal((await post('lab/kept')).status, 404);
+  assert.match(gateway.cli('config', 'show', '--effective').stderr, /models\.json/);
+  assert.equal((await refresh()).code, 0);
+  assert.equal((await post('lab/kept')).status, 200);
+  assert.equal(gateway.cli('model', 'list').status, 0);
+});
+
+test('on a timer nobody has to ask', async () => {
+  gateway.config.providers.router.discover = '1s';
+  gateway.writeConfig();
+  gateway.run('config', 'reload');
+  lists.router = [priced('lab/kept'), priced('lab/by-timer')];
+  for (let i = 0; i < 200 && !(await named('lab/by-timer')); i++) await sleep(50);
+  assert.equal((await post('lab/by-timer')).status, 200);
+});
+
+test('a provider that discovers no more loses what was found', async () => {
+  delete gateway.config.providers.router.discover;
+  gateway.writeConfig();
+  gateway.run('config', 'reload');
+  assert.equal((await post('lab/kept')).status, 404);
+  assert.equal((await post('lab/fixed')).status, 200);
+  assert.equal((await refresh('plain')).code, 0);
+  assert.doesNotMatch(fs.readFileSync(path.join(gateway.dir, 'var', 'models.json'), 'utf8'), /by-timer/);
+  await gateway.settled(wallet);
+});
