@@ -40,8 +40,8 @@ struct model_ask {
 
 /* An event of the short way that waits for the money to be booked. */
 struct model_kept {
-    struct slice name, data; /* copies; data NONE: a comment or the like */
-    struct slice raw;
+    struct slice name, data; /* copies */
+    struct slice raw;        /* NONE: to be written anew, in the usual form */
     bool has_usage;
 };
 

@@ -142,12 +142,16 @@ static void give_up_keeping(struct request *r)
     m->kept_count = 0;
 }
 
-static bool tells_usage(const struct model_call *m, const struct sse_event *e)
+static bool is_done_word(const struct model_call *m, const struct sse_event *e)
 {
     const char *word = m->up_wire->done;
 
-    return (word == NULL || !slice_equal_str(e->data, word)) &&
-           m->wire->usage_at(e->data).len > 0;
+    return word != NULL && slice_equal_str(e->data, word);
+}
+
+static bool tells_usage(const struct model_call *m, const struct sse_event *e)
+{
+    return !is_done_word(m, e) && m->wire->usage_at(e->data).len > 0;
 }
 
 static void keep(struct request *r, const struct sse_event *e)
@@ -159,7 +163,7 @@ static void keep(struct request *r, const struct sse_event *e)
     m->kept[m->kept_count++] = (struct model_kept){
         .name = arena_slice(r->arena, e->event),
         .data = arena_slice(r->arena, e->data),
-        .raw = e->incomplete ? SLICE_NONE : arena_slice(r->arena, e->raw),
+        .raw = is_done_word(m, e) ? SLICE_NONE : arena_slice(r->arena, e->raw),
         .has_usage = tells_usage(m, e),
     };
 }
@@ -259,11 +263,10 @@ static enum rc on_event(void *arg, const struct sse_event *e)
     struct request *r = arg;
     struct model_call *m = r->api_state;
     const struct wire_event event = {.name = e->event, .data = e->data};
-    const char *word = m->up_wire->done;
 
     if (m->done)
         return RC_OK;
-    if (e->incomplete && (word == NULL || !slice_equal_str(e->data, word)))
+    if (e->incomplete && !is_done_word(m, e))
         return RC_OK; /* cut off: nothing that a client could use */
     if (e->is_comment) {
         if (m->begun && m->kept_count == 0 && m->ask->stream_type == NULL)
