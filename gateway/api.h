@@ -23,7 +23,7 @@ struct wallet_call;
 
 enum {
     API_PRICED = 1, /* a call costs: needs a key or a payment, is held and captured */
-    API_NEEDS_KEY = 2, /* free, but about the caller: 401 without a key */
+    API_NEEDS_KEY = 2, /* free, or about the caller: 401 without a key */
     API_JSON_BODY = 4, /* Content-Type must be application/json when it is given */
     API_FLAT = 8,  /* plan() needs no body: an unpaid call is told its price at once */
     API_TOPUP = 16 /* no upstream: what is paid is the answer */
@@ -55,7 +55,8 @@ struct api {
     enum step (*serve_wait)(struct request *r);
 
     /* Priced ones. plan: the body is in: checks it, fills r->quote. On failure r->fault
-     * has detail and param. May set state of its own in r->api_state. */
+     * has detail and param. It may answer (request_reply()): then it was free. May set
+     * state of its own in r->api_state. */
     enum rc (*plan)(struct request *r);
     /* API_TOPUP: the payment is settled and nobody was named whom it is for: sets
      * r->topup_target, or r->rc. Called again after every wake-up; what it has lent is

@@ -293,6 +293,18 @@ static void describe(struct request *r, struct wallet_call *call, const struct u
     call->status = r->outcome == OUTCOME_GONE ? 499 : 200;
 }
 
+/* Some vendors say at the beginning what went in, and what came out at the end: of an
+ * answer that had none, what was seen of it counts. */
+static void count_what_was_seen(struct usage *u, const struct model_call *m)
+{
+    const struct usage seen = usage_estimate(0, m->text_bytes, m->text_pieces);
+
+    if (m->done || usage_completion(u) >= seen.out_text)
+        return;
+    u->out_text += seen.out_text - usage_completion(u);
+    u->estimated = true;
+}
+
 enum rc model_call_cost(struct request *r, struct money *cost, struct wallet_call *call)
 {
     struct model_call *m = r->api_state;
@@ -305,6 +317,8 @@ enum rc model_call_cost(struct request *r, struct money *cost, struct wallet_cal
         u = (struct usage){.known = true};
     else if (!u.known)
         u = usage_estimate(m->body.len, m->text_bytes, m->text_pieces);
+    else
+        count_what_was_seen(&u, m);
     describe(r, call, &u);
     TRY(price_exact(cost, m->price, &u));
     if (u.estimated) /* never more than was agreed on a guess */

@@ -62,17 +62,19 @@ static void read_error(struct request *r, struct slice body)
 }
 
 /* Anthropic's own clients look into its errors, whatever is in them: on the short way
- * they get them as they came. */
-static bool passes_whole(struct request *r, struct slice body)
+ * they get them as they came, but for what is about our key or our account. */
+static bool passes_whole(struct request *r, unsigned status, struct slice body)
 {
     const struct model_call *m = r->api_state;
     struct json_limits limits = {0};
 
-    if (r->match.api->dialect != DIALECT_ANTHROPIC || m->up_wire != m->wire ||
+    if (r->match.api->dialect != DIALECT_ANTHROPIC || !m->is_short || status < 400 ||
+        (status >= 401 && status <= 403) ||
         json_guard(body, &limits, NULL, 0, NULL, r->arena) != RC_OK ||
         holds_secret(m->target->provider, body))
         return false;
     r->fault.whole = arena_slice(r->arena, body);
+    r->fault.status = status;
     return r->fault.whole.len > 0;
 }
 
@@ -99,11 +101,11 @@ void model_call_explain(struct request *r, unsigned status, struct slice body)
     enum rc rc = map_status(status);
 
     r->fault = (struct fault){.rc = rc};
+    if (passes_whole(r, status, body))
+        return;
     switch (rc) {
     case RC_UPSTREAM_REFUSED:
         r->fault.status = status;
-        if (passes_whole(r, body))
-            return;
         read_error(r, body);
         if (r->fault.code == NULL)
             r->fault.code = rc_reason(RC_BAD_INPUT);

@@ -102,6 +102,10 @@ static enum step step_plan(struct request *r)
         return serve_free(r);
     rc = api->plan(r);
     r->planned = rc == RC_OK;
+    if (rc == RC_OK && r->status != 0) { /* it needed nobody else, and was free */
+        r->outcome = OUTCOME_OK;
+        return go(r, REQUEST_DONE);
+    }
     if (rc == RC_OK && r->payment == NULL)
         rc = RC_PAYMENT_REQUIRED;
     if (rc == RC_OK && r->identified)

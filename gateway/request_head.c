@@ -248,6 +248,15 @@ static enum rc take_payer(struct request *r)
     return take_room(r, most < STRANGER_POOL_MAX ? most : STRANGER_POOL_MAX);
 }
 
+static enum rc want_key(struct request *r)
+{
+    if (r->identified || !(r->match.api->flags & API_NEEDS_KEY))
+        return RC_OK;
+    return request_fault(r, RC_BAD_KEY, NULL,
+                         "This path is for callers with a key: send an API key as a "
+                         "Bearer token.");
+}
+
 static enum rc identify(struct request *r)
 {
     const struct api *api = r->match.api;
@@ -260,18 +269,14 @@ static enum rc identify(struct request *r)
         r->payment = payment_for(r->http);
         if (r->payment != NULL)
             TRY(r->payment->identify(r));
+        TRY(want_key(r));
         if (is_stranger(r))
             return take_stranger(r);
         return r->identified ? RC_OK : take_payer(r);
     }
     /* A payment for what costs nothing is not looked at. */
     TRY(payment_key_beside(r));
-    if (!r->identified && api->flags & API_NEEDS_KEY)
-        return request_fault(
-            r, RC_BAD_KEY, NULL,
-            "This path is about the caller: send an API key as a Bearer "
-            "token.");
-    return RC_OK;
+    return want_key(r);
 }
 
 static enum rc admit(struct request *r)

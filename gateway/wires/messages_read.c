@@ -426,21 +426,19 @@ static void settle_effort(struct reader *r)
 enum rc messages__read(struct conversation *out, struct wire_fault *fault,
                        struct slice body, struct arena *a)
 {
-    static const char *const names[] = {"system", "messages", "thread", "max_tokens"};
+    static const char *const names[] = {"system", "messages", "thread"};
     struct reader r = {.out = out, .fault = fault, .a = a};
     const char *path = NULL;
-    struct slice v[4];
+    struct slice v[3];
 
     *out = (struct conversation){.choices = 1};
-    json_body_pick(v, names, 4, body);
+    json_body_pick(v, names, 3, body);
     if (v[2].len > 0)
         return refuse_thread(&r);
     if (v[0].len > 0)
         TRY(read_system(&r, v[0]));
     TRY(read_messages(&r, v[1]));
     TRY(read_members(&r, body));
-    if (v[3].len == 0)
-        return wire_refuse(fault, a, "max_tokens", "'max_tokens' is needed.");
     settle_effort(&r);
     if (conversation_link(out, &path) != RC_OK)
         return wire_refuse(fault, a, messages__under(&r, path, "tool_use_id"),
