@@ -18,7 +18,7 @@ static const struct config__name_form provider_name = {"provider", "-_.",
                                                        CONFIG__NAME_MAX};
 /* Both become part of a URL. */
 static const struct config__name_form region_name = {"region", "-", CONFIG__NAME_MAX};
-static const struct config__name_form version_name = {"API version", "-.",
+static const struct config__name_form version_name = {"version of an API", "-.",
                                                       CONFIG__NAME_MAX};
 static const struct config__name_form vendor_name = {"vendor", "-_.", CONFIG__NAME_MAX};
 

@@ -27,6 +27,7 @@ static const char rich[] =
     "  p: {kind: compatible, vendor: v, base_url: \"http://10.0.0.1/x\", "
     "allow_private: true,\n"
     "    idle_timeout: 24h}\n"
+    "  az: {kind: azure, base_url: \"https://az\", api_version: 2024-10-21}\n"
     "  aws: {kind: bedrock, region: us-east-1, access_key: sk-literal,\n"
     "    secret_key: sk-literal, session_token: sk-literal}\n"
     "models:\n"

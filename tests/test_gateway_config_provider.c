@@ -146,6 +146,27 @@ static void forms_are_checked(void **state)
               "octroi.yaml:1:1: expected a mapping, found a list");
 }
 
+static void azure_has_a_version_of_its_api(void **state)
+{
+    const struct config *c = config_fixture_load(
+        "providers:\n"
+        "  new: {kind: azure, base_url: \"https://r.openai.azure.com/\", api_keys: [k]}\n"
+        "  old: {kind: azure, base_url: \"https://r.openai.azure.com\",\n"
+        "    api_version: 2024-10-21, api_keys: [k]}\n");
+
+    (void)state;
+    assert_string_equal(c->providers[0].api_version, "v1");
+    assert_string_equal(c->providers[0].base_url, "https://r.openai.azure.com");
+    assert_string_equal(c->providers[1].api_version, "2024-10-21");
+    config_unref(c);
+    FAULTS_OF(
+        "providers:\n"
+        "  a: {kind: azure, api_version: \"a&b\"}\n",
+        "octroi.yaml:2:33: the name of a version of an API has 1 to 64 letters, digits "
+        "and '-.', and begins with a letter or digit",
+        "octroi.yaml:2:3: 'base_url' is missing: kind 'azure' has none of its own");
+}
+
 static void bedrock_has_a_region_and_keys_of_its_own(void **state)
 {
     const struct config *c = config_fixture_load(
@@ -237,6 +258,7 @@ int main(void)
         cmocka_unit_test(an_unset_variable_is_named),
         cmocka_unit_test(only_compatible_hosts_have_a_vendor),
         cmocka_unit_test(forms_are_checked),
+        cmocka_unit_test(azure_has_a_version_of_its_api),
         cmocka_unit_test(bedrock_has_a_region_and_keys_of_its_own),
         cmocka_unit_test(keys_of_bedrock_are_whole_and_nobody_elses),
         cmocka_unit_test(a_list_of_keys_has_an_end),
