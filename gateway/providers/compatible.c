@@ -19,10 +19,10 @@ static unsigned quirks(const struct config_provider *p, struct slice model)
 {
     (void)p;
     (void)model;
-    return QUIRK_OLD_BOUND;
+    return QUIRK_OLD_BOUND | QUIRK_SYSTEM_ROLE | QUIRK_FUNCTIONS_ONLY;
 }
 
-static const struct wire *const wires[] = {&wire_chat, NULL};
+static const struct wire *const wires[] = {&wire_chat, &wire_completions, NULL};
 
 extern const struct provider provider_compatible;
 const struct provider provider_compatible = {

@@ -16,7 +16,20 @@ static enum rc build(struct provider_wire *out, const struct provider_call *c,
     return arena_spent(a) ? RC_NOMEM : RC_OK;
 }
 
-static const struct wire *const wires[] = {&wire_chat, &wire_responses, NULL};
+/* Models that think refuse what the others take. */
+static unsigned quirks(const struct config_provider *p, struct slice model)
+{
+    (void)p;
+    if (slice_starts(model, SLICE("gpt-5")))
+        return QUIRK_NO_MAX_TOKENS | QUIRK_NO_SAMPLING;
+    if (slice_starts(model, SLICE("o")) && model.len > 1 && model.bytes[1] >= '1' &&
+        model.bytes[1] <= '9')
+        return QUIRK_NO_MAX_TOKENS | QUIRK_NO_SAMPLING;
+    return QUIRK_NO_EFFORT;
+}
+
+static const struct wire *const wires[] = {&wire_chat, &wire_completions,
+                                           &wire_responses, NULL};
 
 extern const struct provider provider_openai;
 const struct provider provider_openai = {
@@ -25,6 +38,7 @@ const struct provider provider_openai = {
     .wires = wires,
     .has_embeddings = true,
     .models = model_list_openai,
+    .quirks = quirks,
     .build = build,
     .classify = openai_wire_classify,
 };

@@ -128,7 +128,7 @@ static enum rc change_stream(const struct job *j)
 
 /* ---- The output bound ---- */
 
-static const char *bound_name(unsigned quirks)
+const char *chat_bound_name(unsigned quirks)
 {
     return (quirks & (QUIRK_MAX_TOKENS | QUIRK_OLD_BOUND)) != 0
                ? "max_tokens"
@@ -169,7 +169,7 @@ static void change_bound(const struct job *j)
             value = f->raw;
     }
     if (!found && value.len > 0)
-        change(j, bound_name(j->target->quirks), value);
+        change(j, chat_bound_name(j->target->quirks), value);
 }
 
 /* ---- Words ---- */

@@ -9,7 +9,7 @@
 #include "gateway/wires/json_fields.h"
 
 enum {
-    CHAT_CALLS_MAX = 128 /* open at once; the oldest is ended for one more */
+    CHAT_CALLS_MAX = 64 /* open at once; the oldest is ended for one more */
 };
 
 struct chat_choice {

@@ -14,4 +14,9 @@ const struct wire wire_completions = {
     .adapt = chat_adapt_completions,
     .usage_at = chat_usage_at,
     .without_usage = chat_without_usage,
+    .out_open = chat_out_open_completions,
+    .out_close = chat_out_close,
+    .out_event = chat_out_event,
+    .out_end = chat_out_end,
+    .out_error = chat_out_error,
 };
