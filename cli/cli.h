@@ -27,7 +27,7 @@ enum cli_exit {
 
 enum {
     CLI_WORDS_MAX = 4,
-    CLI_OPTIONS_MAX = 12
+    CLI_OPTIONS_MAX = 16
 };
 
 struct cli;

@@ -34,6 +34,28 @@ static const struct cli_option limit_options[] = {
     {"--clear", NULL, "no limit"},
     END,
 };
+static const struct cli_option price_set_options[] = {
+    {"--input", "A", "uncached text of the prompt"},
+    {"--cached-input", "A", "read from the vendor's cache"},
+    {"--cache-write", "A", "written to it"},
+    {"--cache-write-1h", "A", "written to it for an hour"},
+    {"--audio-input", "A", "audio of the prompt"},
+    {"--image-input", "A", "images of the prompt"},
+    {"--output", "A", "text of the answer"},
+    {"--reasoning-output", "A", "reasoning"},
+    {"--audio-output", "A", "audio of the answer"},
+    {"--image-output", "A", "images of the answer"},
+    {"--web-search", "A", "each search that the vendor ran"},
+    {"--request", "A", "each call"},
+    {"--price", "JSON", "all of it at once, tiers and thresholds too"},
+    {"--from", "TIME", "when it begins to count; without: since ever"},
+    {"--clear", NULL, "drop all that was set for the model"},
+    END,
+};
+static const struct cli_option price_diff_options[] = {
+    {"--at", "TIME", "the prices of that time; without: of now"},
+    END,
+};
 static const struct cli_option statement_options[] = {
     {"--csv", NULL, "print CSV"},
     {"--since", "TIME", "not before this time"},
@@ -171,8 +193,23 @@ const struct cli_verb cli_verbs[] = {
      "set or clear a spending limit of a key", NULL,
      limit_options, 1, 1, verb_key_limit},
     {"price", "list", "",
-     "list what calls cost", NULL,
+     "list what calls cost, and whose word that is", NULL,
      NULL, 0, 0, verb_price_list},
+    {"price", "set", "MODEL --input A --output A [--cached-input A ..] [--from T]|--clear",
+     "set a price of the operator's own, which stands over the catalogue's",
+     "Amounts are USD per million tokens, but for --web-search and --request: USD each.\n"
+     "A price that the configuration gives a model stands over this one.\n\n"
+     "examples:\n"
+     "  octroi price set gpt-5.4 --input 2.5 --cached-input 0.25 --output 15\n"
+     "  octroi price set gpt-5.4 --input 3 --output 18 --from 2030-01-01T00:00:00Z\n"
+     "  octroi price set gpt-5.4 --price '{\"input\":\"2.5\",\"output\":\"15\",\"tiers\":{\"flex\":{\"input\":\"1.25\"}}}'\n"
+     "  octroi price set gpt-5.4 --clear",
+     price_set_options, 1, 1, verb_price_set},
+    {"price", "diff", "FILE [--at T]",
+     "tell what another catalogue file would change",
+     "example:\n"
+     "  octroi price diff catalog.json",
+     price_diff_options, 1, 1, verb_price_diff},
     {"model", "list", "",
      "list the models that are served, by whom, and what they can",
      "Prices are USD per million tokens, before the markup. A model without one is listed\n"

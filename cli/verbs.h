@@ -29,6 +29,8 @@ int verb_key_limit(const struct cli *c);
 int verb_pay(const struct cli *c);
 
 int verb_price_list(const struct cli *c);
+int verb_price_set(const struct cli *c);
+int verb_price_diff(const struct cli *c);
 int verb_model_list(const struct cli *c);
 int verb_model_refresh(const struct cli *c);
 int verb_usage(const struct cli *c);

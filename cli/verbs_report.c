@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is sold, and what was: prices, usage, statements. */
+/* What was sold: usage, statements. */
 #include "cli/verbs.h"
 
 #include "cli/client.h"
@@ -7,46 +7,6 @@
 
 #include <stdio.h>
 #include <string.h>
-
-/* ---- Prices ---- */
-
-static const struct table_column price_columns[] = {
-    {"KIND", false},        {"NAME", false},       {"ENDPOINT", false}, {"INPUT", true},
-    {"CACHED INPUT", true}, {"CACHE WRITE", true}, {"OUTPUT", true},    {"CALL", true},
-    {"UNIT", false},        {NULL, false},
-};
-
-static void price_row(struct table *t, struct json_object *item)
-{
-    char method[FORMAT_SIZE], path[FORMAT_SIZE];
-    char endpoint[2 * FORMAT_SIZE + 2];
-    struct slice unused;
-
-    cell_text(t, item, "kind");
-    cell_text(t, item, "name");
-    if (json_get_string(&unused, item, "path") == RC_OK)
-        (void)snprintf(endpoint, sizeof(endpoint), "%s %s",
-                       format_text(method, item, "method"),
-                       format_text(path, item, "path"));
-    else
-        (void)snprintf(endpoint, sizeof(endpoint), "-");
-    table_cell(t, slice_str(endpoint));
-    cell_money(t, item, "input");
-    cell_money(t, item, "cached_input");
-    cell_money(t, item, "cache_write");
-    cell_money(t, item, "output");
-    cell_money(t, item, "price");
-    cell_text(t, item, "unit");
-}
-
-int verb_price_list(const struct cli *c)
-{
-    struct client_request q;
-
-    client_request_start(&q, "GET", "/admin/v1/prices");
-    q.whole = true;
-    return client_list(c, &q, price_columns, price_row);
-}
 
 /* ---- Rows ---- */
 

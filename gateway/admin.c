@@ -207,7 +207,7 @@ void admin__page_end(struct admin_page *p)
 static const struct admin_route *const tables[] = {
     admin__wallet_routes, admin__key_routes,    admin__report_routes,
     admin__ledger_routes, admin__config_routes, admin__model_routes,
-    admin__pay_routes,
+    admin__pay_routes,    admin__price_routes,
 };
 
 static bool route_takes(struct slice params[ADMIN_PARAMS_MAX],

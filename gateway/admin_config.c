@@ -36,64 +36,6 @@ void admin__list_end(struct json_out *o)
     json_out_end_object(o);
 }
 
-void admin__put_price(struct json_out *o, const struct config_price *p)
-{
-    json_out_kmoney(o, "input", p->base.of[PRICE_INPUT]);
-    json_out_kmoney(o, "cached_input", p->base.of[PRICE_CACHED_INPUT]);
-    json_out_kmoney(o, "cache_write", p->base.of[PRICE_CACHE_WRITE]);
-    json_out_kmoney(o, "output", p->base.of[PRICE_OUTPUT]);
-    json_out_ku64(o, "markup_ppm", p->markup_ppm);
-    json_out_kstr(o, "version", p->version);
-}
-
-/* ---- Prices ---- */
-
-static void put_model_price(struct json_out *o, const struct config_model *m)
-{
-    json_out_object(o);
-    json_out_kstr(o, "kind", "model");
-    json_out_kstr(o, "name", m->name);
-    json_out_kstr(o, "unit", "USD per million tokens");
-    json_out_kbool(o, "priced", m->priced);
-    if (m->priced)
-        admin__put_price(o, &m->price);
-    json_out_end_object(o);
-}
-
-static void put_endpoint_price(struct json_out *o, const char *api,
-                               const struct config_endpoint *e)
-{
-    json_out_object(o);
-    json_out_kstr(o, "kind", "api");
-    json_out_kstr(o, "name", api);
-    json_out_kstr(o, "method", e->method);
-    json_out_kstr(o, "path", e->path);
-    json_out_kstr(o, "unit", e->at_cost ? "USD per call, at most" : "USD per call");
-    json_out_kbool(o, "priced", e->priced);
-    if (e->priced) {
-        json_out_kmoney(o, "price", e->price);
-        json_out_kstr(o, "charge", e->charge_always ? "always" : "success");
-        json_out_kstr(o, "version", e->version);
-    }
-    json_out_end_object(o);
-}
-
-static void print_prices(struct json_out *o, const struct config *c)
-{
-    admin__list_begin(o);
-    for (size_t i = 0; i < c->model_count; i++)
-        put_model_price(o, &c->models[i]);
-    for (size_t i = 0; i < c->data_api_count; i++)
-        for (size_t k = 0; k < c->data_apis[i].endpoint_count; k++)
-            put_endpoint_price(o, c->data_apis[i].name, &c->data_apis[i].endpoints[k]);
-    admin__list_end(o);
-}
-
-static enum rc serve_prices(struct admin_call *c)
-{
-    return admin__with_config(c, print_prices);
-}
-
 /* ---- The file itself ---- */
 
 static void print_effective(struct json_out *o, const struct config *c)
@@ -161,7 +103,6 @@ static enum rc serve_version(struct admin_call *c)
 
 /* clang-format off */
 const struct admin_route admin__config_routes[] = {
-    {"GET", "/admin/v1/prices", serve_prices, NULL},
     {"GET", "/admin/v1/config", serve_effective, NULL},
     {"POST", "/admin/v1/config/reload", serve_reload, ""},
     {"GET", "/admin/v1/version", serve_version, NULL},

@@ -53,6 +53,7 @@ extern const struct admin_route admin__ledger_routes[];
 extern const struct admin_route admin__config_routes[];
 extern const struct admin_route admin__model_routes[];
 extern const struct admin_route admin__pay_routes[];
+extern const struct admin_route admin__price_routes[];
 
 /* Says why, in words for people, and returns rc. param NULL: no single field. */
 enum rc admin__refuse(struct admin_call *c, enum rc rc, const char *param,

@@ -10,6 +10,7 @@
 #include "base/rc.h"
 #include "gateway/admin.h"
 #include "gateway/config.h"
+#include "gateway/config_diff.h"
 #include "gateway/datadir.h"
 
 struct gateway_options {
