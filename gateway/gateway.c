@@ -12,6 +12,8 @@
 #include "gateway/clerk.h"
 #include "gateway/config_payments.h"
 #include "gateway/datadir.h"
+#include "gateway/key_bonds.h"
+#include "gateway/key_turns.h"
 #include "gateway/metrics.h"
 #include "gateway/request.h"
 #include "gateway/scout.h"
@@ -65,6 +67,8 @@ struct gateway {
     struct server_shared *shared;
     struct limiter *limiter;
     struct answers *answers;
+    struct key_turns *key_turns;
+    struct key_bonds *key_bonds;
     struct signer *signer;
     struct buyer buyer;
     struct cashier *cashier; /* NULL: nobody can pay in a call */
@@ -141,6 +145,8 @@ static enum rc lane_open(struct lane *lane, struct gateway *g, const struct conf
     w->config = g->config;
     w->limiter = g->limiter;
     w->answers = g->answers;
+    w->key_turns = g->key_turns;
+    w->key_bonds = g->key_bonds;
     w->cashier = g->cashier;
     w->clerk = g->clerk;
     w->receipts = g->dir->receipts;
@@ -322,6 +328,10 @@ static enum rc open_all(struct gateway *g, const struct gateway_options *options
     if (rc == RC_OK)
         rc = answers_open(&g->answers, ANSWERS_BYTES);
     if (rc == RC_OK)
+        rc = key_turns_open(&g->key_turns);
+    if (rc == RC_OK)
+        rc = key_bonds_open(&g->key_bonds);
+    if (rc == RC_OK)
         rc = open_payments(g, c, faults);
     if (rc == RC_OK)
         rc = scout_open(&g->scout, g->config);
@@ -354,6 +364,8 @@ static void close_all(struct gateway *g)
         (void)close(g->listen_fd);
     if (g->admin_fd >= 0)
         (void)close(g->admin_fd);
+    key_bonds_close(g->key_bonds);
+    key_turns_close(g->key_turns);
     answers_close(g->answers);
     limiter_close(g->limiter);
     server_shared_close(g->shared);

@@ -200,13 +200,6 @@ enum upstream_take model_call_data(struct request *r, struct slice bytes)
     return buf_spent(&m->plain) ? UPSTREAM_STOP : UPSTREAM_TOOK;
 }
 
-bool model_call_may_retry(struct request *r, unsigned status, struct slice body)
-{
-    const struct model_call *m = r->api_state;
-
-    return m->target->provider->adapter->classify(status, body) == PROVIDER_NEXT;
-}
-
 /* ---- A whole answer ---- */
 
 static enum rc take_embeddings(struct request *r, struct slice body,

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/json_guard.h"
+#include "gateway/key_turns.h"
 #include "gateway/price.h"
 #include "gateway/provider.h"
 #include "gateway/providers/event_stream.h"
@@ -55,6 +56,9 @@ struct model_call {
     size_t order_count;
     size_t order_next;
     const struct config_target *target; /* of the present try */
+    struct key_tries keys;              /* of its provider, in this call */
+    size_t key;                         /* of the present try; KEY_TURNS_NONE: none */
+    bool another_key;                   /* the next try is this target once more */
     const struct wire *up_wire;         /* of the present try */
     bool is_short;                      /* the answer passes as it comes */
     bool up_stream;                     /* asked of the upstream */

@@ -142,6 +142,32 @@ static enum rc build_wire(struct request *r, struct model_call *m,
     return call.provider->adapter->build(out, &call, r->arena);
 }
 
+/* The target of the next try: the same one with another key, if the last was refused
+ * for its key, and its body stands. */
+static enum rc choose_target(struct request *r, struct model_call *m)
+{
+    if (m->another_key) {
+        m->another_key = false;
+        return RC_OK;
+    }
+    m->keys = (struct key_tries){.count = 0};
+    return next_target(r, m);
+}
+
+bool model_call_may_retry(struct request *r, unsigned status, struct slice body)
+{
+    struct model_call *m = r->api_state;
+    const struct config_provider *p = m->target->provider;
+
+    if (m->key != KEY_TURNS_NONE) {
+        const unsigned rest_s = key_turns_judge(status, body, r->retry_after_s);
+
+        key_turns_rest(r->worker->key_turns, p, m->key, rest_s);
+        m->another_key = rest_s > 0 && key_turns_more(p, &m->keys);
+    }
+    return m->another_key || p->adapter->classify(status, body) == PROVIDER_NEXT;
+}
+
 enum rc model_call_build(struct request *r, struct upstream_spec *spec)
 {
     struct model_call *m = r->api_state;
@@ -151,10 +177,11 @@ enum rc model_call_build(struct request *r, struct upstream_spec *spec)
 
     if (wire == NULL)
         return RC_NOMEM;
-    TRY(next_target(r, m));
+    TRY(choose_target(r, m));
     p = m->target->provider;
-    if (p->key_count > 0)
-        key = p->api_keys[model__draw(r->worker) % p->key_count];
+    m->key = key_turns_take(r->worker->key_turns, p, &m->keys);
+    if (m->key != KEY_TURNS_NONE)
+        key = p->api_keys[m->key];
     model__reset_answer(m);
     TRY(build_wire(r, m, key, wire));
     *spec = (struct upstream_spec){

@@ -13,6 +13,8 @@ struct buyer;
 struct cashier;
 struct clerk;
 struct config_cell;
+struct key_bonds;
+struct key_turns;
 struct ledger;
 struct limiter;
 struct receipts;
@@ -30,6 +32,8 @@ struct worker {
     struct config_cell *config;
     struct limiter *limiter;
     struct answers *answers;
+    struct key_turns *key_turns; /* also shared; so the next one */
+    struct key_bonds *key_bonds;
     struct cashier *cashier;         /* NULL: no network is configured */
     const struct buyer *buyer;       /* NULL: we have no key to pay others with */
     const struct receipts *receipts; /* NULL: none are signed */

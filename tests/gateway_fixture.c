@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "gateway/key_bonds.h"
+#include "gateway/key_turns.h"
 #include "tests/cashier_double.h"
 #include "tests/conf_fixture.h"
 #include "tests/config_fixture.h"
@@ -250,6 +252,8 @@ void gate_start(void)
     w->cashier = NULL;                    /* a test that wants it takes it */
     assert_int_equal(loop_open(&w->loop), RC_OK);
     assert_int_equal(limiter_open(&w->limiter), RC_OK);
+    assert_int_equal(key_turns_open(&w->key_turns), RC_OK);
+    assert_int_equal(key_bonds_open(&w->key_bonds), RC_OK);
     assert_int_equal(answers_open(&w->answers, ANSWERS_BYTES), RC_OK);
     gate.user = request_server_user(w);
     (void)cashier_double(
@@ -269,6 +273,8 @@ void gate_stop(void)
     assert_int_equal(stats.holds, gate.holds_left);
     request_pool_free(w);
     answers_close(w->answers);
+    key_bonds_close(w->key_bonds);
+    key_turns_close(w->key_turns);
     limiter_close(w->limiter);
     loop_close(w->loop);
     config_cell_close(w->config);

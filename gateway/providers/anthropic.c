@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Anthropic's own API (base https://api.anthropic.com), and hosts that speak as it
  * does: messages, and the count of their tokens. */
+#include "gateway/model_list.h"
 #include "gateway/provider.h"
 
 #include <string.h>
@@ -170,6 +171,7 @@ const struct provider provider_anthropic = {
     .kind = "anthropic",
     .default_url = "https://api.anthropic.com",
     .wires = wires,
+    .models = model_list_anthropic,
     .has_count_tokens = true,
     .quirks = quirks,
     .build = build,
