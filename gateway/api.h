@@ -31,7 +31,8 @@ enum {
 
 struct api_route {
     const char *method; /* "*": any that the server lets through */
-    const char *path;   /* "/v1/models/{model*}": {x} one segment, {x*} the rest */
+    const char *path;   /* "/v1/models/{model*}": {x} one segment, {x*} the rest,
+                         * {x*}:verb the rest before a verb */
 };
 
 enum {

@@ -101,6 +101,7 @@ enum rc model__open_writer(struct request *r)
     struct model_call *m = r->api_state;
     const struct wire_answer w = {
         .stream = m->stream,
+        .json_array = m->stream && m->ask->reframed,
         .usage_asked = m->usage_asked,
         .cost_as_number = m->cost_as_number,
         .model = r->quote.subject,

@@ -103,6 +103,7 @@ static void list_fields(struct model_call *m)
 {
     add_field(m, "model");
     add_field(m, "service_tier");
+    add_field(m, "serviceTier"); /* Gemini's */
     for (size_t i = 0; m->ask->fields[i] != NULL; i++)
         add_field(m, m->ask->fields[i]);
     for (size_t i = 0; m->wire != NULL && m->wire->fields[i] != NULL; i++)
@@ -238,15 +239,17 @@ static enum rc read_talk(struct request *r, struct model_call *m)
 /* A dearer service that has no price here would be sold at a loss. */
 static enum rc read_tier(struct request *r, struct model_call *m)
 {
-    const struct json_field *f = model_call_field(m, "service_tier");
+    const struct json_field *camel = model_call_field(m, "serviceTier");
+    const struct json_field *f =
+        camel->type != JSON_ABSENT ? camel : model_call_field(m, "service_tier");
     struct slice tier = SLICE_NONE;
 
     if (f->type != JSON_ABSENT && f->type != JSON_NULL &&
         (f->type != JSON_STRING || json_raw_string(&tier, f->raw, r->arena) != RC_OK))
-        return request_fault(r, RC_BAD_INPUT, "service_tier",
-                             "'service_tier' must be a string.");
+        return request_fault(r, RC_BAD_INPUT, f->name, "'%s' must be a string.",
+                             f->name);
     if (!price_sells(m->price, tier))
-        return request_fault(r, RC_BAD_INPUT, "service_tier",
+        return request_fault(r, RC_BAD_INPUT, f->name,
                              "'%.*s' has no price for the service tier '%.*s'.",
                              SLICE_FMT(r->quote.subject), SLICE_FMT(tier));
     m->tiers = price_tiers(tier);

@@ -7,7 +7,8 @@
 #include "base/json.h"
 
 enum {
-    MESSAGE_MAX = 2000
+    MESSAGE_MAX = 2000,
+    RETRY_DELAY_MAX_S = 3600
 };
 
 /* Whether text holds a secret, or its beginning (vendors cut them). */
@@ -78,6 +79,34 @@ static bool passes_whole(struct request *r, unsigned status, struct slice body)
     return r->fault.whole.len > 0;
 }
 
+/* Google says how long to wait in the body: {"error":{"details":[{"retryDelay":
+ * "34.4s"}]}}. Rounded up; 0: not said, or not believable. */
+static unsigned retry_delay(struct request *r, struct slice body)
+{
+    struct json_limits limits = {0};
+    struct json_field error = {.name = "error"};
+    struct slice details, item, raw;
+    uint64_t seconds = 0;
+    size_t at = 0;
+
+    if (json_guard(body, &limits, &error, 1, NULL, r->arena) != RC_OK ||
+        json_raw_member(&details, error.raw, "details") != JSON_ARRAY)
+        return 0;
+    while (json_raw_element(&item, details, &at) != JSON_ABSENT) {
+        if (json_raw_member(&raw, item, "retryDelay") != JSON_STRING)
+            continue;
+        raw = slice_sub(raw, 1, raw.len - 2);
+        if (!slice_ends(raw, SLICE("s")) ||
+            slice_to_u64(&seconds, slice_sub(raw, 0,
+                                             slice_find(raw, '.') < raw.len
+                                                 ? slice_find(raw, '.')
+                                                 : raw.len - 1)) != RC_OK)
+            return 0;
+        seconds += slice_find(raw, '.') < raw.len;
+    }
+    return seconds > RETRY_DELAY_MAX_S ? 0 : (unsigned)seconds;
+}
+
 /* What the vendor's status means to the caller. */
 static enum rc map_status(unsigned status)
 {
@@ -112,6 +141,7 @@ void model_call_explain(struct request *r, unsigned status, struct slice body)
         return;
     case RC_UPSTREAM_RATE:
         r->fault.code = rc_reason(RC_RATE);
+        r->fault.retry_after_s = retry_delay(r, body);
         return;
     default:
         break;

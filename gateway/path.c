@@ -99,6 +99,28 @@ static struct slice next_segment(struct segments *s)
     return segment;
 }
 
+/* What stands behind the "}" of a parameter: a verb, ":count". */
+static struct slice verb_of(struct slice piece)
+{
+    return slice_sub(piece, slice_find(piece, '}') + 1, piece.len);
+}
+
+static bool is_rest(struct slice piece)
+{
+    const size_t end = slice_find(piece, '}');
+
+    return end >= 1 && end < piece.len && piece.bytes[end - 1] == '*';
+}
+
+/* The rest of a path without the verb. false: it has another one, or nothing else. */
+static bool match_rest(struct slice *out, struct slice piece, struct slice rest)
+{
+    const struct slice verb = verb_of(piece);
+
+    *out = slice_sub(rest, 0, rest.len - (rest.len < verb.len ? rest.len : verb.len));
+    return verb.len == 0 || (slice_ends(rest, verb) && out->len > 0);
+}
+
 bool path_match(struct slice params[], size_t count, const char *pattern,
                 struct slice path)
 {
@@ -111,9 +133,11 @@ bool path_match(struct slice params[], size_t count, const char *pattern,
         bool param = piece.len >= 2 && piece.bytes[0] == '{';
         struct slice segment;
 
-        if (param && piece.bytes[piece.len - 2] == '*') {
+        if (param && is_rest(piece)) {
+            if (!match_rest(&segment, piece, have.rest))
+                return false;
             if (used < count)
-                params[used] = have.rest;
+                params[used] = segment;
             return true;
         }
         if (!have.more)

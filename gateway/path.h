@@ -19,7 +19,8 @@
 MUST_CHECK enum rc path_check(struct slice path, bool strict);
 
 /* Whether path fits the template "/a/{x}/b/{rest*}"; params get the raw pieces, in
- * order. {x}: one segment that is not empty; {x*}: the rest, which may be empty. */
+ * order. {x}: one segment that is not empty; {x*}: the rest, which may be empty;
+ * {x*}:verb: a rest that is not empty, and the verb. */
 bool path_match(struct slice params[], size_t count, const char *pattern,
                 struct slice path);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Google's Gemini API (base https://generativelanguage.googleapis.com), v1beta. Not
- * Vertex AI, whose keys are service accounts. The key goes in a header, never in the URL. */
+ * Vertex AI, whose keys are service accounts. The key goes in a header, never in the
+ * URL. */
 #include "base/buf.h"
 #include "base/codec.h"
 #include "base/json.h"
@@ -128,8 +129,7 @@ static enum rc write_embeddings(struct buf *out, struct slice body, struct slice
     static const char *const names[] = {"input", "dimensions"};
     const bool full = slice_find(model, '/') < model.len;
     const struct slice name =
-        full ? model
-             : slice_str(arena_printf(a, "models/%.*s", SLICE_FMT(model)));
+        full ? model : slice_str(arena_printf(a, "models/%.*s", SLICE_FMT(model)));
     struct slice v[2], item;
     struct json_out o;
     unsigned count = 0;

@@ -194,10 +194,15 @@ static void put_bounds(struct gemini_writer *w)
     }
 }
 
+/* Before Gemini 3 functions and JSON answers exclude each other. */
 static void put_form(struct gemini_writer *w)
 {
     const struct conversation *c = w->c;
 
+    if (w->before_3 && has_functions(c) && c->form != FORM_TEXT) {
+        losses_add(w->lost, "response_format");
+        return;
+    }
     switch (c->form) {
     case FORM_TEXT:
         return;
