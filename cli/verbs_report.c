@@ -63,8 +63,9 @@ static void row_row(struct table *t, struct json_object *item)
 /* ---- Statement ---- */
 
 static const char *const csv_members[] = {
-    "request_id", "transfer",  "time",   "kind",    "wallet", "key",        "model",
-    "api",        "direction", "amount", "balance", "ref",    "by_payment",
+    "request_id", "transfer", "time",       "kind",          "wallet",
+    "key",        "model",    "api",        "direction",     "amount",
+    "balance",    "ref",      "by_payment", "reported_cost",
 };
 
 /* RFC 4180. */
@@ -128,9 +129,31 @@ int verb_wallet_statement(const struct cli *c)
 /* ---- Usage ---- */
 
 static const struct table_column group_columns[] = {
-    {"NAME", false},     {"CALLS", true},  {"PROMPT", true}, {"COMPLETION", true},
-    {"SHORTFALL", true}, {"AMOUNT", true}, {NULL, false},
+    {"NAME", false},     {"CALLS", true},  {"PROMPT", true},    {"COMPLETION", true},
+    {"SHORTFALL", true}, {"AMOUNT", true}, {"ON VENDOR", true}, {NULL, false},
 };
+
+/* What was charged above what the vendor says that it charges (below: a minus), of the
+ * calls of which it said so. */
+static void difference_cell(struct table *t, struct json_object *item)
+{
+    char text[1 + MONEY_TEXT_SIZE] = "+";
+    struct money charged, reported, difference;
+    uint64_t calls = 0;
+
+    if (json_get_u64(&calls, item, "reported_calls") != RC_OK || calls == 0 ||
+        json_get_money(&charged, item, "reported_amount") != RC_OK ||
+        json_get_money(&reported, item, "reported_cost") != RC_OK) {
+        table_cell(t, SLICE("-"));
+        return;
+    }
+    if (!money_sub(&difference, charged, reported)) {
+        difference = money_sub_floor(reported, charged);
+        text[0] = '-';
+    }
+    money_print_short(text + 1, difference);
+    table_cell(t, slice_str(text));
+}
 
 static void group_row(struct table *t, struct json_object *item)
 {
@@ -150,6 +173,7 @@ static void group_row(struct table *t, struct json_object *item)
     cell_u64(t, item, "completion_tokens");
     cell_money(t, item, "shortfall");
     cell_money(t, item, "amount");
+    difference_cell(t, item);
 }
 
 int verb_usage(const struct cli *c)

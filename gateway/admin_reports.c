@@ -42,7 +42,7 @@ static bool put_row(void *arg, const struct wallet_row *row)
                        (unsigned long long)row->seq);
         return false;
     }
-    wallet_json_row(&r->page.call->out, row);
+    wallet_json_row(&r->page.call->out, row, true);
     return true;
 }
 
@@ -104,6 +104,8 @@ struct group {
     uint64_t prompt_tokens, completion_tokens;
     struct money amount;
     struct money shortfall;
+    uint64_t reported_calls; /* of which the upstream said what it charges: */
+    struct money reported, reported_amount;
 };
 
 struct sums {
@@ -185,6 +187,12 @@ static enum rc add_to_group(struct group *g, const struct wallet_row *row)
     if (!money_add(&g->amount, g->amount, row->amount) ||
         !money_add(&g->shortfall, g->shortfall, row->shortfall))
         return RC_OVERFLOW;
+    if (!row->is_reported)
+        return RC_OK;
+    g->reported_calls++;
+    if (!money_add(&g->reported, g->reported, row->reported) ||
+        !money_add(&g->reported_amount, g->reported_amount, row->amount))
+        return RC_OVERFLOW;
     return RC_OK;
 }
 
@@ -219,6 +227,9 @@ static void put_group(struct json_out *o, const struct group *g)
     json_out_kmoney(o, "shortfall", g->shortfall);
     json_out_ku64(o, "prompt_tokens", g->prompt_tokens);
     json_out_ku64(o, "completion_tokens", g->completion_tokens);
+    json_out_ku64(o, "reported_calls", g->reported_calls);
+    json_out_kmoney(o, "reported_cost", g->reported);
+    json_out_kmoney(o, "reported_amount", g->reported_amount);
     json_out_end_object(o);
 }
 

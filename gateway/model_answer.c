@@ -280,10 +280,12 @@ static void describe(struct request *r, struct wallet_call *call, const struct u
     call->price_version = slice_str(m->price->version);
     call->prompt_tokens = usage_prompt(u);
     call->cached_tokens = u->in_cache_read;
-    call->cache_write_tokens = u->in_cache_write;
+    call->cache_write_tokens = u->in_cache_write + u->in_cache_write_1h;
     call->completion_tokens = usage_completion(u);
     call->reasoning_tokens = u->out_reasoning;
     call->estimated = u->estimated;
+    call->is_reported = u->has_reported_cost;
+    call->reported = u->reported_cost;
     call->status = r->outcome == OUTCOME_GONE ? 499 : 200;
 }
 

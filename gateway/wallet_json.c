@@ -66,7 +66,7 @@ static void print_tokens(struct json_out *o, const struct wallet_row *row)
     json_out_ku64(o, "reasoning_tokens", row->reasoning_tokens);
 }
 
-void wallet_json_row(struct json_out *o, const struct wallet_row *row)
+void wallet_json_row(struct json_out *o, const struct wallet_row *row, bool to_operator)
 {
     bool data = strcmp(row->kind, "data") == 0;
 
@@ -97,6 +97,8 @@ void wallet_json_row(struct json_out *o, const struct wallet_row *row)
         json_out_ku64(o, "status", row->status);
     if (row->estimated)
         json_out_kbool(o, "estimated", true);
+    if (to_operator && row->is_reported)
+        json_out_kmoney(o, "reported_cost", row->reported);
     if (!money_is_zero(row->shortfall))
         json_out_kmoney(o, "shortfall", row->shortfall);
     json_out_end_object(o);

@@ -10,8 +10,10 @@
 /* {"id","name","currency","balance","held","frozen","parent","limits":[..]} */
 void wallet_json_balance(struct json_out *o, const struct wallet *w,
                          const struct wallet_balance *balance);
-/* {"request_id","time","kind","wallet","key","model"|"api","amount","balance",..} */
-void wallet_json_row(struct json_out *o, const struct wallet_row *row);
+/* {"request_id","time","kind","wallet","key","model"|"api","amount","balance",..};
+ * what a vendor said that it charges is for the operator only. */
+void wallet_json_row(struct json_out *o, const struct wallet_row *row,
+                     bool to_operator);
 /* {"id","wallet","name","models","revoked","created_at","expires_at"} */
 void wallet_json_key(struct json_out *o, const struct wallet_key *k);
 

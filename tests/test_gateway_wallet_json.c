@@ -100,10 +100,12 @@ static void a_call_of_a_model_has_its_tokens(void **state)
                                    .completion_tokens = 2,
                                    .reasoning_tokens = 1,
                                    .status = 200,
-                                   .estimated = true};
+                                   .estimated = true,
+                                   .is_reported = true,
+                                   .reported = money_from_nano(3)};
 
     (void)state;
-    wallet_json_row(printing(), &row);
+    wallet_json_row(printing(), &row, true);
     expect(
         "{\"request_id\":\"req_00000000000000000000000000000007\","
         "\"transfer\":\"t_00000000000000000000000000000008\","
@@ -112,7 +114,24 @@ static void a_call_of_a_model_has_its_tokens(void **state)
         "\"amount\":\"0.000000005\",\"direction\":\"out\",\"balance\":\"0.000000006\","
         "\"target\":\"p/m\",\"price_version\":\"v1\",\"prompt_tokens\":4,"
         "\"cached_tokens\":3,\"completion_tokens\":2,\"reasoning_tokens\":1,"
-        "\"status\":200,\"estimated\":true,\"shortfall\":\"0.000000007\"}");
+        "\"status\":200,\"estimated\":true,\"reported_cost\":\"0.000000003\","
+        "\"shortfall\":\"0.000000007\"}");
+}
+
+static void what_the_vendor_charges_is_not_told_to_the_caller(void **state)
+{
+    const struct wallet_row row = {.time_us = 1,
+                                   .kind = "chat",
+                                   .wallet_name = "agent",
+                                   .is_reported = true,
+                                   .reported = money_from_nano(3)};
+
+    (void)state;
+    wallet_json_row(printing(), &row, false);
+    expect("{\"request_id\":null,\"transfer\":null,"
+           "\"time\":\"1970-01-01T00:00:00.000001Z\",\"kind\":\"chat\","
+           "\"wallet\":\"agent\",\"key\":null,\"amount\":\"0.000000000\","
+           "\"direction\":\"out\",\"balance\":\"0.000000000\"}");
 }
 
 static void a_call_of_a_data_api_names_its_api(void **state)
@@ -127,7 +146,7 @@ static void a_call_of_a_data_api_names_its_api(void **state)
                                    .status = 404};
 
     (void)state;
-    wallet_json_row(printing(), &row);
+    wallet_json_row(printing(), &row, true);
     expect(
         "{\"request_id\":\"req_00000000000000000000000000000007\","
         "\"transfer\":\"t_00000000000000000000000000000008\","
@@ -149,7 +168,7 @@ static void a_topup_has_its_reference_and_no_call(void **state)
                                    .balance = money_from_nano(1000000000)};
 
     (void)state;
-    wallet_json_row(printing(), &row);
+    wallet_json_row(printing(), &row, true);
     expect("{\"request_id\":null,\"transfer\":\"t_00000000000000000000000000000009\","
            "\"time\":\"1970-01-01T00:00:00.000001Z\",\"kind\":\"topup\","
            "\"wallet\":\"agent\",\"key\":null,\"amount\":\"1.000000000\","
@@ -180,6 +199,7 @@ int main(void)
         cmocka_unit_test(a_wallet_has_its_balance_and_all_limits),
         cmocka_unit_test(a_childs_parent_is_named),
         cmocka_unit_test(a_call_of_a_model_has_its_tokens),
+        cmocka_unit_test(what_the_vendor_charges_is_not_told_to_the_caller),
         cmocka_unit_test(a_call_of_a_data_api_names_its_api),
         cmocka_unit_test(a_topup_has_its_reference_and_no_call),
         cmocka_unit_test(a_key_is_told_without_its_secret),

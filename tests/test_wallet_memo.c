@@ -73,6 +73,8 @@ static void texts_are_cut_to_fit(void **state)
             .reasoning_tokens = UINT64_MAX,
             .status = 599,
             .estimated = true,
+            .is_reported = true,
+            .reported = money_from_nano(UINT64_MAX),
         };
         struct wallet_row row = {.seq = 0};
         struct json_object *tree;
@@ -85,6 +87,8 @@ static void texts_are_cut_to_fit(void **state)
         assert_true(row.model.len > 0);
         assert_int_equal(row.prompt_tokens, (UINT64_C(1) << 53) - 1);
         assert_int_equal(row.status, 599);
+        assert_true(row.is_reported);
+        assert_int_equal(money_to_nano(row.reported), UINT64_MAX);
         json_put(tree);
     }
 }

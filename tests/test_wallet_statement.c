@@ -117,6 +117,8 @@ static void a_row_tells_everything_about_a_call(void **state)
         .reasoning_tokens = 20,
         .status = 200,
         .estimated = true,
+        .is_reported = true,
+        .reported = money_from_nano(0),
     };
     struct call c = {.hold = {.held = false}};
     const struct kept *k;
@@ -153,6 +155,8 @@ static void a_row_tells_everything_about_a_call(void **state)
     assert_int_equal(k->row.reasoning_tokens, 20);
     assert_int_equal(k->row.status, 200);
     assert_true(k->row.estimated);
+    assert_true(k->row.is_reported);
+    assert_usd(k->row.reported, "0");
 }
 
 static void a_root_shows_everything_below_it_in_order(void **state)

@@ -27,6 +27,8 @@ struct wallet_call {
     uint64_t reasoning_tokens;
     unsigned status; /* of the answer */
     bool estimated;  /* the upstream never said the usage */
+    bool is_reported;
+    struct money reported; /* is_reported: what the upstream says that it charges */
 };
 
 struct wallet_refusal { /* which limit said no */

@@ -59,6 +59,8 @@ static void call_members(struct json_out *o, const struct wallet_caller *caller,
     put_count(o, "status", call->status);
     if (call->estimated)
         json_out_kbool(o, "est", true);
+    if (call->is_reported)
+        json_out_kmoney(o, "vcost", call->reported);
 }
 
 /* Copies what was written, if it fits; else SLICE_NONE. */
@@ -234,6 +236,10 @@ static enum rc read_usage(struct wallet_row *row, struct json_object *o)
     TRY(read_count(&row->reasoning_tokens, o, "reasoning"));
     TRY(read_count(&status, o, "status"));
     row->status = status < 1000 ? (unsigned)status : 0;
+    rc = json_get_money(&row->reported, o, "vcost");
+    row->is_reported = rc == RC_OK;
+    if (rc != RC_OK && rc != RC_NOT_FOUND)
+        return rc;
     rc = json_get_bool(&row->estimated, o, "est");
     return rc == RC_NOT_FOUND ? RC_OK : rc;
 }

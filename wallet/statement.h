@@ -29,7 +29,9 @@ struct wallet_row {
     uint64_t prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens;
     unsigned status;
     bool estimated;
-    uint64_t seq; /* the journal entry's: go on from seq + 1 */
+    bool is_reported;
+    struct money reported; /* is_reported: what the upstream said that it charges */
+    uint64_t seq;          /* the journal entry's: go on from seq + 1 */
 };
 
 typedef bool wallet_row_fn(void *arg, const struct wallet_row *row);

@@ -74,7 +74,7 @@ static bool add_row(void *arg, const struct wallet_row *row)
         p->next = row->seq;
         return false;
     }
-    wallet_json_row(&p->o, row);
+    wallet_json_row(&p->o, row, false);
     if (p->wants_receipt)
         sign_row(p, row);
     p->count++;

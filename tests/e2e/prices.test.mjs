@@ -170,6 +170,20 @@ test('a diff tells what another catalogue would change', () => {
   fails(gateway.cli('price', 'diff', file), 2, /:2:1: a row without 'model'/, /:3:2: unknown key 'modle'/);
 });
 
+test('what the vendor says that it charges stands beside what was charged', async () => {
+  gateway.run('price', 'set', 'org/new', '--input', '3', '--output', '5');
+  reply = answer({ usage: { ...usage, cost: 0.0015 } });
+  await costs('org/new', line(1000, '3') + line(100, '5'));
+  reply = undefined;
+  const row = gateway.statement(wallet).find((r) => r.reported_cost !== undefined);
+  assert.equal(row.reported_cost, '0.001500000');
+  const sum = gateway.run('usage', '--by', 'model').items.find((i) => i.model === 'org/new');
+  assert.deepEqual([sum.reported_calls, sum.reported_cost, sum.reported_amount], [1, '0.001500000', '0.003500000']);
+  assert.match(gateway.cli('usage', '--by', 'model').stdout, /org\/new .*\+0\.002\b/);
+  const own = await request(`${gateway.url}/v1/wallet/statement`, { headers: { authorization: `Bearer ${wallet.key}` } });
+  assert.doesNotMatch(own.body.toString(), /reported/);
+});
+
 test('without the daemon the folder is changed directly, and it counts after a start', async () => {
   await gateway.settled(wallet);
   await gateway.stop();
