@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 enum {
-    REQUEST_MAX = 65536,
+    REQUEST_MAX = 262144,
     EVENTS = 256,
     CHUNKS = 50,
     TEXT_LEN = 900,
@@ -83,12 +83,19 @@ static void send_all(int fd, const char *bytes, size_t len)
 
 /* ---- The upstream ---- */
 
-static char whole[ANSWER_MAX]; /* a chat completion of about 1 KB */
-static size_t whole_len;
-static char sse_chunk[ANSWER_MAX];
-static size_t sse_chunk_len;
-static char sse_end[ANSWER_MAX];
-static size_t sse_end_len;
+/* What one dialect answers: a whole answer of about 1 KB, and a stream in pieces. */
+struct dialect {
+    char whole[ANSWER_MAX];
+    size_t whole_len;
+    char begin[ANSWER_MAX];
+    size_t begin_len;
+    char chunk[ANSWER_MAX];
+    size_t chunk_len;
+    char end[ANSWER_MAX];
+    size_t end_len;
+};
+
+static struct dialect chat, messages;
 
 static size_t http_chunk(char *out, const char *data)
 {
@@ -97,58 +104,115 @@ static size_t http_chunk(char *out, const char *data)
     return (size_t)n;
 }
 
-static void make_answers(void)
+static size_t http_whole(char *out, const char *body)
 {
-    char text[TEXT_LEN + 1];
-    char body[ANSWER_MAX];
-    int n;
+    const int n = snprintf(out, ANSWER_MAX,
+                           "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                           "Content-Length: %zu\r\n\r\n%s",
+                           strlen(body), body);
 
-    memset(text, 'x', TEXT_LEN);
-    text[TEXT_LEN] = '\0';
-    n = snprintf(body, sizeof(body),
-                 "{\"id\":\"x\",\"object\":\"chat.completion\",\"created\":1,"
-                 "\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":{\"role\":"
-                 "\"assistant\",\"content\":\"%s\"},\"finish_reason\":\"stop\"}],"
-                 "\"usage\":{\"prompt_tokens\":200,\"completion_tokens\":225,"
-                 "\"total_tokens\":425}}",
-                 text);
-    n = snprintf(whole, sizeof(whole),
-                 "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-                 "Content-Length: %d\r\n\r\n%s",
-                 n, body);
-    whole_len = (size_t)n;
-    sse_chunk_len = http_chunk(
-        sse_chunk,
+    return (size_t)n;
+}
+
+static void end_stream(struct dialect *d)
+{
+    memcpy(d->end + d->end_len, "0\r\n\r\n", 5);
+    d->end_len += 5;
+}
+
+static void make_chat(const char *text)
+{
+    char body[ANSWER_MAX];
+
+    (void)snprintf(body, sizeof(body),
+                   "{\"id\":\"x\",\"object\":\"chat.completion\",\"created\":1,"
+                   "\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":{\"role\":"
+                   "\"assistant\",\"content\":\"%s\"},\"finish_reason\":\"stop\"}],"
+                   "\"usage\":{\"prompt_tokens\":200,\"completion_tokens\":225,"
+                   "\"total_tokens\":425}}",
+                   text);
+    chat.whole_len = http_whole(chat.whole, body);
+    chat.chunk_len = http_chunk(
+        chat.chunk,
         "data: {\"id\":\"x\",\"object\":\"chat.completion.chunk\",\"created\":1,"
         "\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"word \"},"
         "\"finish_reason\":null}]}\n\n");
-    sse_end_len = http_chunk(
-        sse_end,
+    chat.end_len = http_chunk(
+        chat.end,
         "data: {\"id\":\"x\",\"object\":\"chat.completion.chunk\",\"created\":1,"
         "\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":200,"
         "\"completion_tokens\":50,\"total_tokens\":250}}\n\ndata: [DONE]\n\n");
-    memcpy(sse_end + sse_end_len, "0\r\n\r\n", 5);
-    sse_end_len += 5;
+    end_stream(&chat);
+}
+
+static void make_messages(const char *text)
+{
+    char body[ANSWER_MAX];
+
+    (void)snprintf(body, sizeof(body),
+                   "{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\","
+                   "\"model\":\"m\",\"content\":[{\"type\":\"text\",\"text\":\"%s\"}],"
+                   "\"stop_reason\":\"end_turn\",\"stop_sequence\":null,"
+                   "\"usage\":{\"input_tokens\":200,\"output_tokens\":225}}",
+                   text);
+    messages.whole_len = http_whole(messages.whole, body);
+    messages.begin_len = http_chunk(
+        messages.begin,
+        "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":"
+        "\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\","
+        "\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{"
+        "\"input_tokens\":200,\"output_tokens\":1}}}\n\n"
+        "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":"
+        "0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n");
+    messages.chunk_len = http_chunk(
+        messages.chunk,
+        "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":"
+        "0,\"delta\":{\"type\":\"text_delta\",\"text\":\"word \"}}\n\n");
+    messages.end_len = http_chunk(
+        messages.end,
+        "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}"
+        "\n\nevent: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{"
+        "\"stop_reason\":\"end_turn\",\"stop_sequence\":null},\"usage\":{"
+        "\"output_tokens\":50}}\n\nevent: message_stop\ndata: {\"type\":"
+        "\"message_stop\"}\n\n");
+    end_stream(&messages);
+}
+
+static void make_answers(void)
+{
+    char text[TEXT_LEN + 1];
+
+    memset(text, 'x', TEXT_LEN);
+    text[TEXT_LEN] = '\0';
+    make_chat(text);
+    make_messages(text);
 }
 
 /* "/slow": never. "/sse": CHUNKS events, a packet each. All others: one whole answer.
+ * What ends in "/messages" is answered as Anthropic does.
  */
 static void answer(int fd, const char *request)
 {
     static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
                                "Transfer-Encoding: chunked\r\n\r\n";
     const char *path = strchr(request, ' ');
+    const char *version = strstr(request, " HTTP/1.1");
+    const struct dialect *d = &chat;
 
-    if (path == NULL || strncmp(path, " /slow", 6) == 0)
+    if (path == NULL || version == NULL || strncmp(path, " /slow", 6) == 0)
         return;
+    if (version - path > 9 && strncmp(version - 9, "/messages", 9) == 0)
+        d = &messages;
     if (strncmp(path, " /sse", 5) != 0) {
-        send_all(fd, whole, whole_len);
+        send_all(fd, d->whole, d->whole_len);
         return;
     }
     send_all(fd, head, sizeof(head) - 1);
+    if (d->begin_len > 0)
+        send_all(fd, d->begin, d->begin_len);
     for (unsigned i = 0; i < CHUNKS; i++)
-        send_all(fd, sse_chunk, sse_chunk_len);
-    send_all(fd, sse_end, sse_end_len);
+        send_all(fd, d->chunk, d->chunk_len);
+    send_all(fd, d->end, d->end_len);
 }
 
 struct client {
