@@ -87,7 +87,7 @@ void model__reset_answer(struct model_call *m)
     buf_reset(&m->out);
     buf_reset(&m->lead);
     m->kept_count = 0;
-    if (m->framing_open && m->up_wire->framing == WIRE_SSE)
+    if (m->framing_open && m->framing == WIRE_SSE)
         sse_reader_free(&m->sse);
     else if (m->framing_open)
         event_stream_reader_free(&m->frames);

@@ -101,7 +101,8 @@ struct model_call {
     size_t kept_count;
     struct model_kept kept[MODEL_KEPT_MAX];
     char content_type[128];
-    struct sse_reader sse; /* one of the two is open, as the up_wire is framed */
+    enum wire_framing framing; /* of the reader that is open: a try's, maybe past */
+    struct sse_reader sse;
     struct event_stream_reader frames;
     bool framing_open;
     void *reader; /* the up_wire's, of a stream */

@@ -22,7 +22,8 @@ enum rc model__stream_open(struct request *r)
     m->reader = m->up_wire->open(r->arena);
     if (m->reader == NULL)
         return RC_NOMEM;
-    if (m->up_wire->framing == WIRE_SSE)
+    m->framing = m->up_wire->framing;
+    if (m->framing == WIRE_SSE)
         sse_reader_init(&m->sse, 0);
     else
         event_stream_reader_init(&m->frames, SSE_LIMIT_BYTES);
@@ -293,9 +294,8 @@ static enum rc feed(struct request *r, struct slice bytes)
 {
     struct model_call *m = r->api_state;
 
-    return m->up_wire->framing == WIRE_SSE
-               ? sse_feed(&m->sse, bytes, on_event, r)
-               : event_stream_feed(&m->frames, bytes, on_message, r);
+    return m->framing == WIRE_SSE ? sse_feed(&m->sse, bytes, on_event, r)
+                                  : event_stream_feed(&m->frames, bytes, on_message, r);
 }
 
 enum upstream_take model__stream_data(struct request *r, struct slice bytes)
@@ -313,8 +313,8 @@ enum upstream_take model__stream_data(struct request *r, struct slice bytes)
 static enum rc bytes_ended(struct request *r)
 {
     struct model_call *m = r->api_state;
-    const enum rc rc = m->up_wire->framing == WIRE_SSE ? sse_end(&m->sse, on_event, r)
-                                                       : event_stream_end(&m->frames);
+    const enum rc rc = m->framing == WIRE_SSE ? sse_end(&m->sse, on_event, r)
+                                              : event_stream_end(&m->frames);
 
     if (rc != RC_OK)
         return RC_UPSTREAM;
