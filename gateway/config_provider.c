@@ -4,6 +4,7 @@
 
 #include "base/nearest.h"
 #include "gateway/provider.h"
+#include "gateway/providers/vendors.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -175,7 +176,8 @@ static void read_region_url(struct config__reader *r, struct config_provider *p,
 static void read_url(struct config__reader *r, struct config_provider *p,
                      struct conf_node *n)
 {
-    const char *fallback = p->adapter->default_url;
+    const struct vendor *vendor = vendor_find(p->vendor);
+    const char *fallback = vendor != NULL ? vendor->base_url : p->adapter->default_url;
 
     (void)conf_bool(r->conf, conf_get(r->conf, n, "allow_private"), &p->allow_private);
     if (conf_get(r->conf, n, "base_url") != NULL)
@@ -185,8 +187,9 @@ static void read_url(struct config__reader *r, struct config_provider *p,
     else if (fallback != NULL)
         p->base_url = arena_printf(r->arena, "%s", fallback);
     else
-        conf_fault(r->conf, n, "'base_url' is missing: kind '%s' has none of its own",
-                   p->adapter->kind);
+        conf_fault(r->conf, n, "'base_url' is missing: %s '%s' has none of its own",
+                   vendor != NULL ? "vendor" : "kind",
+                   vendor != NULL ? vendor->name : p->adapter->kind);
 }
 
 static void read_keys(struct config__reader *r, struct config_provider *p,

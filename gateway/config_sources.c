@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "gateway/price.h"
+#include "gateway/providers/vendors.h"
 
 #include <assert.h>
 
@@ -153,8 +154,9 @@ static bool find_target(struct slice *provider, struct slice *model,
     if (m->target_count == 0 || t->model == NULL || t->provider == NULL ||
         t->provider->kind == NULL)
         return false;
-    *provider = slice_str(t->provider->vendor != NULL ? t->provider->vendor
-                                                      : t->provider->kind);
+    *provider =
+        slice_str(t->provider->vendor != NULL ? vendor_catalog(t->provider->vendor)
+                                              : t->provider->kind);
     *model = slice_str(t->model);
     return true;
 }

@@ -19,20 +19,22 @@ enum {
     QUIRK_ENABLE_THINKING = 1 << 11, /* enable_thinking, thinking_budget */
     QUIRK_THINKING_BUDGET = 1 << 12, /* thinking by a budget, not by effort */
     QUIRK_NO_STREAM_OPTIONS = 1 << 13,
-    QUIRK_STREAM_ONLY = 1 << 14,      /* answers only in streams */
-    QUIRK_NO_IMAGE_URL = 1 << 15,     /* images must come inline */
-    QUIRK_NO_MAX_TOKENS = 1 << 16,    /* knows no "max_tokens" */
-    QUIRK_OLD_BOUND = 1 << 17,        /* may know both: "max_tokens" is the surer */
-    QUIRK_SYSTEM_FIRST = 1 << 18,     /* no system message between others */
-    QUIRK_NO_THINKING = 1 << 19,      /* no word about reasoning is taken */
-    QUIRK_TOP_K = 1 << 20,            /* chat: knows top_k */
-    QUIRK_FEW_FIELDS = 1 << 21,       /* refuses user, logit_bias, logprobs,
-                                         service_tier, verbosity, names in messages */
-    QUIRK_NO_EFFORT = 1 << 22,        /* knows no reasoning_effort */
-    QUIRK_FUNCTIONS_ONLY = 1 << 23,   /* knows no custom tools, and no refusals */
-    QUIRK_CACHE_MARKS = 1 << 24,      /* takes cache_control on parts */
-    QUIRK_STRING_CONTENT = 1 << 25,   /* content of text alone must be a string */
-    QUIRK_REASONING_DETAILS = 1 << 26 /* OpenRouter's reasoning, both ways */
+    QUIRK_STREAM_ONLY = 1 << 14,       /* answers only in streams */
+    QUIRK_NO_IMAGE_URL = 1 << 15,      /* images must come inline */
+    QUIRK_NO_MAX_TOKENS = 1 << 16,     /* knows no "max_tokens" */
+    QUIRK_OLD_BOUND = 1 << 17,         /* may know both: "max_tokens" is the surer */
+    QUIRK_SYSTEM_FIRST = 1 << 18,      /* no system message between others */
+    QUIRK_NO_THINKING = 1 << 19,       /* no word about reasoning is taken */
+    QUIRK_TOP_K = 1 << 20,             /* chat: knows top_k */
+    QUIRK_FEW_FIELDS = 1 << 21,        /* refuses user, service_tier, verbosity, and
+                                          names in messages */
+    QUIRK_NO_EFFORT = 1 << 22,         /* knows no reasoning_effort */
+    QUIRK_FUNCTIONS_ONLY = 1 << 23,    /* knows no custom tools, and no refusals */
+    QUIRK_CACHE_MARKS = 1 << 24,       /* takes cache_control on parts */
+    QUIRK_STRING_CONTENT = 1 << 25,    /* content of text alone must be a string */
+    QUIRK_REASONING_DETAILS = 1 << 26, /* OpenRouter's reasoning, both ways */
+    QUIRK_NO_LOGPROBS = 1 << 27,       /* refuses logprobs and logit_bias */
+    QUIRK_NO_STOP = 1 << 28            /* refuses stop and penalties */
 };
 
 #endif

@@ -74,7 +74,6 @@ static void both_kinds_are_registered(void **state)
     assert_null(provider_find(SLICE("")));
     assert_null(provider_find(SLICE("OpenAI")));
     assert_ptr_equal(provider_at(0), adapter("openai"));
-    assert_ptr_equal(provider_at(1), adapter("compatible"));
 }
 
 static void the_operation_is_the_end_of_the_url(void **state)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hosts that speak OpenAI's dialect: vLLM, llama.cpp, and the many vendors. What they
- * have in common is here. */
+ * have in common is here, and in what they differ in vendors.c. */
 #include "gateway/model_list.h"
 #include "gateway/providers/openai_wire.h"
+#include "gateway/providers/vendors.h"
 
 static enum rc build(struct provider_wire *out, const struct provider_call *c,
                      struct arena *a)
@@ -17,9 +18,7 @@ static enum rc build(struct provider_wire *out, const struct provider_call *c,
 
 static unsigned quirks(const struct config_provider *p, struct slice model)
 {
-    (void)p;
-    (void)model;
-    return QUIRK_OLD_BOUND | QUIRK_SYSTEM_ROLE | QUIRK_FUNCTIONS_ONLY;
+    return vendor_quirks(p->vendor, model);
 }
 
 static const struct wire *const wires[] = {&wire_chat, &wire_completions, NULL};

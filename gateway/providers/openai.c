@@ -25,7 +25,7 @@ static unsigned quirks(const struct config_provider *p, struct slice model)
     if (slice_starts(model, SLICE("o")) && model.len > 1 && model.bytes[1] >= '1' &&
         model.bytes[1] <= '9')
         return QUIRK_NO_MAX_TOKENS | QUIRK_NO_SAMPLING;
-    return QUIRK_NO_EFFORT;
+    return QUIRK_NO_THINKING;
 }
 
 static const struct wire *const wires[] = {&wire_chat, &wire_completions,

@@ -11,7 +11,11 @@ enum rc openai_wire_url(struct provider_wire *out, const struct config_provider 
 
     switch (op) {
     case PROVIDER_CHAT:
-        path = wire == &wire_responses ? "/responses" : "/chat/completions";
+        path = "/chat/completions";
+        if (wire == &wire_responses)
+            path = "/responses";
+        else if (wire == &wire_completions)
+            path = "/completions";
         break;
     case PROVIDER_EMBEDDINGS:
         path = "/embeddings";
@@ -57,11 +61,62 @@ void openai_wire_pass(struct provider_wire *out, const struct http_request *clie
     }
 }
 
+/* Words of vendors for what is not the request's fault although the status says so: an
+ * unknown model, our key, our account, or a call of a tool that the model got wrong. */
+static const char *const next_words[] = {
+    "model_not_found",
+    "not_found_error",
+    "model_not_supported",
+    "invalid_api_key",
+    "authentication_error",
+    "insufficient_quota",
+    "billing_not_active",
+    "account_deactivated",
+    "exceeded_current_quota_error", /* Moonshot */
+    "Arrearage",                    /* DashScope: the account owes */
+    "tool_use_failed",              /* Groq */
+    "1113",
+    "1112", /* Z.ai: no balance; account locked */
+};
+
+static bool is_next_word(struct slice raw)
+{
+    const struct slice word =
+        json_raw_type(raw) == JSON_STRING ? slice_sub(raw, 1, raw.len - 2) : raw;
+
+    for (size_t i = 0; i < sizeof(next_words) / sizeof(next_words[0]); i++)
+        if (slice_equal_str(word, next_words[i]))
+            return true;
+    return false;
+}
+
+/* {"error":{"code":..,"type":..}}, or the same without what is around it. */
+static bool says_next(struct slice body)
+{
+    const struct json_limits limits = {.bytes = 65536};
+    struct slice error, code;
+    struct arena *a;
+    bool next = false;
+
+    if (body.len == 0 || arena_open(&a, 262144) != RC_OK)
+        return false;
+    if (json_guard(body, &limits, NULL, 0, NULL, a) == RC_OK) {
+        if (json_raw_member(&error, body, "error") != JSON_OBJECT)
+            error = body;
+        next = (json_raw_member(&code, error, "code") != JSON_ABSENT &&
+                is_next_word(code)) ||
+               (json_raw_member(&code, error, "type") == JSON_STRING &&
+                is_next_word(code));
+    }
+    arena_close(a);
+    return next;
+}
+
 /* 401, 402 and 403 are about our key, so another target may do; 404 is about a model
- * that this target lacks. Everything else below 500 is the request's own fault. */
+ * that this target lacks; 434 is Z.ai's for an account without the right. Everything
+ * else below 500 is the request's own fault, unless the body says otherwise. */
 enum provider_verdict openai_wire_classify(unsigned status, struct slice body)
 {
-    (void)body;
     switch (status) {
     case 401:
     case 402:
@@ -71,8 +126,12 @@ enum provider_verdict openai_wire_classify(unsigned status, struct slice body)
     case 409:
     case 425:
     case 429:
+    case 434:
         return PROVIDER_NEXT;
     default:
-        return status >= 500 || status < 400 ? PROVIDER_NEXT : PROVIDER_FINAL;
+        break;
     }
+    if (status >= 500 || status < 400)
+        return PROVIDER_NEXT;
+    return says_next(body) ? PROVIDER_NEXT : PROVIDER_FINAL;
 }

@@ -47,16 +47,17 @@ static void put_sampling(struct chat_write *w)
 {
     const struct conversation *c = w->c;
     const bool sampling = !chat_has(w, QUIRK_NO_SAMPLING);
-    const bool all = !chat_has(w, QUIRK_FEW_FIELDS);
+    const bool all = !chat_has(w, QUIRK_NO_LOGPROBS);
+    const bool penalties = sampling && !chat_has(w, QUIRK_NO_STOP);
     const bool asked = slice_equal(c->logprobs, SLICE("true"));
 
     put(w, "temperature", c->temperature, sampling,
         slice_equal(c->temperature, SLICE("1")));
     put(w, "top_p", c->top_p, sampling, slice_equal(c->top_p, SLICE("1")));
     put(w, "top_k", c->top_k, sampling && chat_has(w, QUIRK_TOP_K), false);
-    put(w, "frequency_penalty", c->frequency_penalty, sampling,
+    put(w, "frequency_penalty", c->frequency_penalty, penalties,
         is_zero(c->frequency_penalty));
-    put(w, "presence_penalty", c->presence_penalty, sampling,
+    put(w, "presence_penalty", c->presence_penalty, penalties,
         is_zero(c->presence_penalty));
     put(w, chat_has(w, QUIRK_RANDOM_SEED) ? "random_seed" : "seed", c->seed, true,
         false);
@@ -75,8 +76,10 @@ static void put_stop(struct chat_write *w)
 
     if (c->stop_count == 0)
         return;
-    if (c->stop_count > STOP_MAX)
+    if (c->stop_count > STOP_MAX || chat_has(w, QUIRK_NO_STOP))
         losses_add(w->lost, "stop");
+    if (chat_has(w, QUIRK_NO_STOP))
+        return;
     json_out_key(w->o, "stop");
     json_out_array(w->o);
     for (size_t i = 0; i < c->stop_count && i < STOP_MAX; i++)
@@ -117,7 +120,7 @@ static enum effort effort_of(const struct conversation *c)
 
 static void put_effort(struct chat_write *w, enum effort effort)
 {
-    if (!chat_has(w, QUIRK_NO_EFFORT | QUIRK_NO_THINKING))
+    if (!chat_has(w, QUIRK_NO_EFFORT))
         json_out_kstr(w->o, "reasoning_effort", chat_effort_word(effort));
     else if (effort != EFFORT_NONE) /* it does not think, or as it likes */
         losses_add(w->lost, "reasoning_effort");
@@ -164,7 +167,10 @@ static void put_reasoning(struct chat_write *w)
 
     if (effort == EFFORT_ABSENT)
         return;
-    if (chat_has(w, QUIRK_REASONING_DETAILS))
+    if (chat_has(w, QUIRK_NO_THINKING)) {
+        if (effort != EFFORT_NONE)
+            losses_add(w->lost, "reasoning_effort");
+    } else if (chat_has(w, QUIRK_REASONING_DETAILS))
         put_details(w, effort);
     else if (chat_has(w, QUIRK_THINKING_SWITCH))
         put_switch(w, effort);

@@ -5,27 +5,27 @@
 #include "gateway/wires/chat_write.h"
 
 enum {
-    SHORT_ID = 9
+    SHORT_ID = 9,
+    LONG_ID = 40 /* OpenAI's bound */
 };
 
 /* ---- Small things ---- */
 
-/* Mistral takes ids of nine letters and digits only; what others made is replaced by a
- * digest, the same for the call and its result. */
+/* Mistral takes ids of nine letters and digits only, the others what is not too long.
+ * What is not taken is replaced by a digest, the same for the call and its result. */
 static struct slice tool_id(struct chat_write *w, struct slice id)
 {
     static const char digits[] =
         "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    const bool is_short = chat_has(w, QUIRK_SHORT_IDS);
     uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-    bool good = id.len == SHORT_ID;
+    bool good = is_short ? id.len == SHORT_ID : id.len <= LONG_ID;
     char text[SHORT_ID];
 
-    if (!chat_has(w, QUIRK_SHORT_IDS))
-        return id;
     for (size_t i = 0; i < id.len; i++) {
         const unsigned char c = (unsigned char)id.bytes[i];
 
-        good = good && memchr(digits, c, sizeof(digits) - 1) != NULL;
+        good = good && (!is_short || memchr(digits, c, sizeof(digits) - 1) != NULL);
         hash = (hash ^ c) * UINT64_C(0x100000001b3);
     }
     if (good)
