@@ -98,17 +98,19 @@ static enum rc read_stop(struct reader *r, struct slice raw)
 
 static enum rc read_metadata(struct reader *r, struct slice raw)
 {
-    struct slice user;
+    struct slice key, value;
+    size_t at = 0;
 
     TRY(want(r, raw, JSON_OBJECT, "an object", "metadata"));
-    switch (json_raw_member(&user, raw, "user_id")) {
-    case JSON_ABSENT:
-    case JSON_NULL:
-        return RC_OK;
-    default:
-        r->out->user.json = user;
-        return want(r, user, JSON_STRING, "a string", "metadata.user_id");
+    while (json_raw_next(&key, &value, raw, &at) != JSON_ABSENT) {
+        if (!slice_equal(key, SLICE("\"user_id\"")))
+            conversation_extra(r->out, SLICE("metadata"), raw, r->a);
+        else if (json_raw_type(value) != JSON_NULL) {
+            r->out->user.json = value;
+            TRY(want(r, value, JSON_STRING, "a string", "metadata.user_id"));
+        }
     }
+    return RC_OK;
 }
 
 /* In the words of the hub, which are OpenAI's: there the standard is "default". */

@@ -417,6 +417,8 @@ static void lose_the_rest(struct writer *w)
     lose_if(w, c->verbosity.len > 0 && !slice_equal(c->verbosity, SLICE("medium")),
             "verbosity");
     lose_if(w, c->metadata.len > 2, "metadata");
+    for (const struct message *m = c->messages; m != NULL; m = m->next)
+        lose_if(w, m->name.len > 0, "name");
     losses_extras(w->lost, c, w->a);
 }
 
