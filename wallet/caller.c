@@ -237,6 +237,7 @@ static enum rc read_balance(struct wallet_balance *out, struct ledger_view *v,
 
     TRY(wallet__read_account(&root, v, own->root));
     out->balance = ledger_available(&root);
+    out->spent = own->depth == 0 ? root.debits : MONEY_ZERO;
     for (unsigned i = 0; i < scopes->count; i++) {
         const struct scope *s = &scopes->list[i];
 

@@ -49,6 +49,7 @@ MUST_CHECK enum rc wallet_key_limit_set(struct wallet_book *b, struct slice key_
 struct wallet_balance {
     struct money balance; /* what can be spent now: least of money and every limit */
     struct money held;    /* on the root; for a child with windowed limits: on these */
+    struct money spent;   /* ever, by a root and all below it; for a child: zero */
     unsigned limit_count;
     struct wallet_limit limits[WALLET_PATH_LIMITS_MAX + 8];
 };

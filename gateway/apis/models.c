@@ -1,127 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET /v1/models and /v1/models/{model}: what can be called here and what it costs.
- * Open to all; with a key, only what that key may use. */
+ * Open to all; with a key, only what that key may use. Clients of Anthropic and of
+ * Gemini (whose newest ask here too) are known by a header and read their own form. */
 #include "gateway/api.h"
-#include "gateway/path.h"
+#include "gateway/model_show.h"
 #include "gateway/request.h"
 
-#include "base/json.h"
-
-enum {
-    LIST_MAX = 16 << 20
-};
-
-static void print_price(struct json_out *o, const struct config_price *p)
+/* Its clients page through a list by its ends. All of ours is on the first page. */
+static void serve_anthropic_list(struct request *r)
 {
-    const struct {
-        const char *name;
-        struct money per_mtok;
-    } lines[] = {
-        {"input", p->base.of[PRICE_INPUT]},
-        {"cached_input", p->base.of[PRICE_CACHED_INPUT]},
-        {"cache_write", p->base.of[PRICE_CACHE_WRITE]},
-        {"output", p->base.of[PRICE_OUTPUT]},
-    };
+    const struct config *c = r->config;
+    const char *first = NULL, *last = NULL;
+    const char *after;
 
-    char text[MONEY_TEXT_SIZE];
+    for (size_t i = 0; i < c->model_count; i++) {
+        const struct config_model *m = &c->models[i];
 
-    json_out_key(o, "pricing"); /* USD per million tokens, markup included */
-    json_out_object(o);
-    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-        struct money m = lines[i].per_mtok;
-
-        if (!money_markup(&m, m, p->markup_ppm))
+        if (!model_listed(r, m) || !model_talks(m))
             continue;
-        money_print_short(text, m);
-        json_out_kstr(o, lines[i].name, text);
+        first = first != NULL ? first : m->name;
+        last = m->name;
     }
-    json_out_end_object(o);
-}
-
-static void print_model(struct json_out *o, const struct config *c,
-                        const struct config_model *m)
-{
-    json_out_object(o);
-    json_out_kstr(o, "id", m->name);
-    json_out_kstr(o, "object", "model");
-    json_out_ku64(o, "created", c->loaded_us / 1000000);
-    json_out_kstr(o, "owned_by",
-                  m->target_count > 0 ? m->targets[0].provider->name : "octroi");
-    json_out_ku64(o, "context_length", m->context_tokens);
-    json_out_ku64(o, "max_output_tokens", m->max_output_tokens);
-    json_out_kbool(o, "priced", m->priced);
-    if (m->priced)
-        print_price(o, &m->price);
-    json_out_end_object(o);
-}
-
-static void reply(struct request *r, struct buf *b)
-{
-    if (buf_spent(b)) {
-        r->rc = RC_NOMEM;
-        r->fault.rc = RC_NOMEM;
+    /* Names have no character that JSON escapes. */
+    after = first != NULL
+                ? arena_printf(r->arena,
+                               ",\"has_more\":false,\"first_id\":\"%s\",\"last_id\":"
+                               "\"%s\"}",
+                               first, last)
+                : ",\"has_more\":false,\"first_id\":null,\"last_id\":null}";
+    if (after != NULL)
+        model_reply_list(r, "{\"data\":", model_show_anthropic, model_talks, after);
+    else
         request_reply_fault(r);
-    } else {
-        request_reply(r, 200, "application/json", buf_slice(b));
-    }
-    buf_free(b);
 }
 
-static bool visible(const struct request *r, const struct config_model *m)
+static bool has_header(const struct request *r, const char *name)
 {
-    return !r->identified || wallet_model_allowed(&r->caller, slice_str(m->name));
-}
-
-static void serve_list(struct request *r)
-{
-    struct json_out o;
-    struct buf b;
-
-    buf_init(&b, LIST_MAX);
-    json_out_init(&o, &b);
-    json_out_object(&o);
-    json_out_kstr(&o, "object", "list");
-    json_out_key(&o, "data");
-    json_out_array(&o);
-    for (size_t i = 0; i < r->config->model_count; i++)
-        if (visible(r, &r->config->models[i]))
-            print_model(&o, r->config, &r->config->models[i]);
-    json_out_end_array(&o);
-    json_out_end_object(&o);
-    reply(r, &b);
-}
-
-static void serve_one(struct request *r, struct slice name)
-{
-    const struct config_model *m = config_model(r->config, name);
-    struct json_out o;
-    struct buf b;
-
-    if (m == NULL || !visible(r, m)) {
-        r->rc = request_fault(r, RC_MODEL_UNKNOWN, "model",
-                              "There is no model '%.*s'; GET /v1/models lists them.",
-                              SLICE_FMT(name));
-        request_reply_fault(r);
-        return;
-    }
-    buf_init(&b, LIST_MAX);
-    json_out_init(&o, &b);
-    print_model(&o, r->config, m);
-    reply(r, &b);
+    return http_header(r->http, name, NULL).len > 0;
 }
 
 static void serve(struct request *r)
 {
-    struct slice name;
+    const struct slice name = r->match.params[0];
+    model_show_fn *show = model_show_openai;
 
-    if (r->match.params[0].len == 0) {
-        serve_list(r);
-        return;
-    }
-    /* Model names may hold slashes, which SDKs send escaped. */
-    if (path_decode(&name, r->match.params[0], r->arena) != RC_OK)
-        name = r->match.params[0];
-    serve_one(r, name);
+    if (has_header(r, "anthropic-version"))
+        show = model_show_anthropic;
+    else if (has_header(r, "x-goog-api-key") || has_header(r, "x-goog-api-client"))
+        show = model_show_gemini;
+    if (name.len > 0)
+        model_reply_one(r, name, "", show, "");
+    else if (show == model_show_anthropic)
+        serve_anthropic_list(r);
+    else if (show == model_show_gemini)
+        model_reply_list(r, "{\"models\":", show, model_talks, "}");
+    else
+        model_reply_list(r, "{\"object\":\"list\",\"data\":", show, NULL, "}");
 }
 
 static const struct api_route routes[] = {

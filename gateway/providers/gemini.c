@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/codec.h"
 #include "base/json.h"
+#include "gateway/model_list.h"
 #include "gateway/provider.h"
 #include "gateway/providers/openai_wire.h"
 #include "gateway/providers/vectors.h"
@@ -194,6 +195,7 @@ const struct provider provider_gemini = {
     .kind = "gemini",
     .default_url = "https://generativelanguage.googleapis.com",
     .wires = wires,
+    .models = model_list_gemini,
     .has_count_tokens = true,
     .embed = &embed,
     .quirks = quirks,

@@ -2,6 +2,7 @@
 /* GET /v1beta/models of Gemini: pages of {"name":"models/ID","inputTokenLimit",
  * "outputTokenLimit","supportedGenerationMethods":[..],"thinking"}; no prices. What
  * neither generates content nor embeds is not served here and left out. */
+#include "gateway/config.h"
 #include "gateway/model_list.h"
 
 static struct slice id_of(struct slice name)
@@ -43,16 +44,21 @@ static enum rc read(struct model_page *page, struct slice json)
     return RC_OK;
 }
 
-static const struct model_list list = {
-    .path = "/v1beta/models",
-    .key_header = "x-goog-api-key",
-    .query = "pageSize=1000",
-    .cursor = "pageToken",
-    .read = read,
-};
+#define LIST_AT(where)                                                             \
+    {                                                                              \
+        .path = (where), .key_header = "x-goog-api-key", .query = "pageSize=1000", \
+        .cursor = "pageToken", .read = read                                        \
+    }
+
+static const struct model_list list = LIST_AT("/v1beta/models");
+/* Of a base that ends with a version of its own. */
+static const struct model_list versioned = LIST_AT("/models");
 
 const struct model_list *model_list_gemini(const struct config_provider *p)
 {
-    (void)p;
-    return &list;
+    const struct slice base = slice_str(p->base_url);
+
+    return slice_ends(base, SLICE("/v1beta")) || slice_ends(base, SLICE("/v1"))
+               ? &versioned
+               : &list;
 }

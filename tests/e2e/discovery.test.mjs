@@ -60,7 +60,10 @@ after(async () => {
 const post = (model, extra = {}) =>
   request(`${gateway.url}/v1/chat/completions`, { method: 'POST', headers: { authorization: `Bearer ${wallet.key}`, 'content-type': 'application/json' }, body: JSON.stringify({ model, messages, ...extra }) });
 const list = async () => JSON.parse((await request(`${gateway.url}/v1/models`)).body).data;
-const named = async (id) => (await list()).find((m) => m.id === id);
+const named = async (id) => {
+  const a = await request(`${gateway.url}/v1/models/${id}`);
+  return a.status === 200 ? JSON.parse(a.body) : undefined;
+};
 // Not gateway.cli(): the vendors are in this process and must answer meanwhile.
 const refresh = (...args) =>
   new Promise((done) => {
@@ -84,7 +87,7 @@ test('a refresh tells what is new, and it can be called at once at the price tha
     ['plain', true, 1, ['bare-1'], []],
   ]);
   assert.equal(r.reloaded, true);
-  assert.deepEqual((await list()).map((m) => m.id), ['bare-1', 'lab/fixed', 'lab/one', 'plain/bare-1', 'router/lab/one']);
+  assert.deepEqual((await list()).map((m) => m.id), ['bare-1', 'lab/fixed', 'lab/one']);
   const before = gateway.balance(wallet).balance;
   const a = await post('lab/one');
   assert.equal(a.status, 200, a.body);
@@ -100,6 +103,69 @@ test('limits and capabilities are the vendor\'s', async () => {
   assert.equal(m.context_length, 160000, 'the lesser of what the router and its host say');
   assert.equal(m.max_output_tokens, 32000);
   assert.equal(m.pricing.input, '1.25');
+  assert.deepEqual(m.capabilities, ['tools', 'tool_choice', 'json_schema', 'vision']);
+});
+
+test('who may use the long name only is shown that one', async () => {
+  const k = gateway.run('key', 'create', wallet.id, '--models', 'router/*');
+  const a = await request(`${gateway.url}/v1/models`, { headers: { authorization: `Bearer ${k.key}` } });
+  assert.deepEqual(JSON.parse(a.body).data.map((m) => m.id), ['router/lab/one']);
+});
+
+test('each kind of client reads the list in its own form', async () => {
+  const get = async (path, headers = {}) => JSON.parse((await request(`${gateway.url}${path}`, { headers })).body);
+  const claude = await get('/v1/models?limit=1000', { 'anthropic-version': '2023-06-01', 'x-api-key': wallet.key });
+  assert.equal(claude.has_more, false);
+  assert.equal(claude.first_id, 'bare-1');
+  assert.equal(claude.last_id, 'lab/one');
+  const one = claude.data.find((m) => m.id === 'lab/one');
+  assert.deepEqual([one.type, one.max_input_tokens, one.max_tokens, one.capabilities.image_input], ['model', 160000, 32000, { supported: true }]);
+  assert.equal(claude.data[0].capabilities, null);
+  assert.equal((await get('/v1/models/lab/one', { 'anthropic-version': '2023-06-01' })).type, 'model');
+  const gemini = (await get('/v1beta/models')).models.find((m) => m.name === 'models/lab/one');
+  assert.deepEqual([gemini.inputTokenLimit, gemini.outputTokenLimit, gemini.supportedGenerationMethods[0]], [160000, 32000, 'generateContent']);
+  assert.equal((await get('/v1beta/models/lab/one')).name, 'models/lab/one');
+  assert.deepEqual((await get('/v1/models', { 'x-goog-api-key': wallet.key })).models, (await get('/v1beta/models')).models);
+  const router = (await get('/api/v1/models')).data.find((m) => m.id === 'lab/one');
+  assert.equal(router.pricing.prompt, '0.00000125');
+  assert.equal(router.pricing.completion, '0.00001');
+  assert.equal(router.pricing.input_cache_read, '0.000000125');
+  assert.equal(router.pricing.request, '0');
+  assert.deepEqual(router.architecture.input_modalities, ['text', 'image']);
+  assert.ok(router.supported_parameters.includes('tools'));
+  assert.deepEqual(router.top_provider, { context_length: 160000, max_completion_tokens: 32000, is_moderated: false });
+  assert.equal((await get('/api/v1/models')).data.find((m) => m.id === 'bare-1').pricing.prompt, '-1');
+});
+
+test('an OpenRouter client reads its credits, its key and a generation', async () => {
+  const k = gateway.run('key', 'create', wallet.id, '--limit-per-day', '2');
+  const get = async (path, key = k.key) => {
+    const a = await request(`${gateway.url}/api/v1${path}`, { headers: { authorization: `Bearer ${key}` } });
+    return { status: a.status, ...JSON.parse(a.body) };
+  };
+  const before = await get('/credits', wallet.key);
+  const a = await request(`${gateway.url}/api/v1/chat/completions`, { method: 'POST', headers: { authorization: `Bearer ${k.key}`, 'content-type': 'application/json' }, body: JSON.stringify({ model: 'lab/one', messages }) });
+  assert.equal(a.status, 200, a.body);
+  const cost = Number(a.headers['x-octroi-cost']);
+  await gateway.settled(wallet);
+  const { data } = await get('/credits', wallet.key);
+  assert.equal((await get('/credits')).data.total_usage, data.total_usage);
+  assert.equal((data.total_usage - before.data.total_usage).toFixed(9), cost.toFixed(9));
+  assert.equal(usd(gateway.balance(wallet).balance), (data.total_credits - data.total_usage).toFixed(9));
+  const key = (await get('/key')).data;
+  assert.deepEqual([key.limit, key.limit_reset, key.is_free_tier], [2, 'daily', false]);
+  assert.equal(key.usage_daily, cost);
+  assert.equal(key.limit_remaining.toFixed(9), (2 - cost).toFixed(9));
+  assert.deepEqual((await get('/auth/key')).data, key);
+  const row = (await get(`/generation?id=${a.headers['x-request-id']}`)).data;
+  assert.equal(row.total_cost, cost);
+  assert.equal(row.model, 'lab/one');
+  assert.equal(row.provider_name, 'router');
+  assert.equal(row.native_tokens_prompt, JSON.parse(a.body).usage.prompt_tokens);
+  assert.equal((await get('/generation?id=gen-1')).status, 404);
+  const stranger = gateway.wallet('stranger', '1');
+  assert.equal((await get(`/generation?id=${a.headers['x-request-id']}`, stranger.key)).status, 404);
+  assert.equal((await get('/credits', 'sk-oct-nothing')).status, 401);
 });
 
 test('a model without a price is listed, and refused', async () => {
@@ -108,6 +174,13 @@ test('a model without a price is listed, and refused', async () => {
   const a = await post('bare-1');
   assert.equal(a.status, 503);
   assert.equal(JSON.parse(a.body).error.code, 'price_missing');
+});
+
+test('with a price that the operator sets it is sold, under the name that he has named', async () => {
+  assert.equal(gateway.cli('price', 'set', 'bare-1', '--input', '1', '--output', '2').status, 0);
+  const a = await post('bare-1');
+  assert.equal(a.status, 200, a.body);
+  assert.equal((await post('plain/bare-1')).status, 503);
 });
 
 test('a nought, a negative price and a fee that cannot be read are no price', async () => {
