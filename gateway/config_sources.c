@@ -27,8 +27,12 @@ void config__read_catalog(struct config__reader *r, struct conf_node *n)
 
     if (n == NULL || !conf_path(r->conf, n, &c->catalog_path, r->arena))
         return;
+    if (c->catalog_path != NULL && slice_has_ctl(slice_str(c->catalog_path))) {
+        conf_fault(r->conf, n, "the path holds a control character");
+        return;
+    }
     rows = arena_new(r->arena, struct config_rows);
-    if (rows == NULL)
+    if (rows == NULL || c->catalog_path == NULL)
         return;
     rc = conf_open_data(&conf, c->catalog_path);
     if (rc == RC_NOMEM)

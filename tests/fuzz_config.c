@@ -90,7 +90,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct config *c;
 
     if (slice_search(text, SLICE("file:")) < size ||
-        slice_search(text, SLICE("cred:")) < size)
+        slice_search(text, SLICE("cred:")) < size ||
+        slice_search(text, SLICE("catalog")) < size)
         return 0;
     if (setenv("NAME", "value", 1) != 0)
         abort();

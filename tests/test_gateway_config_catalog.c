@@ -222,6 +222,8 @@ static void every_fault_of_a_file_has_its_line(void **state)
                                     "models:\n" KNOWN;
 
     (void)state;
+    FAULTS_OF("catalog: \"a\\nb\"\n",
+              "octroi.yaml:1:10: the path holds a control character");
     FAULTS_OF(text, "octroi.yaml:5:10: cannot read catalog.json: not_found");
     file(
         "catalog.json",
