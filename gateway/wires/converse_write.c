@@ -7,8 +7,15 @@
 #include "base/codec.h"
 #include "gateway/wires/json_body.h"
 
+#include <string.h>
+
 /* A tool that stands for those that the history names and the request does not. */
 #define NO_TOOL "no_tool_available"
+
+enum {
+    ID_MAX = 64,   /* of a call */
+    ID_DIGITS = 32 /* of the digest that stands for another */
+};
 
 /* Reasoning goes back to who has signed it, and to nobody else. */
 bool converse__goes_back(const struct part *p)
@@ -42,13 +49,29 @@ static bool may_cache(const struct converse_writer *w)
 
 /* ---- Parts ---- */
 
-/* Converse refuses empty texts. */
+/* Converse refuses texts of nothing but blanks. */
+static bool is_blank(struct quoted text)
+{
+    const struct slice inside = quoted_inside(text);
+    size_t i = 0;
+
+    for (; i < inside.len; i++) {
+        const bool escape = inside.bytes[i] == '\\' && i + 1 < inside.len;
+
+        if (escape && strchr("nrt", inside.bytes[i + 1]) != NULL)
+            i++;
+        else if (inside.bytes[i] != ' ')
+            return false;
+    }
+    return true;
+}
+
 static bool says_something(const struct part *p)
 {
     switch (p->kind) {
     case PART_TEXT:
     case PART_REFUSAL:
-        return !quoted_is_empty(p->text);
+        return !is_blank(p->text);
     case PART_REASONING:
         return converse__goes_back(p);
     case PART_IMAGE:
@@ -105,6 +128,32 @@ static enum rc write_reasoning(struct converse_writer *w, const struct part *p)
     return RC_OK;
 }
 
+static bool may_be_in_id(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '_' || c == '-';
+}
+
+/* Other vendors give ids that Bedrock refuses: these become a digest, the same for a
+ * call and for its result. */
+static void write_id(struct converse_writer *w, struct slice id)
+{
+    uint8_t digest[SHA256_LEN];
+    char text[2 * SHA256_LEN + 1];
+    size_t i = 0;
+
+    while (i < id.len && may_be_in_id(id.bytes[i]))
+        i++;
+    json_out_key(&w->o, "toolUseId");
+    if (i == id.len && id.len > 0 && id.len <= ID_MAX) {
+        json_out_slice(&w->o, id);
+        return;
+    }
+    sha256(digest, id);
+    hex_encode(text, digest, sizeof(digest));
+    json_out_slice(&w->o, slice_str(arena_printf(w->a, "call_%.*s", ID_DIGITS, text)));
+}
+
 static enum rc write_call(struct converse_writer *w, const struct part *p)
 {
     if (p->is_custom)
@@ -112,7 +161,7 @@ static enum rc write_call(struct converse_writer *w, const struct part *p)
                            "This provider has no custom tools.");
     converse__begin(w, "toolUse");
     json_out_object(&w->o);
-    json_out_kslice(&w->o, "toolUseId", p->id);
+    write_id(w, p->id);
     json_out_kslice(&w->o, "name", p->name);
     json_out_key(&w->o, "input");
     json_out_raw(&w->o, p->arguments.len > 0 ? p->arguments : SLICE("{}"));
@@ -130,13 +179,13 @@ static enum rc write_result(struct converse_writer *w, const struct part *p)
 {
     converse__begin(w, "toolResult");
     json_out_object(&w->o);
-    json_out_kslice(&w->o, "toolUseId", p->id);
+    write_id(w, p->id);
     json_out_key(&w->o, "content");
     json_out_array(&w->o);
     for (const struct part *piece = p->content; piece != NULL; piece = piece->next) {
         if (piece->kind != PART_TEXT)
             TRY(write_media(w, piece));
-        else if (!quoted_is_empty(piece->text))
+        else if (!is_blank(piece->text))
             write_text(w, piece->text);
     }
     json_out_end_array(&w->o);
@@ -247,7 +296,7 @@ static enum rc write_system(struct converse_writer *w)
             if (p->kind != PART_TEXT)
                 return wire_refuse(w->fault, w->a, p->path,
                                    "A system message holds text only.");
-            if (quoted_is_empty(p->text))
+            if (is_blank(p->text))
                 continue;
             if (!begun) {
                 json_out_key(&w->o, "system");
