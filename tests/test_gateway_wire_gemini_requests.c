@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gemini's requests: what its clients say is read, and written again, without a change
- * of what it says; what is wrong is named. */
+ * of what it says; what is wrong is named; what clients of other dialects say becomes
+ * what Google takes, compared with recorded translations. */
 #include "gateway/wire.h"
 
 #include "base/json.h"
@@ -403,6 +404,212 @@ static void the_short_way_changes_the_bound_and_nothing_else(void **state)
     request_close(&r);
 }
 
+/* ---- Translations ---- */
+
+/* Where this is written otherwise than in the recorded translation, and why. */
+static const struct {
+    const char *file;
+    const char *reason;
+} different[] = {
+    {"image-file", "a gs:// URL is no image_url of OpenAI's dialect: it is refused"},
+    {"reasoning", "the budgets are those of Google's own OpenAI face; thoughts are not "
+                  "asked for by who did not ask to see them"},
+    {"reasoning_max", "likewise"},
+};
+
+static bool is_different(const char *name)
+{
+    for (size_t i = 0; i < sizeof(different) / sizeof(different[0]); i++) {
+        const struct slice stem = slice_str(different[i].file);
+        const char *base = strrchr(name, '/') + 1;
+
+        if (strncmp(base, stem.bytes, stem.len) == 0 && base[stem.len] == '.')
+            return true;
+    }
+    return false;
+}
+
+static void rename_member(struct json_object *o, const char *from, const char *to)
+{
+    struct json_object *v = at(o, from);
+
+    if (v == NULL)
+        return;
+    json_object_object_add(o, to, json_object_get(v));
+    json_object_object_del(o, from);
+}
+
+/* The form without what is the same said in another way: schemas in the member that
+ * takes them as they are, ids of calls, results under another name, references
+ * resolved. */
+static void level(struct json_object *request)
+{
+    struct json_object *contents = at(request, "contents"),
+                       *tools = at(request, "tools");
+    struct json_object *config = at(request, "generationConfig");
+
+    for (size_t i = 0; i < count_of(contents); i++) {
+        struct json_object *parts = at(json_object_array_get_idx(contents, i), "parts");
+
+        for (size_t k = 0; k < count_of(parts); k++) {
+            struct json_object *part = json_object_array_get_idx(parts, k);
+            struct json_object *result = at(part, "functionResponse");
+            struct json_object *response = at(result, "response");
+            struct json_object *text = at(response, "content");
+
+            if (at(part, "functionCall") != NULL)
+                json_object_object_del(at(part, "functionCall"), "id");
+            if (result != NULL)
+                json_object_object_del(result, "id");
+            if (text != NULL) /* a text that is an object is given as one */
+                json_object_object_add(result, "response",
+                                       parse(slice_str(json_object_get_string(text))));
+        }
+    }
+    for (size_t i = 0; i < count_of(tools); i++) {
+        struct json_object *list =
+            at(json_object_array_get_idx(tools, i), "functionDeclarations");
+
+        for (size_t k = 0; k < count_of(list); k++)
+            rename_member(json_object_array_get_idx(list, k), "parameters",
+                          "parametersJsonSchema");
+    }
+    rename_member(config, "responseSchema", "responseJsonSchema");
+    if (json_object_object_length(config == NULL ? request : config) == 0)
+        json_object_object_del(request, "generationConfig");
+}
+
+/* responseJsonSchema takes references; responseSchema, in the recording, had them
+ * resolved. */
+static void resolve_person(struct json_object *request)
+{
+    struct json_object *schema =
+        at(at(request, "generationConfig"), "responseJsonSchema");
+    struct json_object *person = at(at(schema, "$defs"), "Person");
+
+    if (person == NULL)
+        return;
+    json_object_object_add(at(schema, "properties"), "person", json_object_get(person));
+    json_object_object_del(schema, "$defs");
+}
+
+static struct json_object *recorded_request(struct slice snap)
+{
+    struct slice rest = snap;
+
+    for (unsigned i = 0; i < 2; i++) {
+        const size_t mark = slice_search(rest, SLICE("---\n"));
+
+        rest = slice_sub(rest, mark + 4, rest.len);
+    }
+    return parse(rest);
+}
+
+static void translation(const char *name)
+{
+    const size_t stem = strlen(name) - strlen(".vertex-gemini.snap");
+    struct slice snap, body;
+    struct json_object *top, *want, *have;
+    struct request r;
+    char model[64], file[512];
+
+    if (is_different(name))
+        return;
+    (void)snprintf(file, sizeof(file), "%.*s.json", (int)stem, name);
+    snap = wire_file(name);
+    body = wire_file(file);
+    top = recorded_request(snap);
+    want = at(top, "request");
+    request_open(&r);
+    wire_read(&r.c, &wire_chat, body, r.a);
+    (void)snprintf(model, sizeof(model), "gemini-2.5-pro");
+    write_for(&r, model);
+    have = parse(buf_slice(&r.body));
+    level(want);
+    level(have);
+    resolve_person(have);
+    if (!json_object_equal(want, have))
+        fail_msg("%s: %s is not %s", name, json_object_to_json_string(have),
+                 json_object_to_json_string(want));
+    if (r.lost.count > 0)
+        fail_msg("%s: lost %s", name, r.lost.names[0]);
+    files++;
+    json_object_put(have);
+    json_object_put(top);
+    request_close(&r);
+    wire_free(snap);
+    wire_free(body);
+}
+
+static void recorded_translations_of_chat_are_what_is_written(void **state)
+{
+    (void)state;
+    files = 0;
+    wire_each("translations/agentgateway-requests/completions", ".vertex-gemini.snap",
+              translation);
+    print_message("%u translations\n", files);
+    assert_int_equal(files, 7);
+}
+
+static void what_gemini_has_no_place_for_is_named(void **state)
+{
+    static const char body[] =
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\",\"name\":"
+        "\"ann\"}],\"logit_bias\":{\"5\":1},\"user\":\"u\",\"seed\":99999999999,"
+        "\"parallel_tool_calls\":false,\"tools\":[{\"type\":\"function\",\"function\":{"
+        "\"name\":\"f\",\"strict\":true}}],\"n\":1,\"store\":false,\"service_tier\":"
+        "\"flex\",\"modalities\":[\"text\",\"image\"]}";
+    static const char *const lost[] = {"name", "logit_bias",          "user",
+                                       "seed", "parallel_tool_calls", "strict"};
+    struct request r;
+
+    (void)state;
+    request_open(&r);
+    read_as(&r, &wire_chat, body);
+    write_for(&r, "gemini-2.5-flash-image");
+    for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
+        bool found = false;
+
+        for (size_t k = 0; k < r.lost.count; k++)
+            found |= strcmp(r.lost.names[k], lost[i]) == 0;
+        if (!found)
+            fail_msg("%s is lost in silence", lost[i]);
+    }
+    assert_int_equal(r.lost.count, 6);
+    assert_true(slice_search(buf_slice(&r.body), SLICE("\"serviceTier\":\"flex\"")) <
+                buf_len(&r.body));
+    assert_true(slice_search(buf_slice(&r.body),
+                             SLICE("\"responseModalities\":[\"TEXT\",\"IMAGE\"]")) <
+                buf_len(&r.body));
+    request_close(&r);
+}
+
+/* What zod 4 makes of a schema: Google's `parameters` would refuse "$schema" and
+ * "additionalProperties". */
+static void schemas_of_tools_go_as_json_schemas_untouched(void **state)
+{
+    static const char body[] =
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"tools\":"
+        "[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{\"$schema\":"
+        "\"https://json-schema.org/draft/2020-12/schema\",\"type\":\"object\","
+        "\"properties\":{\"n\":{\"type\":\"integer\",\"minimum\":-9007199254740991}},"
+        "\"additionalProperties\":false}}}]}";
+    struct request r;
+
+    (void)state;
+    request_open(&r);
+    read_as(&r, &wire_chat, body);
+    write_for(&r, "gemini-2.5-flash");
+    assert_true(slice_search(
+                    buf_slice(&r.body),
+                    SLICE("\"parametersJsonSchema\":{\"$schema\":\"https://json-schema."
+                          "org/draft/2020-12/schema\",\"type\":\"object\",")) <
+                buf_len(&r.body));
+    assert_true(slice_search(buf_slice(&r.body), SLICE("\"parameters\"")) ==
+                buf_len(&r.body));
+    request_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -415,6 +622,9 @@ int main(void)
         cmocka_unit_test(effort_is_a_level_or_a_budget_by_the_model),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(the_short_way_changes_the_bound_and_nothing_else),
+        cmocka_unit_test(recorded_translations_of_chat_are_what_is_written),
+        cmocka_unit_test(what_gemini_has_no_place_for_is_named),
+        cmocka_unit_test(schemas_of_tools_go_as_json_schemas_untouched),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

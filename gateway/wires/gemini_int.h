@@ -43,8 +43,10 @@ MUST_CHECK enum rc gemini__read_config(struct gemini_reader *r, struct slice raw
 MUST_CHECK enum rc gemini__read_tools(struct gemini_reader *r, struct slice raw);
 MUST_CHECK enum rc gemini__read_choice(struct gemini_reader *r, struct slice raw);
 /* A schema in Google's form (types in capitals, nullable, counts as strings) as a JSON
- * Schema; what already is one stays so. */
-MUST_CHECK enum rc gemini__schema(struct slice *out, struct slice raw, struct arena *a);
+ * Schema; what already is one stays so. closes: of an answer, in which Google lets
+ * nothing come that is not named; others want that said. */
+MUST_CHECK enum rc gemini__schema(struct slice *out, struct slice raw, bool closes,
+                                  struct arena *a);
 
 struct gemini_writer {
     struct json_out o;

@@ -500,6 +500,8 @@ static enum rc read_role(struct gemini_reader *r, enum role *out, struct slice r
     return RC_OK;
 }
 
+/* Google's SDKs keep a streamed answer as several turns of the model: they are one, and
+ * elsewhere all calls of a turn must stand in it. */
 static enum rc read_content(struct reading *g, struct slice raw, const char *path)
 {
     static const char *const names[] = {"role", "parts"};
@@ -525,10 +527,13 @@ static enum rc read_content(struct reading *g, struct slice raw, const char *pat
         return wire_refuse(r->fault, r->a, below(r, path, "parts"),
                            "'parts' must have at least one part.");
     }
-    m = conversation_add(r->c, role, r->a);
-    if (m == NULL)
-        return RC_NOMEM;
-    m->path = path;
+    m = r->c->last_message;
+    if (m == NULL || role != ROLE_ASSISTANT || m->role != role) {
+        m = conversation_add(r->c, role, r->a);
+        if (m == NULL)
+            return RC_NOMEM;
+        m->path = path;
+    }
     return read_parts(g, m, v[1], path);
 }
 

@@ -175,7 +175,7 @@ static enum rc read_form(struct gemini_reader *r, const struct slice *v)
     }
     c->form = FORM_SCHEMA;
     c->schema = v[which];
-    return which == CONFIG_SCHEMA ? gemini__schema(&c->schema, v[which], r->a) : RC_OK;
+    return which == CONFIG_SCHEMA ? gemini__schema(&c->schema, v[which], true, r->a) : RC_OK;
 }
 
 /* Text is what everybody gives anyway. */
@@ -306,7 +306,7 @@ static enum rc read_schema(struct gemini_reader *r, struct tool *t,
                            "One of 'parameters' and 'parametersJsonSchema' must be a "
                            "schema.");
     t->schema = raw;
-    return plain.len > 0 ? RC_OK : gemini__schema(&t->schema, google, r->a);
+    return plain.len > 0 ? RC_OK : gemini__schema(&t->schema, google, false, r->a);
 }
 
 static enum rc read_declaration(struct gemini_reader *r, struct slice raw,

@@ -59,17 +59,19 @@ struct frame {
     size_t at;
     bool has_member;
     bool is_nullable;
+    bool is_closed; /* what is not named may not come: said at its end */
 };
 
 struct walk {
     struct buf b;
+    bool closes;
     unsigned depth;
     struct frame frames[JSON_DEPTH_MAX + 1]; /* the guard lets no more through */
 };
 
 static void push(struct walk *w, enum frame_kind kind, struct slice raw)
 {
-    struct slice nullable;
+    struct slice v[MEMBER__COUNT];
     struct frame *f;
 
     if (json_raw_type(raw) != (kind == FRAME_LIST ? JSON_ARRAY : JSON_OBJECT)) {
@@ -80,8 +82,10 @@ static void push(struct walk *w, enum frame_kind kind, struct slice raw)
     f = &w->frames[w->depth++];
     *f = (struct frame){.kind = kind, .raw = raw};
     if (kind == FRAME_SCHEMA) {
-        gemini__pick(&nullable, &names[MEMBER_NULLABLE], 1, raw);
-        f->is_nullable = json_raw_type(nullable) == JSON_TRUE;
+        gemini__pick(v, names, MEMBER__COUNT, raw);
+        f->is_nullable = json_raw_type(v[MEMBER_NULLABLE]) == JSON_TRUE;
+        f->is_closed = w->closes && v[MEMBER_PROPERTIES].len > 0 &&
+                       v[MEMBER_ADDITIONAL].len == 0;
     }
     buf_append_char(&w->b, kind == FRAME_LIST ? '[' : '{');
 }
@@ -174,7 +178,7 @@ static void step(struct walk *w)
         return;
     }
     if (json_raw_next(&key, &value, f->raw, &f->at) == JSON_ABSENT) {
-        buf_append_char(&w->b, '}');
+        buf_append_str(&w->b, f->is_closed ? ",\"additionalProperties\":false}" : "}");
         w->depth--;
         return;
     }
@@ -186,9 +190,10 @@ static void step(struct walk *w)
     push(w, FRAME_SCHEMA, value);
 }
 
-enum rc gemini__schema(struct slice *out, struct slice raw, struct arena *a)
+enum rc gemini__schema(struct slice *out, struct slice raw, bool closes,
+                       struct arena *a)
 {
-    struct walk w = {.depth = 0};
+    struct walk w = {.closes = closes};
 
     buf_init(&w.b, SCHEMA_MAX);
     push(&w, FRAME_SCHEMA, raw);
