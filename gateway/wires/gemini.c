@@ -80,6 +80,16 @@ bool gemini__is_before_3(struct slice model)
     return false;
 }
 
+bool gemini__thinks(struct slice model)
+{
+    if (slice_starts(model, SLICE("models/")))
+        model = slice_sub(model, 7, model.len);
+    if (slice_starts(model, SLICE("gemini-2.5")))
+        return slice_search(model, SLICE("-image")) == model.len &&
+               slice_search(model, SLICE("-tts")) == model.len;
+    return !gemini__is_before_3(model);
+}
+
 /* ---- The short way ---- */
 
 static const char *const fields[] = {"model", "generationConfig", "generation_config",

@@ -25,6 +25,8 @@ void gemini__pick(struct slice *values, const char *const *names, size_t count,
 enum json_kind gemini__element(struct slice *out, struct slice raw, size_t *at);
 /* Thinking by level and signed tool calls came with Gemini 3. */
 bool gemini__is_before_3(struct slice model);
+/* Known to think: others refuse any word about it. */
+bool gemini__thinks(struct slice model);
 
 /* ---- Requests ---- */
 

@@ -175,7 +175,8 @@ static enum rc read_form(struct gemini_reader *r, const struct slice *v)
     }
     c->form = FORM_SCHEMA;
     c->schema = v[which];
-    return which == CONFIG_SCHEMA ? gemini__schema(&c->schema, v[which], true, r->a) : RC_OK;
+    return which == CONFIG_SCHEMA ? gemini__schema(&c->schema, v[which], true, r->a)
+                                  : RC_OK;
 }
 
 /* Text is what everybody gives anyway. */

@@ -84,8 +84,8 @@ static void push(struct walk *w, enum frame_kind kind, struct slice raw)
     if (kind == FRAME_SCHEMA) {
         gemini__pick(v, names, MEMBER__COUNT, raw);
         f->is_nullable = json_raw_type(v[MEMBER_NULLABLE]) == JSON_TRUE;
-        f->is_closed = w->closes && v[MEMBER_PROPERTIES].len > 0 &&
-                       v[MEMBER_ADDITIONAL].len == 0;
+        f->is_closed =
+            w->closes && v[MEMBER_PROPERTIES].len > 0 && v[MEMBER_ADDITIONAL].len == 0;
     }
     buf_append_char(&w->b, kind == FRAME_LIST ? '[' : '{');
 }

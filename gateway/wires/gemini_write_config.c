@@ -284,10 +284,11 @@ static void put_thinking(struct gemini_writer *w)
     const struct conversation *c = w->c;
     const bool levels = !w->before_3 && !(w->t->quirks & QUIRK_THINKING_BUDGET);
     const bool by_level = levels && c->effort != EFFORT_ABSENT;
+    const bool shown = c->reasoning_shown && gemini__thinks(w->t->model);
     uint64_t budget;
     const bool by_budget = !by_level && budget_of(w, &budget);
 
-    if (!by_level && !by_budget && !c->reasoning_shown)
+    if (!by_level && !by_budget && !shown)
         return;
     json_out_key(&w->o, "thinkingConfig");
     json_out_object(&w->o);
@@ -295,7 +296,7 @@ static void put_thinking(struct gemini_writer *w)
         json_out_kstr(&w->o, "thinkingLevel", level_of(w));
     if (by_budget)
         json_out_ku64(&w->o, "thinkingBudget", budget);
-    if (c->reasoning_shown)
+    if (shown)
         json_out_kbool(&w->o, "includeThoughts", true);
     json_out_end_object(&w->o);
 }
