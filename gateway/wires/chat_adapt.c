@@ -13,11 +13,19 @@ enum {
     OPTIONS_MAX = 65536
 };
 
-const char *const chat_fields[] = {"model",       "messages",
-                                   "stream",      "stream_options",
-                                   "max_tokens",  "max_completion_tokens",
-                                   "seed",        "random_seed",
-                                   "tool_choice", NULL};
+const char *const chat_fields[] = {"model",
+                                   "messages",
+                                   "stream",
+                                   "stream_options",
+                                   "max_tokens",
+                                   "max_completion_tokens",
+                                   "seed",
+                                   "random_seed",
+                                   "tool_choice",
+                                   "thinking",
+                                   "enable_thinking",
+                                   "reasoning_effort",
+                                   NULL};
 
 const char *const chat_completions_fields[] = {"model", "stream", "stream_options",
                                                "max_tokens", NULL};
@@ -110,7 +118,8 @@ static bool is_usage_asked(const struct json_field *f)
            json_raw_member(&raw, f->raw, "include_usage") == JSON_TRUE;
 }
 
-static enum rc change_stream(const struct job *j)
+/* options_known: the vendor takes stream_options. */
+static enum rc change_stream(const struct job *j, bool options_known)
 {
     const struct json_field *stream = field(j, "stream");
     const struct json_field *options = field(j, "stream_options");
@@ -118,7 +127,7 @@ static enum rc change_stream(const struct job *j)
 
     if (told != (stream->type == JSON_TRUE))
         change(j, "stream", told ? SLICE("true") : SLICE("false"));
-    if (!told || (j->target->quirks & QUIRK_NO_STREAM_OPTIONS) != 0) {
+    if (!told || !options_known) {
         if (is_present(options))
             change(j, "stream_options", SLICE_NONE);
         return RC_OK;
@@ -192,6 +201,30 @@ static void change_choice(const struct job *j)
         change(j, "tool_choice", SLICE("\"any\""));
 }
 
+/* An effort for vendors that know a switch only; what a client says in the vendor's own
+ * words stays. */
+static void change_effort(const struct job *j)
+{
+    const struct json_field *effort = field(j, "reasoning_effort");
+    const bool none = json_body_is(effort->raw, "none");
+    const unsigned quirks = j->target->quirks;
+
+    if ((quirks & QUIRK_NO_EFFORT) == 0 || effort->type != JSON_STRING)
+        return;
+    if ((quirks & QUIRK_ENABLE_THINKING) != 0) {
+        if (field(j, "enable_thinking")->type == JSON_ABSENT)
+            change(j, "enable_thinking", none ? SLICE("false") : SLICE("true"));
+    } else if ((quirks & QUIRK_THINKING_SWITCH) != 0) {
+        if (field(j, "thinking")->type == JSON_ABSENT)
+            change(j, "thinking",
+                   none ? SLICE("{\"type\":\"disabled\"}")
+                        : SLICE("{\"type\":\"enabled\"}"));
+    } else {
+        return; /* the vendor may say itself what it thinks of it */
+    }
+    change(j, "reasoning_effort", SLICE_NONE);
+}
+
 /* ---- Messages ---- */
 
 /* A role that a vendor does not know, in a copy of the messages. */
@@ -234,10 +267,11 @@ enum rc chat_adapt(struct wire_changes *out, const struct wire_target *t,
 
     (void)fault;
     TRY(change_model(&j));
-    TRY(change_stream(&j));
+    TRY(change_stream(&j, (t->quirks & QUIRK_NO_STREAM_OPTIONS) == 0));
     change_bound(&j);
     change_seed(&j);
     change_choice(&j);
+    change_effort(&j);
     TRY(change_messages(&j));
     return arena_spent(a) ? RC_NOMEM : RC_OK;
 }
@@ -250,7 +284,7 @@ enum rc chat_adapt_completions(struct wire_changes *out, const struct wire_targe
 
     (void)fault;
     TRY(change_model(&j));
-    TRY(change_stream(&j));
+    TRY(change_stream(&j, true)); /* who still has this path is as OpenAI was */
     if (t->bound_forced)
         change(&j, "max_tokens", forced_value(&j));
     return arena_spent(a) ? RC_NOMEM : RC_OK;

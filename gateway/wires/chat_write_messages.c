@@ -413,9 +413,31 @@ static void put_assistant(struct chat_write *w, const struct message *m)
     json_out_end_object(w->o);
 }
 
+/* Vendors without schemas want to be told in words that JSON is meant: OpenAI's own
+ * rule for json_object too. */
+static void put_form(struct chat_write *w)
+{
+    const struct conversation *c = w->c;
+
+    if (c->form == FORM_TEXT || !chat_has(w, QUIRK_NO_SCHEMA))
+        return;
+    json_out_object(w->o);
+    json_out_kstr(w->o, "role", "system");
+    json_out_key(w->o, "content");
+    if (c->form == FORM_JSON || c->schema.len == 0)
+        json_out_str(w->o, "Answer with a JSON object.");
+    else
+        json_out_str(w->o, arena_printf(w->a,
+                                        "Answer with a JSON object that is valid by "
+                                        "this JSON schema: %.*s",
+                                        (int)c->schema.len, c->schema.bytes));
+    json_out_end_object(w->o);
+}
+
 enum rc chat_write_messages(struct chat_write *w)
 {
     json_out_array(w->o);
+    put_form(w);
     for (const struct message *m = w->c->messages; m != NULL; m = m->next)
         switch (m->role) {
         case ROLE_SYSTEM:
