@@ -57,6 +57,7 @@ struct answer_event {
     unsigned part;
     enum part_kind part_kind; /* PART, DELTA, PART_END, MEDIA, SIGNATURE */
     struct slice id;          /* BEGIN: the answer's; PART: the call's, or an item's */
+    struct slice item_id;     /* PART: of a Responses item; empty: none */
     struct slice model;       /* BEGIN: as the vendor names it */
     struct slice name;        /* PART: the tool's */
     bool is_custom;    /* PART: TOOL_CALL of a custom tool: deltas are its input */

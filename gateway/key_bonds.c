@@ -59,7 +59,7 @@ static uint64_t key_name(const struct config_provider *p, size_t key)
 }
 
 void key_bonds_tie(struct key_bonds *b, struct slice owner, struct slice id,
-                   const struct config_provider *p, size_t key)
+                   const struct config_provider *p, size_t key, uint64_t tokens)
 {
     const uint64_t name = name_of(owner, id);
     struct tied *set = b->sets[name % SETS];
@@ -77,7 +77,7 @@ void key_bonds_tie(struct key_bonds *b, struct slice owner, struct slice id,
     *place = (struct tied){
         .id = name,
         .age = ++b->clock,
-        .bond = {map_hash(slice_str(p->name)), key_name(p, key)},
+        .bond = {map_hash(slice_str(p->name)), key_name(p, key), tokens},
     };
     (void)pthread_mutex_unlock(&b->lock);
 }

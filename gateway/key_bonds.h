@@ -25,14 +25,15 @@ void key_bonds_close(struct key_bonds *b); /* NULL is fine */
 /* Where something was made. Flat. */
 struct key_bond {
     uint64_t provider;
-    uint64_t key; /* 0: the provider has none */
+    uint64_t key;    /* 0: the provider has none */
+    uint64_t tokens; /* of a prompt that refers to it, at most */
 };
 
 /* owner: bytes that stand for the one who may refer to it (the wallet); id: what he
  * will name it by, as the vendor made it. key: index of the key that was used;
  * KEY_TURNS_NONE: none. */
 void key_bonds_tie(struct key_bonds *b, struct slice owner, struct slice id,
-                   const struct config_provider *p, size_t key);
+                   const struct config_provider *p, size_t key, uint64_t tokens);
 bool key_bonds_find(struct key_bond *out, struct key_bonds *b, struct slice owner,
                     struct slice id);
 

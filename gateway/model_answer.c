@@ -4,6 +4,7 @@
 #include "gateway/model_int.h"
 
 #include "base/clock.h"
+#include "gateway/model_bond.h"
 
 #include <string.h>
 
@@ -26,9 +27,11 @@ enum rc model__take(void *arg, const struct answer_event *e)
 
     switch (e->kind) {
     case ANSWER_BEGIN:
+        model__note_made(r, e);
         m->now |= MODEL_NOW_BEGIN;
         break;
     case ANSWER_PART:
+        model__note_made(r, e);
         count(m, e->name.len);
         m->now |= MODEL_NOW_CONTENT;
         break;
@@ -78,6 +81,8 @@ void model__reset_answer(struct model_call *m)
     m->text_bytes = 0;
     m->text_pieces = 0;
     m->stops = 0;
+    if (m->bond != NULL)
+        m->bond->made_count = 0;
     m->has_content = false;
     m->failed = false;
     m->done = false;

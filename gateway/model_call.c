@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "gateway/catalog.h"
+#include "gateway/model_bond.h"
 #include "gateway/model_int.h"
 
 #include <assert.h>
@@ -128,6 +129,11 @@ enum rc model_call_begin(struct model_call **out, struct request *r,
     buf_init(&m->plain, r->config->limits.max_response_bytes);
     buf_init(&m->out, r->config->limits.max_response_bytes);
     buf_init(&m->lead, LEAD_MAX);
+    if (ask->refers) {
+        m->bond = arena_new(r->arena, struct model_bond);
+        if (m->bond == NULL)
+            return RC_NOMEM;
+    }
     list_fields(m);
     TRY(scan(r, m));
     TRY(find_model(r, m));
@@ -221,8 +227,8 @@ static enum rc read_talk(struct request *r, struct model_call *m)
     bool needed = false;
     enum rc rc;
 
-    for (size_t i = 0; i < m->model->target_count; i++)
-        needed = needed || is_foreign(m, &m->model->targets[i]);
+    for (size_t i = 0; i < m->order_count; i++)
+        needed = needed || is_foreign(m, &m->model->targets[m->order[i]]);
     if (!needed || m->wire == NULL || m->op != PROVIDER_CHAT)
         return RC_OK;
     TRY(arena_open(&m->memory, TALK_MAX));
@@ -277,6 +283,10 @@ enum rc model_call_quote(struct request *r)
                                          r->config->limits.reference_tokens);
 
     TRY(read_talk(r, m));
+    if (m->bond != NULL)
+        prompt = m->bond->kept_tokens < m->model->context_tokens - prompt
+                     ? prompt + m->bond->kept_tokens
+                     : m->model->context_tokens;
     m->prompt_bound = prompt;
     if (m->op == PROVIDER_COUNT_TOKENS) { /* free of charge */
         r->quote.tokens = prompt;

@@ -28,6 +28,8 @@ enum {
     MODEL_KEPT_MAX = 16
 };
 
+struct model_bond;
+
 /* What an api says of its calls. */
 struct model_ask {
     const struct wire *wire; /* NULL: embeddings */
@@ -36,6 +38,7 @@ struct model_ask {
         *fields;        /* that it reads, besides the wire's own; NULL at the end */
     struct slice model; /* from the path; SLICE_NONE: the body's "model" */
     bool reframed;      /* the answer's framing is not the wire's: never short */
+    bool refers;        /* later calls may name its answers: model_call_refer() */
     const char *stream_type; /* NULL: "text/event-stream" */
 };
 
@@ -59,6 +62,7 @@ struct model_call {
     struct key_tries keys;              /* of its provider, in this call */
     size_t key;                         /* of the present try; KEY_TURNS_NONE: none */
     bool another_key;                   /* the next try is this target once more */
+    struct model_bond *bond;            /* ask->refers: model_bond.h; else NULL */
     const struct wire *up_wire;         /* of the present try */
     bool is_short;                      /* the answer passes as it comes */
     bool up_stream;                     /* asked of the upstream */

@@ -39,6 +39,13 @@ void model__tell_losses(struct request *r);
 void model__put_usage(struct buf *out, const struct model_call *m, struct slice usage,
                       struct money cost);
 
+/* ---- model_bond.c ---- */
+
+/* Notes the ids of an event that begins an answer or a part. */
+void model__note_made(struct request *r, const struct answer_event *e);
+/* The key for a try at the present target. KEY_TURNS_NONE: none, or none is left. */
+size_t model__take_key(struct request *r);
+
 /* ---- model_stream.c: the streamed half ---- */
 
 MUST_CHECK enum rc model__stream_open(struct request *r);

@@ -3,6 +3,7 @@
 #include "gateway/model_int.h"
 
 #include "base/clock.h"
+#include "gateway/model_bond.h"
 
 #include <assert.h>
 
@@ -163,7 +164,8 @@ bool model_call_may_retry(struct request *r, unsigned status, struct slice body)
         const unsigned rest_s = key_turns_judge(status, body, r->retry_after_s);
 
         key_turns_rest(r->worker->key_turns, p, m->key, rest_s);
-        m->another_key = rest_s > 0 && key_turns_more(p, &m->keys);
+        m->another_key = rest_s > 0 && !(m->bond != NULL && m->bond->only) &&
+                         key_turns_more(p, &m->keys);
     }
     return m->another_key || p->adapter->classify(status, body) == PROVIDER_NEXT;
 }
@@ -179,7 +181,7 @@ enum rc model_call_build(struct request *r, struct upstream_spec *spec)
         return RC_NOMEM;
     TRY(choose_target(r, m));
     p = m->target->provider;
-    m->key = key_turns_take(r->worker->key_turns, p, &m->keys);
+    m->key = model__take_key(r);
     if (m->key != KEY_TURNS_NONE)
         key = p->api_keys[m->key];
     model__reset_answer(m);

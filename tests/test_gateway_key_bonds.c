@@ -47,9 +47,10 @@ static void what_is_tied_is_found_with_its_key(void **state)
     size_t key = 77;
 
     (void)state;
-    key_bonds_tie(bonds, owner, SLICE("resp_1"), &one, 1);
+    key_bonds_tie(bonds, owner, SLICE("resp_1"), &one, 1, 100);
     assert_true(key_bonds_find(&bond, bonds, owner, SLICE("resp_1")));
     assert_true(key_bond_is(&bond, &one, &key));
+    assert_int_equal(bond.tokens, 100);
     assert_int_equal(key, 1);
     assert_false(key_bond_is(&bond, &keyless, &key));
 }
@@ -60,7 +61,7 @@ static void a_provider_without_keys_is_known_too(void **state)
     size_t key = 77;
 
     (void)state;
-    key_bonds_tie(bonds, owner, SLICE("resp_1"), &keyless, KEY_TURNS_NONE);
+    key_bonds_tie(bonds, owner, SLICE("resp_1"), &keyless, KEY_TURNS_NONE, 100);
     assert_true(key_bonds_find(&bond, bonds, owner, SLICE("resp_1")));
     assert_true(key_bond_is(&bond, &keyless, &key));
     assert_int_equal(key, KEY_TURNS_NONE);
@@ -71,7 +72,7 @@ static void nobody_else_finds_it(void **state)
     struct key_bond bond;
 
     (void)state;
-    key_bonds_tie(bonds, owner, SLICE("resp_1"), &one, 0);
+    key_bonds_tie(bonds, owner, SLICE("resp_1"), &one, 0, 100);
     assert_false(key_bonds_find(&bond, bonds, SLICE("wallet-2"), SLICE("resp_1")));
     assert_false(key_bonds_find(&bond, bonds, owner, SLICE("resp_2")));
 }
@@ -84,7 +85,7 @@ static void a_key_that_was_taken_out_makes_it_unknown(void **state)
     size_t key;
 
     (void)state;
-    key_bonds_tie(bonds, owner, SLICE("resp_1"), &one, 1);
+    key_bonds_tie(bonds, owner, SLICE("resp_1"), &one, 1, 100);
     assert_true(key_bonds_find(&bond, bonds, owner, SLICE("resp_1")));
     assert_false(key_bond_is(&bond, &less, &key));
 }
@@ -95,8 +96,8 @@ static void the_last_tie_counts(void **state)
     size_t key;
 
     (void)state;
-    key_bonds_tie(bonds, owner, SLICE("resp_1"), &one, 0);
-    key_bonds_tie(bonds, owner, SLICE("resp_1"), &one, 1);
+    key_bonds_tie(bonds, owner, SLICE("resp_1"), &one, 0, 100);
+    key_bonds_tie(bonds, owner, SLICE("resp_1"), &one, 1, 100);
     assert_true(key_bonds_find(&bond, bonds, owner, SLICE("resp_1")));
     assert_true(key_bond_is(&bond, &one, &key));
     assert_int_equal(key, 1);
@@ -111,7 +112,7 @@ static void the_table_is_bounded_and_keeps_the_newest(void **state)
     (void)state;
     for (unsigned i = 0; i < 2 * KEY_BONDS_MAX; i++) {
         (void)snprintf(id, sizeof(id), "resp_%u", i);
-        key_bonds_tie(bonds, owner, slice_str(id), &one, 0);
+        key_bonds_tie(bonds, owner, slice_str(id), &one, 0, 100);
         assert_true(key_bonds_find(&bond, bonds, owner, slice_str(id)));
     }
     for (unsigned i = 0; i < 2 * KEY_BONDS_MAX; i++) {

@@ -339,11 +339,95 @@ static void every_recorded_stream_gives_what_it_holds_however_it_is_cut(void **s
     assert_int_equal(files, 42);
 }
 
+/* ---- The short way ---- */
+
+static void adapted(struct buf *out, struct slice body, const struct wire_target *t)
+{
+    struct json_field fields[] = {{.name = "model"}, {.name = "max_output_tokens"}};
+    struct wire_changes changes = {.count = 0};
+    struct wire_fault fault = {.param = NULL};
+    struct arena *a;
+
+    assert_int_equal(arena_open(&a, 1 << 16), RC_OK);
+    assert_int_equal(
+        json_guard(body, &(struct json_limits){.bytes = 0}, fields, 2, NULL, a), RC_OK);
+    assert_int_equal(wire_responses.adapt(&changes, t, fields, 2, &fault, a), RC_OK);
+    buf_reset(out);
+    json_splice(out, body, changes.splices, changes.count);
+    arena_close(a);
+}
+
+static void a_body_for_openai_changes_in_model_and_bound_only(void **state)
+{
+    const struct slice body =
+        SLICE("{ \"input\" : \"x\", \"model\":\"ours\", \"new\":[1.0e0] }");
+    struct wire_target t = {.model = SLICE("gpt-5"), .output_bound = 99};
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 4096);
+    adapted(&out, body, &t);
+    assert_true(slice_equal(
+        buf_slice(&out),
+        SLICE("{ \"input\" : \"x\", \"model\":\"gpt-5\", \"new\":[1.0e0] }")));
+    t.bound_forced = true;
+    adapted(&out, body, &t);
+    assert_true(slice_search(buf_slice(&out), SLICE("\"max_output_tokens\":99")) <
+                buf_len(&out));
+    t = (struct wire_target){.model = SLICE("ours")};
+    adapted(&out, body, &t);
+    assert_true(slice_equal(buf_slice(&out), body));
+    buf_free(&out);
+}
+
+static void usage_is_found_in_answers_and_in_their_last_event(void **state)
+{
+    static const struct {
+        const char *json, *usage;
+    } cases[] = {
+        {"{\"usage\":{\"a\":1},\"id\":\"x\"}", "{\"a\":1}"},
+        {"{\"type\":\"t\",\"response\":{\"usage\":{\"b\":2}}}", "{\"b\":2}"},
+        {"{\"type\":\"t\",\"response\":{\"usage\":null}}", ""},
+        {"{\"type\":\"t\",\"delta\":\"x\"}", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_true(slice_equal(wire_responses.usage_at(slice_str(cases[i].json)),
+                                slice_str(cases[i].usage)));
+}
+
+/* ---- What contradicts itself ---- */
+
+static void expect_rc(const char *events, enum rc rc)
+{
+    struct wire_seen s;
+
+    wire_stream(&s, &wire_responses, slice_str(events), SIZE_MAX);
+    assert_int_equal(s.rc, rc);
+    wire_seen_free(&s);
+}
+
+static void a_part_of_two_kinds_is_refused_and_unknown_events_are_not(void **state)
+{
+    (void)state;
+    expect_rc("data: {\"type\":\"response.output_text.delta\",\"delta\":\"a\"}\n\n"
+              "data: {\"type\":\"response.refusal.delta\",\"delta\":\"b\"}\n\n",
+              RC_UPSTREAM);
+    expect_rc("data: {\"type\":\"response.completed\"}\n\n", RC_UPSTREAM);
+    expect_rc("data: {\"type\":\"response.new.thing\",\"delta\":{}}\n\n"
+              "data: {\"type\":7}\n\ndata: {}\n\n",
+              RC_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_recorded_answer_gives_what_it_holds),
         cmocka_unit_test(every_recorded_stream_gives_what_it_holds_however_it_is_cut),
+        cmocka_unit_test(a_body_for_openai_changes_in_model_and_bound_only),
+        cmocka_unit_test(usage_is_found_in_answers_and_in_their_last_event),
+        cmocka_unit_test(a_part_of_two_kinds_is_refused_and_unknown_events_are_not),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* POST /v1/responses, streamed and not. Reads only what routing, pricing and billing
- * need; every other field passes as it came. What OpenAI keeps for later is kept for
- * whoever has its operator's key, not for one of our callers: so nobody may name what
- * we have not seen made for him, and what cannot be billed at the answer (work in the
- * background, tools with fees of their own) is refused. */
+ * need; every other field passes as it came. What OpenAI keeps for later it keeps for
+ * its operator's key, not for one of our callers: so nobody may name what we have not
+ * seen made for him. It goes back to the key that made it; and what cannot be billed at
+ * the answer (work in the background, tools with fees of their own) is refused. */
 #include "gateway/api.h"
+#include "gateway/model_bond.h"
 #include "gateway/model_call.h"
 #include "gateway/wires/json_body.h"
 
@@ -31,6 +32,7 @@ static const struct model_ask ask = {
     .wire = &wire_responses,
     .op = PROVIDER_CHAT,
     .fields = fields,
+    .refers = true,
 };
 
 static bool is_given(struct model_call *m, const char *name)
@@ -49,11 +51,12 @@ enum {
     ITEM_CONTENT,
     ITEM_OUTPUT,
     ITEM_CALL_ID,
+    ITEM_ID,
     ITEM__COUNT
 };
 
-static const char *const item_fields[ITEM__COUNT] = {"type", "role", "content",
-                                                     "output", "call_id"};
+static const char *const item_fields[ITEM__COUNT] = {"type",   "role",    "content",
+                                                     "output", "call_id", "id"};
 
 /* The ids of the calls so far, raw. Outputs follow their calls closely; who is further
  * behind than the ring is long is believed. */
@@ -151,6 +154,36 @@ static enum rc check_output(struct request *r, struct model_call *m,
     return check_content(r, m, f[ITEM_OUTPUT], "output", index);
 }
 
+/* An item that the vendor keeps, by its id. */
+static enum rc check_reference(struct request *r, struct slice id, unsigned index)
+{
+    struct slice name;
+    enum rc rc = RC_NOT_FOUND;
+
+    if (json_raw_type(id) == JSON_STRING &&
+        json_raw_string(&name, id, r->arena) == RC_OK)
+        rc = model_call_refer(r, name, true);
+    if (rc != RC_NOT_FOUND)
+        return rc;
+    return request_fault(r, RC_BAD_INPUT, arena_printf(r->arena, "input[%u]", index),
+                         "Item %u is a reference, and this gateway does not know who "
+                         "made what it names: send the item itself.",
+                         index);
+}
+
+/* Reasoning that only its maker can read comes with a call or an id of it. */
+static enum rc prefer_maker(struct request *r, struct slice id)
+{
+    struct slice name;
+    enum rc rc;
+
+    if (json_raw_type(id) != JSON_STRING ||
+        json_raw_string(&name, id, r->arena) != RC_OK)
+        return RC_OK;
+    rc = model_call_refer(r, name, false);
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
 static enum rc check_item(struct request *r, struct model_call *m, struct calls *c,
                           struct slice item, unsigned index)
 {
@@ -165,11 +198,9 @@ static enum rc check_item(struct request *r, struct model_call *m, struct calls 
             r, RC_BAD_INPUT, arena_printf(r->arena, "input[%u].type", index),
             "Item %u must be an object with a 'type' or a 'role'.", index);
     if (json_body_is(f[ITEM_TYPE], "item_reference"))
-        return request_fault(r, RC_BAD_INPUT,
-                             arena_printf(r->arena, "input[%u]", index),
-                             "Item %u is a reference, and this gateway has not seen "
-                             "made what it names: send the item itself.",
-                             index);
+        return check_reference(r, f[ITEM_ID], index);
+    TRY(prefer_maker(r, json_raw_type(f[ITEM_CALL_ID]) == JSON_STRING ? f[ITEM_CALL_ID]
+                                                                      : f[ITEM_ID]));
     if (json_body_is(f[ITEM_TYPE], "function_call_output") ||
         json_body_is(f[ITEM_TYPE], "custom_tool_call_output"))
         return check_output(r, m, c, f, index);
@@ -258,6 +289,20 @@ static enum rc check_text(struct request *r, struct model_call *m, const char *n
     return RC_OK;
 }
 
+static enum rc check_previous(struct request *r, const struct json_field *f)
+{
+    struct slice name;
+    enum rc rc = RC_NOT_FOUND;
+
+    if (f->type == JSON_STRING && json_raw_string(&name, f->raw, r->arena) == RC_OK)
+        rc = model_call_refer(r, name, true);
+    if (rc != RC_NOT_FOUND)
+        return rc;
+    return request_fault(r, RC_BAD_INPUT, "previous_response_id",
+                         "This gateway does not know who made that answer for you with "
+                         "this model: send the whole conversation in 'input'.");
+}
+
 /* What is kept at the vendor, by its name. */
 static enum rc check_state(struct request *r, struct model_call *m)
 {
@@ -273,9 +318,7 @@ static enum rc check_state(struct request *r, struct model_call *m)
                              "Conversations are not kept here: send the whole of it in "
                              "'input'.");
     if (is_given(m, "previous_response_id"))
-        return request_fault(r, RC_BAD_INPUT, "previous_response_id",
-                             "This gateway has not seen that answer made: send the "
-                             "whole conversation in 'input'.");
+        TRY(check_previous(r, model_call_field(m, "previous_response_id")));
     m->references += is_given(m, "prompt");
     return RC_OK;
 }
@@ -299,6 +342,13 @@ static enum rc plan(struct request *r)
     return model_call_quote(r);
 }
 
+static enum rc complete(struct request *r)
+{
+    TRY(model_call_complete(r));
+    model_call_tie(r);
+    return RC_OK;
+}
+
 static const struct api_route routes[] = {
     {"POST", "/v1/responses"},
     {"POST", "/api/v1/responses"}, /* OpenRouter's clients */
@@ -313,5 +363,16 @@ const struct api api_responses = {
     .routes = routes,
     .example = "\"max_output_tokens\":16,\"input\":\"Say hello.\"",
     .plan = plan,
-    MODEL_CALL_FUNCTIONS,
+    .fit = model_call_fit,
+    .bind = model_call_bind,
+    .build = model_call_build,
+    .head = model_call_head,
+    .data = model_call_data,
+    .may_retry = model_call_may_retry,
+    .complete = complete,
+    .cost = model_call_cost,
+    .finish = model_call_finish,
+    .broken = model_call_broken,
+    .explain = model_call_explain,
+    .close = model_call_close,
 };

@@ -3,14 +3,21 @@
 #include "gateway/wires/json_body.h"
 #include "gateway/wires/responses_int.h"
 
+#include <string.h>
+
 static const char *const fields[] = {"model", "max_output_tokens", NULL};
 
 static enum rc adapt(struct wire_changes *out, const struct wire_target *t,
                      struct json_field *scanned, size_t count, struct wire_fault *fault,
                      struct arena *a)
 {
+    const struct slice model = quoted_from(t->model, a).json;
+
     (void)fault;
-    wire_change(out, scanned, count, "model", quoted_from(t->model, a).json);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(scanned[i].name, "model") == 0 &&
+            !slice_equal(scanned[i].raw, model)) /* else the body passes uncopied */
+            wire_change(out, scanned, count, "model", model);
     if (t->bound_forced)
         wire_change(
             out, scanned, count, "max_output_tokens",

@@ -130,15 +130,13 @@ static enum rc end_part(const struct call *c, struct slot *s)
 }
 
 /* A part of a message, opened when its first sign comes. */
-static enum rc content_part(const struct call *c, struct slot **out, uint64_t item,
-                            uint64_t content, enum part_kind kind)
+static enum rc content_part(const struct call *c, struct slot **out, struct slot what,
+                            struct slice id)
 {
-    *out = find(c->r, item, content);
+    *out = find(c->r, what.item, what.content);
     if (*out != NULL)
-        return (*out)->kind == kind ? RC_OK : RC_UPSTREAM;
-    return open_part(c, out,
-                     (struct slot){.kind = kind, .item = item, .content = content},
-                     (struct answer_event){.kind = ANSWER_PART});
+        return (*out)->kind == what.kind ? RC_OK : RC_UPSTREAM;
+    return open_part(c, out, what, (struct answer_event){.item_id = plain(c, id)});
 }
 
 /* Several summaries and texts of one item are one part, a blank line between two.
@@ -151,8 +149,9 @@ static enum rc reason(const struct call *c, uint64_t item, struct slice id,
     if (quoted_is_empty(text))
         return RC_OK;
     if (s == NULL)
-        TRY(open_part(c, &s, (struct slot){.kind = PART_REASONING, .item = item},
-                      (struct answer_event){.id = plain(c, id)}));
+        TRY(open_part(
+            c, &s, (struct slot){.kind = PART_REASONING, .item = item},
+            (struct answer_event){.id = plain(c, id), .item_id = plain(c, id)}));
     if (s->kind != PART_REASONING || (whole && s->section == section))
         return RC_OK; /* it was streamed */
     if (s->section != 0 && s->section != section)
@@ -162,6 +161,32 @@ static enum rc reason(const struct call *c, uint64_t item, struct slice id,
 }
 
 /* ---- Items ---- */
+
+enum item_field {
+    ITEM_ID,
+    ITEM_SUMMARY,
+    ITEM_CONTENT,
+    ITEM_ENCRYPTED,
+    ITEM_TYPE,
+    ITEM_CALL_ID,
+    ITEM_NAME,
+    ITEM_ARGUMENTS,
+    ITEM_INPUT,
+    ITEM_ACTION,
+    ITEM_RESULT,
+    ITEM_FORMAT,
+    ITEM__COUNT
+};
+
+static void pick_item(struct slice v[ITEM__COUNT], struct slice item)
+{
+    static const char *const names[ITEM__COUNT] = {
+        "id",    "summary", "content", "encrypted_content",
+        "type",  "call_id", "name",    "arguments",
+        "input", "action",  "result",  "output_format"};
+
+    json_body_pick(v, names, ITEM__COUNT, item);
+}
 
 static enum rc cite(const struct call *c, struct slot *s, struct slice annotation)
 {
@@ -194,8 +219,8 @@ static enum rc give_logprobs(const struct call *c, struct slot *s, struct slice 
 }
 
 /* A part of a message as it is in the end: gives what has not been streamed of it. */
-static enum rc end_content(const struct call *c, uint64_t item, uint64_t content,
-                           struct slice part)
+static enum rc end_content(const struct call *c, uint64_t item, struct slice id,
+                           uint64_t content, struct slice part)
 {
     static const char *const names[] = {"type", "text", "refusal", "annotations",
                                         "logprobs"};
@@ -208,7 +233,11 @@ static enum rc end_content(const struct call *c, uint64_t item, uint64_t content
     refusal = json_body_is(v[0], "refusal");
     if (!refusal && !json_body_is(v[0], "output_text"))
         return RC_OK;
-    TRY(content_part(c, &s, item, content, refusal ? PART_REFUSAL : PART_TEXT));
+    TRY(content_part(c, &s,
+                     (struct slot){.kind = refusal ? PART_REFUSAL : PART_TEXT,
+                                   .item = item,
+                                   .content = content},
+                     id));
     if (s->ended)
         return RC_OK;
     if (!s->grown) {
@@ -221,23 +250,26 @@ static enum rc end_content(const struct call *c, uint64_t item, uint64_t content
     return end_part(c, s);
 }
 
-static enum rc end_message(const struct call *c, uint64_t item, struct slice content)
+static enum rc end_message(const struct call *c, uint64_t item, struct slice id,
+                           struct slice content)
 {
     struct slice part;
     uint64_t index = 0;
     size_t at = 0;
 
     while (json_raw_element(&part, content, &at) != JSON_ABSENT)
-        TRY(end_content(c, item, index++, part));
+        TRY(end_content(c, item, id, index++, part));
     return RC_OK;
 }
 
-static enum rc begin_call(const struct call *c, uint64_t item, struct slice call_id,
-                          struct slice name, bool is_custom)
+static enum rc begin_call(const struct call *c, uint64_t item,
+                          const struct slice v[ITEM__COUNT], bool is_custom)
 {
     struct slot *s = find(c->r, item, 0);
-    const struct answer_event e = {
-        .id = plain(c, call_id), .name = plain(c, name), .is_custom = is_custom};
+    const struct answer_event e = {.id = plain(c, v[ITEM_CALL_ID]),
+                                   .item_id = plain(c, v[ITEM_ID]),
+                                   .name = plain(c, v[ITEM_NAME]),
+                                   .is_custom = is_custom};
 
     if (s != NULL || e.name.len == 0)
         return RC_OK;
@@ -292,16 +324,17 @@ static enum rc end_reasoning(const struct call *c, uint64_t item, const struct s
     struct slot *s = find(c->r, item, 0);
 
     if (s == NULL) {
-        TRY(end_texts(c, item, v[ID], v[SUMMARY], 1));
-        TRY(end_texts(c, item, v[ID], v[CONTENT], 2));
+        TRY(end_texts(c, item, v[ITEM_ID], v[ITEM_SUMMARY], 1));
+        TRY(end_texts(c, item, v[ITEM_ID], v[ITEM_CONTENT], 2));
         s = find(c->r, item, 0);
     }
     if (s == NULL && quoted_is_empty(sealed))
         return RC_OK;
     if (s == NULL)
-        TRY(open_part(
-            c, &s, (struct slot){.kind = PART_REASONING, .item = item},
-            (struct answer_event){.id = plain(c, v[ID]), .is_encrypted = true}));
+        TRY(open_part(c, &s, (struct slot){.kind = PART_REASONING, .item = item},
+                      (struct answer_event){.id = plain(c, v[ITEM_ID]),
+                                            .item_id = plain(c, v[ITEM_ID]),
+                                            .is_encrypted = true}));
     if (!quoted_is_empty(sealed)) {
         struct answer_event e = about(s, ANSWER_SIGNATURE);
 
@@ -313,17 +346,17 @@ static enum rc end_reasoning(const struct call *c, uint64_t item, const struct s
 }
 
 /* A picture that the model has drawn: base64 in `result`. */
-static enum rc give_image(const struct call *c, uint64_t item, struct slice result,
-                          struct slice format)
+static enum rc give_image(const struct call *c, uint64_t item,
+                          const struct slice v[ITEM__COUNT])
 {
-    const struct slice data = plain(c, result), kind = plain(c, format);
+    const struct slice data = plain(c, v[ITEM_RESULT]), kind = plain(c, v[ITEM_FORMAT]);
     struct answer_event e;
     struct slot *s;
 
     if (data.len == 0)
         return RC_OK;
     TRY(open_part(c, &s, (struct slot){.kind = PART_IMAGE, .item = item},
-                  (struct answer_event){.kind = ANSWER_PART}));
+                  (struct answer_event){.item_id = plain(c, v[ITEM_ID])}));
     e = about(s, ANSWER_MEDIA);
     e.media.from = MEDIA_INLINE;
     e.media.type = slice_equal_str(kind, "jpeg")   ? SLICE("image/jpeg")
@@ -332,32 +365,6 @@ static enum rc give_image(const struct call *c, uint64_t item, struct slice resu
     e.media.data = data;
     TRY(c->sink(c->arg, &e));
     return end_part(c, s);
-}
-
-enum item_field {
-    ITEM_ID,
-    ITEM_SUMMARY,
-    ITEM_CONTENT,
-    ITEM_ENCRYPTED,
-    ITEM_TYPE,
-    ITEM_CALL_ID,
-    ITEM_NAME,
-    ITEM_ARGUMENTS,
-    ITEM_INPUT,
-    ITEM_ACTION,
-    ITEM_RESULT,
-    ITEM_FORMAT,
-    ITEM__COUNT
-};
-
-static void pick_item(struct slice v[ITEM__COUNT], struct slice item)
-{
-    static const char *const names[ITEM__COUNT] = {
-        "id",    "summary", "content", "encrypted_content",
-        "type",  "call_id", "name",    "arguments",
-        "input", "action",  "result",  "output_format"};
-
-    json_body_pick(v, names, ITEM__COUNT, item);
 }
 
 /* Looking a page up again is no search that costs. */
@@ -377,17 +384,17 @@ static enum rc end_item(const struct call *c, uint64_t index, struct slice item)
     pick_item(v, item);
     custom = json_body_is(v[ITEM_TYPE], "custom_tool_call");
     if (json_body_is(v[ITEM_TYPE], "message"))
-        return end_message(c, index, v[ITEM_CONTENT]);
+        return end_message(c, index, v[ITEM_ID], v[ITEM_CONTENT]);
     if (json_body_is(v[ITEM_TYPE], "reasoning"))
         return end_reasoning(c, index, v);
     if (custom || json_body_is(v[ITEM_TYPE], "function_call")) {
-        TRY(begin_call(c, index, v[ITEM_CALL_ID], v[ITEM_NAME], custom));
+        TRY(begin_call(c, index, v, custom));
         return end_call(c, index, v[custom ? ITEM_INPUT : ITEM_ARGUMENTS]);
     }
     if (json_body_is(v[ITEM_TYPE], "web_search_call"))
         c->r->search_count += is_search(v[ITEM_ACTION]);
     if (json_body_is(v[ITEM_TYPE], "image_generation_call"))
-        return give_image(c, index, v[ITEM_RESULT], v[ITEM_FORMAT]);
+        return give_image(c, index, v);
     return RC_OK;
 }
 
@@ -411,9 +418,9 @@ static enum rc item_added(const struct call *c, uint64_t index, struct slice ite
 
     pick_item(v, item);
     if (json_body_is(v[ITEM_TYPE], "function_call"))
-        return begin_call(c, index, v[ITEM_CALL_ID], v[ITEM_NAME], false);
+        return begin_call(c, index, v, false);
     if (json_body_is(v[ITEM_TYPE], "custom_tool_call"))
-        return begin_call(c, index, v[ITEM_CALL_ID], v[ITEM_NAME], true);
+        return begin_call(c, index, v, true);
     return RC_OK;
 }
 
@@ -600,12 +607,23 @@ static enum rc take_item_done(const struct call *c, const struct slice v[EVENT__
     return item_done(c, item_index(v), v[EVENT_ITEM]);
 }
 
+/* The part of a message that an event is about. */
+static enum rc event_part(const struct call *c, struct slot **out,
+                          const struct slice v[EVENT__COUNT], enum part_kind kind)
+{
+    return content_part(c, out,
+                        (struct slot){.kind = kind,
+                                      .item = item_index(v),
+                                      .content = index_of(v[EVENT_CONTENT_INDEX])},
+                        v[EVENT_ITEM_ID]);
+}
+
 static enum rc message_delta(const struct call *c, const struct slice v[EVENT__COUNT],
                              enum part_kind kind)
 {
     struct slot *s;
 
-    TRY(content_part(c, &s, item_index(v), index_of(v[EVENT_CONTENT_INDEX]), kind));
+    TRY(event_part(c, &s, v, kind));
     TRY(grow(c, s, text_of(v[EVENT_DELTA])));
     return give_logprobs(c, s, v[EVENT_LOGPROBS]);
 }
@@ -632,22 +650,20 @@ static enum rc take_part_added(const struct call *c, const struct slice v[EVENT_
     refusal = json_body_is(type, "refusal");
     if (!refusal && !json_body_is(type, "output_text"))
         return RC_OK;
-    return content_part(c, &s, item_index(v), index_of(v[EVENT_CONTENT_INDEX]),
-                        refusal ? PART_REFUSAL : PART_TEXT);
+    return event_part(c, &s, v, refusal ? PART_REFUSAL : PART_TEXT);
 }
 
 static enum rc take_part_done(const struct call *c, const struct slice v[EVENT__COUNT])
 {
-    return end_content(c, item_index(v), index_of(v[EVENT_CONTENT_INDEX]),
-                       v[EVENT_PART]);
+    return end_content(c, item_index(v), v[EVENT_ITEM_ID],
+                       index_of(v[EVENT_CONTENT_INDEX]), v[EVENT_PART]);
 }
 
 static enum rc take_annotation(const struct call *c, const struct slice v[EVENT__COUNT])
 {
     struct slot *s;
 
-    TRY(content_part(c, &s, item_index(v), index_of(v[EVENT_CONTENT_INDEX]),
-                     PART_TEXT));
+    TRY(event_part(c, &s, v, PART_TEXT));
     return cite(c, s, v[EVENT_ANNOTATION]);
 }
 

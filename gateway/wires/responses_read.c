@@ -158,12 +158,9 @@ static enum rc read_include(struct responses_reader *r, const char *name,
 
     if (json_raw_type(value) != JSON_ARRAY)
         return refuse(r, name, "'%s' must be an array.", name);
-    while (json_raw_element(&word, value, &at) != JSON_ABSENT) {
+    while (json_raw_element(&word, value, &at) != JSON_ABSENT)
         if (json_body_is(word, "message.output_text.logprobs"))
             r->c->logprobs = SLICE("true");
-        if (json_body_is(word, "reasoning.encrypted_content"))
-            r->c->reasoning_shown = true;
-    }
     return RC_OK;
 }
 
