@@ -575,6 +575,51 @@ static void a_request_read_and_written_says_the_same(void **state)
     assert_true(files >= 80);
 }
 
+/* ---- Several calls ---- */
+
+static enum rc one_open(void *arg, const struct answer_event *e)
+{
+    int *open = arg;
+
+    if (e->kind == ANSWER_PART)
+        assert_int_equal(++*open, 1);
+    else if (e->kind == ANSWER_PART_END)
+        --*open;
+    return RC_OK;
+}
+
+/* Most dialects' streams cannot say two at once. */
+static void a_call_ends_before_the_next_begins(void **state)
+{
+#define CALL(n, rest) \
+    "{\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":" n rest "}]}}]}"
+    static const char *const chunks[] = {
+        CALL("0", ",\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}"),
+        CALL("0", ",\"function\":{\"arguments\":\"}\"}"),
+        CALL("1", ",\"id\":\"b\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}"),
+        "{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"tool_calls\"}]}",
+        "[DONE]",
+    };
+#undef CALL
+    struct arena *a, *scratch;
+    void *reader;
+    int open = 0;
+
+    (void)state;
+    assert_int_equal(arena_open(&a, 1 << 20), RC_OK);
+    assert_int_equal(arena_open(&scratch, 1 << 20), RC_OK);
+    reader = wire_chat.open(a);
+    assert_non_null(reader);
+    for (size_t i = 0; i < sizeof(chunks) / sizeof(chunks[0]); i++) {
+        const struct wire_event e = {.data = slice_str(chunks[i])};
+
+        assert_int_equal(wire_chat.event(reader, &e, one_open, &open, scratch), RC_OK);
+    }
+    assert_int_equal(open, 0);
+    arena_close(scratch);
+    arena_close(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -582,6 +627,7 @@ int main(void)
         cmocka_unit_test(every_recorded_stream_gives_what_it_holds_however_it_is_cut),
         cmocka_unit_test(what_goes_out_says_what_came_in),
         cmocka_unit_test(a_request_read_and_written_says_the_same),
+        cmocka_unit_test(a_call_ends_before_the_next_begins),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -400,7 +400,8 @@ static enum rc begin_call(struct chat_reader *r, const struct fragment *g,
     struct chat_call *k;
     enum rc rc;
 
-    TRY(close_part(r));
+    /* Models say one call after another, and most dialects' streams want it so. */
+    TRY(chat_close_choice(r));
     k = free_call(r, g, &rc);
     TRY(rc);
     if (e.id.len == 0)
