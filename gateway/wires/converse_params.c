@@ -3,6 +3,8 @@
  * whether to think, what form the answer has. */
 #include "gateway/wires/converse_int.h"
 
+#include "gateway/wires/closed_schema.h"
+
 #include <stdlib.h>
 
 enum {
@@ -267,6 +269,7 @@ void converse__write_inference(struct converse_writer *w)
 enum rc converse__write_form(struct converse_writer *w)
 {
     const struct conversation *c = w->c;
+    struct slice closed;
     struct quoted schema;
 
     if (c->form == FORM_TEXT)
@@ -275,7 +278,8 @@ enum rc converse__write_form(struct converse_writer *w)
         losses_add(w->lost, "response_format");
         return RC_OK;
     }
-    schema = quoted_from(c->schema, w->a);
+    TRY(closed_schema(&closed, c->schema, w->lost, w->a));
+    schema = quoted_from(closed, w->a);
     if (schema.json.len == 0)
         return RC_NOMEM;
     json_out_key(&w->o, "outputConfig");

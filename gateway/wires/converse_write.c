@@ -5,6 +5,7 @@
 #include "gateway/wires/converse_int.h"
 
 #include "base/codec.h"
+#include "gateway/wires/closed_schema.h"
 #include "gateway/wires/json_body.h"
 
 #include <string.h>
@@ -339,9 +340,14 @@ static void write_nova_schema(struct converse_writer *w, struct slice schema)
     json_out_end_object(&w->o);
 }
 
-static void write_schema(struct converse_writer *w, struct slice schema)
+static void write_schema(struct converse_writer *w, struct slice schema, bool strict)
 {
+    struct slice closed;
+
     converse__begin(w, "json");
+    if (strict && schema.len > 0 &&
+        closed_schema(&closed, schema, w->lost, w->a) == RC_OK)
+        schema = closed;
     if (schema.len == 0)
         json_out_raw(&w->o, SLICE("{\"type\":\"object\",\"properties\":{}}"));
     else if (w->family == CONVERSE_NOVA || w->family == CONVERSE_NOVA_2)
@@ -353,6 +359,9 @@ static void write_schema(struct converse_writer *w, struct slice schema)
 
 static void write_tool(struct converse_writer *w, const struct tool *tool)
 {
+    const bool asked = json_raw_type(tool->strict) == JSON_TRUE;
+    const bool strict = asked && !converse__has_quirk(w, QUIRK_NO_SCHEMA);
+
     converse__begin(w, "toolSpec");
     json_out_object(&w->o);
     json_out_kslice(&w->o, "name", tool->name);
@@ -361,13 +370,11 @@ static void write_tool(struct converse_writer *w, const struct tool *tool)
         json_out_raw(&w->o, tool->description.json);
     }
     json_out_key(&w->o, "inputSchema");
-    write_schema(w, tool->schema);
-    if (json_raw_type(tool->strict) == JSON_TRUE) {
-        if (converse__has_quirk(w, QUIRK_NO_SCHEMA))
-            losses_add(w->lost, "strict");
-        else
-            json_out_kbool(&w->o, "strict", true);
-    }
+    write_schema(w, tool->schema, strict);
+    if (asked && !strict)
+        losses_add(w->lost, "strict");
+    if (strict)
+        json_out_kbool(&w->o, "strict", true);
     json_out_end_object(&w->o);
     json_out_end_object(&w->o);
     if (w->family == CONVERSE_CLAUDE) /* Nova takes no marks among tools */

@@ -3,6 +3,7 @@
  * (messages_turns.c). */
 #include "gateway/wires/messages_write.h"
 
+#include "gateway/wires/closed_schema.h"
 #include "gateway/wires/json_fields.h"
 
 #include <ctype.h>
@@ -64,6 +65,16 @@ static bool can_write(const struct tool *t)
     return false;
 }
 
+/* A schema that the model is held to; if it can not be made, as it came. */
+static struct slice closed(struct writer *w, struct slice schema)
+{
+    struct slice out;
+
+    if (schema.len == 0)
+        return SLICE("{}");
+    return closed_schema(&out, schema, w->lost, w->a) == RC_OK ? out : schema;
+}
+
 /* A schema must say that it is one of an object. */
 static void write_schema(struct writer *w, struct slice schema)
 {
@@ -94,17 +105,17 @@ static void write_schema(struct writer *w, struct slice schema)
 
 static void write_function(struct writer *w, const struct tool *t)
 {
+    const bool asked = json_raw_type(t->strict) == JSON_TRUE;
+    const bool strict = asked && !(w->t->quirks & QUIRK_NO_SCHEMA);
+
     json_out_object(&w->o);
     json_out_kslice(&w->o, "name", t->name);
     if (t->description.json.len > 0)
         body_put_quoted(&w->o, "description", t->description);
-    write_schema(w, t->schema);
-    if (json_raw_type(t->strict) == JSON_TRUE) {
-        if (w->t->quirks & QUIRK_NO_SCHEMA)
-            losses_add(w->lost, "strict");
-        else
-            json_out_kbool(&w->o, "strict", true);
-    }
+    write_schema(w, strict && t->schema.len > 0 ? closed(w, t->schema) : t->schema);
+    lose_if(w, asked && !strict, "strict");
+    if (strict)
+        json_out_kbool(&w->o, "strict", true);
     messages__mark(w, t->cached, t->cached_1h);
     json_out_end_object(&w->o);
 }
@@ -296,7 +307,7 @@ static void write_output_config(struct writer *w)
         json_out_object(&w->o);
         json_out_kstr(&w->o, "type", "json_schema");
         json_out_key(&w->o, "schema");
-        json_out_raw(&w->o, w->c->schema.len > 0 ? w->c->schema : SLICE("{}"));
+        json_out_raw(&w->o, closed(w, w->c->schema));
         json_out_end_object(&w->o);
     }
     json_out_end_object(&w->o);
