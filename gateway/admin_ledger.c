@@ -5,6 +5,7 @@
 #include "base/codec.h"
 #include "gateway/config.h"
 #include "gateway/config_payments.h"
+#include "gateway/overrides.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -137,6 +138,30 @@ static enum rc serve_stats(struct admin_call *c)
     return RC_OK;
 }
 
+/* What the operator has set goes with the book: a folder that is restored must not
+ * charge other prices than the one that was lost. */
+static enum rc backup_prices(struct admin_call *c, const char *path)
+{
+    const struct config *config;
+    struct buf text;
+    enum rc rc;
+
+    if (c->admin->config == NULL)
+        return RC_OK;
+    config = config_cell_get(c->admin->config);
+    buf_init(&text, OVERRIDES_MAX + 4096);
+    rc = overrides_read(&text, config->data_dir);
+    if (rc == RC_OK && buf_len(&text) > 0)
+        rc = overrides_write(path, buf_slice(&text));
+    buf_free(&text);
+    config_unref(config);
+    if (rc != RC_OK)
+        return admin__refuse(c, rc, "dest",
+                             "the book is in %s, but the prices that were set are not",
+                             path);
+    return RC_OK;
+}
+
 static enum rc serve_backup(struct admin_call *c)
 {
     struct slice dest = SLICE_NONE;
@@ -157,6 +182,7 @@ static enum rc serve_backup(struct admin_call *c)
         return admin__refuse(c, rc, "dest", "cannot write %s: %s", path,
                              strerror(errno));
     TRY(rc);
+    TRY(backup_prices(c, path));
     json_out_object(&c->out);
     json_out_kstr(&c->out, "path", path);
     json_out_end_object(&c->out);

@@ -10,6 +10,7 @@
 #include "gateway/providers/vendors.h"
 
 #include <assert.h>
+#include <unistd.h>
 
 enum {
     CANDIDATES_MAX = 2 * CONFIG__ROWS_MAX + 2
@@ -60,7 +61,8 @@ void config__read_overrides(struct config__reader *r)
     if (path == NULL)
         return;
     rc = conf_open_data(&conf, path);
-    if (rc == RC_NOT_FOUND)
+    /* Whoever may not enter the folder charges nothing by its prices either. */
+    if (rc == RC_NOT_FOUND || (rc == RC_IO && access(c->data_dir, X_OK) != 0))
         return;
     if (rc == RC_NOMEM)
         r->rc = rc;

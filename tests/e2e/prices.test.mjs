@@ -190,6 +190,9 @@ test('without the daemon the folder is changed directly, and it counts after a s
   assert.equal(gateway.run('price', 'set', 'gpt-4.1', '--input', '7', '--output', '7').source, 'override');
   await gateway.start();
   await costs('gpt-4.1', line(1000, '7') + line(100, '7'));
+  const copy = path.join(gateway.dir, 'copy');
+  gateway.run('ledger', 'backup', copy);
+  assert.equal(fs.readFileSync(path.join(copy, 'prices.json'), 'utf8'), fs.readFileSync(path.join(gateway.dir, 'var/prices.json'), 'utf8'));
   gateway.run('price', 'set', 'gpt-4.1', '--clear');
   assert.equal(prices('gpt-4.1').source, 'catalog');
 });
