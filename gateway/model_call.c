@@ -205,7 +205,7 @@ static bool is_foreign(const struct model_call *m, const struct config_target *t
 {
     const struct provider *p = t->provider->adapter;
 
-    return provider_wire(p, slice_str(t->model), m->wire) != m->wire ||
+    return provider_wire(t->provider, slice_str(t->model), m->wire) != m->wire ||
            m->ask->reframed ||
            (!m->stream && p->quirks != NULL &&
             (p->quirks(t->provider, slice_str(t->model)) & QUIRK_STREAM_ONLY) != 0);

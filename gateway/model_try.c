@@ -107,7 +107,8 @@ static enum rc next_target(struct request *r, struct model_call *m)
                      : p->quirks(m->target->provider, slice_str(m->target->model));
         m->up_wire = m->wire == NULL
                          ? NULL
-                         : provider_wire(p, slice_str(m->target->model), m->wire);
+                         : provider_wire(m->target->provider,
+                                         slice_str(m->target->model), m->wire);
         m->up_stream = m->stream || (quirks & QUIRK_STREAM_ONLY) != 0;
         m->is_short =
             m->up_wire == m->wire && m->up_stream == m->stream && !m->ask->reframed;

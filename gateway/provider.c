@@ -23,28 +23,32 @@ const struct provider *provider_find(struct slice kind)
 }
 
 /* Some models are served by one of their vendor's faces only. */
-static bool is_served(const struct provider *p, struct slice model,
+static bool is_served(const struct config_provider *p, struct slice model,
                       const struct wire *wire)
 {
     const struct catalog_model *m;
 
+    if (p->adapter->takes != NULL && !p->adapter->takes(p, wire))
+        return false;
     if (wire != &wire_chat && wire != &wire_responses)
         return true;
-    m = catalog_find(slice_str(p->kind), model);
+    m = catalog_find(slice_str(p->adapter->kind), model);
     if (m == NULL || m->endpoints == 0)
         return true;
     return (m->endpoints & (wire == &wire_chat ? MODEL_BY_CHAT : MODEL_BY_RESPONSES)) !=
            0;
 }
 
-const struct wire *provider_wire(const struct provider *p, struct slice model,
+const struct wire *provider_wire(const struct config_provider *p, struct slice model,
                                  const struct wire *wire)
 {
-    for (size_t i = 0; p->wires != NULL && p->wires[i] != NULL; i++)
-        if (p->wires[i] == wire && is_served(p, model, wire))
+    const struct wire *const *wires = p->adapter->wires;
+
+    for (size_t i = 0; wires != NULL && wires[i] != NULL; i++)
+        if (wires[i] == wire && is_served(p, model, wire))
             return wire;
-    for (size_t i = 0; p->wires != NULL && p->wires[i] != NULL; i++)
-        if (p->wires[i]->write != NULL && is_served(p, model, p->wires[i]))
-            return p->wires[i];
+    for (size_t i = 0; wires != NULL && wires[i] != NULL; i++)
+        if (wires[i]->write != NULL && is_served(p, model, wires[i]))
+            return wires[i];
     return NULL;
 }

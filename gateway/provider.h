@@ -74,6 +74,8 @@ struct provider {
     /* The wires that it takes, NULL at the end. A client of one of them goes the short
      * way; all others are written in the first one that has a write(). */
     const struct wire *const *wires;
+    /* Whether one that is configured so takes this one of them. NULL: all. */
+    bool (*takes)(const struct config_provider *p, const struct wire *wire);
     bool has_embeddings;
     bool has_count_tokens;              /* in its first wire */
     const struct provider_embed *embed; /* NULL: OpenAI's form, if any */
@@ -92,7 +94,7 @@ struct provider {
 
 /* Which wire a client of `wire` is served by for this model: itself, or the one to
  * translate into; NULL: none. */
-const struct wire *provider_wire(const struct provider *p, struct slice model,
+const struct wire *provider_wire(const struct config_provider *p, struct slice model,
                                  const struct wire *wire);
 /* By kind; NULL: there is none. */
 const struct provider *provider_find(struct slice kind);

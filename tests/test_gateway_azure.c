@@ -95,11 +95,6 @@ static void the_older_face_has_the_model_in_the_path(void **state)
     assert_string_equal(t.wire.url,
                         "https://r.openai.azure.com/openai/deployments/my%2Fgpt/"
                         "chat/completions?api-version=2024-10-21");
-    t.call.wire = &wire_responses;
-    assert_int_equal(build(&t), RC_OK);
-    assert_string_equal(
-        t.wire.url,
-        "https://r.openai.azure.com/openai/responses?api-version=2024-10-21");
     t.call.op = PROVIDER_EMBEDDINGS;
     t.call.wire = NULL;
     assert_int_equal(build(&t), RC_OK);
@@ -157,13 +152,25 @@ static void a_filtered_prompt_is_the_clients_matter(void **state)
     wire_free(filtered);
 }
 
-static void chat_and_responses_go_the_short_way(void **state)
+/* Most dated versions have no Responses: then those are written as chat. */
+static void responses_need_the_newer_face(void **state)
 {
+    const struct slice model = SLICE("m");
+    struct attempt t;
+
     (void)state;
-    assert_ptr_equal(azure()->wires[0], &wire_chat);
-    assert_ptr_equal(azure()->wires[1], &wire_responses);
-    assert_null(azure()->wires[2]);
     assert_true(azure()->has_embeddings);
+    prepare(&t, "v1", "m");
+    t.config.adapter = azure();
+    assert_ptr_equal(provider_wire(&t.config, model, &wire_chat), &wire_chat);
+    assert_ptr_equal(provider_wire(&t.config, model, &wire_responses), &wire_responses);
+    assert_ptr_equal(provider_wire(&t.config, model, &wire_messages), &wire_chat);
+    prepare(&t, "2024-10-21", "m");
+    t.config.adapter = azure();
+    assert_ptr_equal(provider_wire(&t.config, model, &wire_chat), &wire_chat);
+    assert_ptr_equal(provider_wire(&t.config, model, &wire_responses), &wire_chat);
+    t.call.wire = &wire_responses;
+    assert_int_equal(build(&t), RC_BAD_INPUT);
 }
 
 int main(void)
@@ -174,7 +181,7 @@ int main(void)
         cmocka_unit_test(what_azure_does_not_have_is_refused),
         cmocka_unit_test(the_key_has_a_header_of_its_own),
         cmocka_unit_test(a_filtered_prompt_is_the_clients_matter),
-        cmocka_unit_test(chat_and_responses_go_the_short_way),
+        cmocka_unit_test(responses_need_the_newer_face),
     };
 
     return cmocka_run_group_tests(tests, open_all, close_all);

@@ -25,10 +25,10 @@ static bool somebody_counts(const struct config_model *model)
 {
     for (size_t i = 0; i < model->target_count; i++) {
         const struct config_target *t = &model->targets[i];
-        const struct provider *p = t->provider->adapter;
 
-        if (p->has_count_tokens &&
-            provider_wire(p, slice_str(t->model), &wire_messages) == &wire_messages)
+        if (t->provider->adapter->has_count_tokens &&
+            provider_wire(t->provider, slice_str(t->model), &wire_messages) ==
+                &wire_messages)
             return true;
     }
     return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* OpenAI's models at Azure (base https://RESOURCE.openai.azure.com). A model is a
  * deployment. api_version "v1" is the newer face, where the body names it; a date is
- * the older one, where the path does, and whose responses have a path of their own. */
+ * the older one, where the path does. */
 #include "base/buf.h"
 #include "base/codec.h"
 #include "gateway/provider.h"
@@ -13,6 +13,12 @@ enum {
     MODEL_MAX = 256, /* bytes of a deployment's name; Azure has 64 */
     URL_ROOM = 3 * MODEL_MAX + 256
 };
+
+/* Of the older face, dated versions have Responses or not; the newer one always has. */
+static bool takes(const struct config_provider *p, const struct wire *wire)
+{
+    return wire != &wire_responses || strcmp(p->api_version, "v1") == 0;
+}
 
 static const char *operation(const struct provider_call *c)
 {
@@ -36,7 +42,8 @@ static enum rc build_url(struct provider_wire *out, const struct provider_call *
     const size_t size = strlen(base) + URL_ROOM;
     struct buf url;
 
-    if (end == NULL || c->model.len > MODEL_MAX)
+    if (end == NULL || c->model.len > MODEL_MAX ||
+        (c->wire != NULL && !takes(c->provider, c->wire)))
         return RC_BAD_INPUT;
     buf_init_lent(&url, arena_alloc(a, size), size);
     buf_append_str(&url, base);
@@ -44,11 +51,8 @@ static enum rc build_url(struct provider_wire *out, const struct provider_call *
         buf_append_str(&url, "/openai/v1");
         buf_append_str(&url, end);
     } else {
-        buf_append_str(&url, "/openai");
-        if (c->wire != &wire_responses) {
-            buf_append_str(&url, "/deployments/");
-            percent_encode(&url, c->model);
-        }
+        buf_append_str(&url, "/openai/deployments/");
+        percent_encode(&url, c->model);
         buf_append_str(&url, end);
         buf_append_str(&url, "?api-version=");
         buf_append_str(&url, version);
@@ -78,6 +82,7 @@ extern const struct provider provider_azure;
 const struct provider provider_azure = {
     .kind = "azure",
     .wires = wires,
+    .takes = takes,
     .has_embeddings = true,
     .build = build,
     .classify = openai_wire_classify,
