@@ -190,7 +190,8 @@ static void put_schema(struct chat_write *w)
     json_out_key(w->o, "json_schema");
     json_out_object(w->o);
     json_out_kslice(w->o, "name",
-                    c->schema_name.len > 0 ? c->schema_name : SLICE("response"));
+                    c->schema_name.len > 0 ? c->schema_name
+                                           : SLICE("structured_output"));
     body_put_raw(w->o, "description", c->schema_description.json);
     body_put_raw(w->o, "schema", c->schema);
     body_put_raw(w->o, "strict", c->schema_strict);
