@@ -299,7 +299,7 @@ static void they_are_not_printed_as_if_they_were_the_file_s(void **state)
     assert_int_equal(slice_search(buf_slice(&text), SLICE("models:")), buf_len(&text));
     assert_true(slice_search(buf_slice(&text), SLICE("discover: \"manual\"")) <
                 buf_len(&text));
-    assert_true(slice_search(buf_slice(&text), SLICE("discover: \"10m\"")) <
+    assert_true(slice_search(buf_slice(&text), SLICE("discover: \"600s\"")) <
                 buf_len(&text));
     buf_free(&text);
     config_unref(c);
