@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "gateway/config.h"
+#include "gateway/config_diff.h"
 #include "gateway/overrides.h"
 #include "gateway/price.h"
 
@@ -136,12 +137,15 @@ static enum rc serve_prices(struct admin_call *c)
  * Admin threads only, which may wait. */
 static pthread_mutex_t edit_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Whether the operator's word can count for this model. */
+/* Whether the operator's word can count for this model. It can always be dropped. */
 static enum rc check_model(struct admin_call *c, const struct config *config,
-                           struct slice name)
+                           const struct override *o)
 {
+    const struct slice name = o->model;
     const struct config_model *m = config_model(config, name);
 
+    if (o->price.len == 0)
+        return RC_OK;
     if (m == NULL)
         return admin__refuse(c, RC_NOT_FOUND, "model", "there is no model '%.*s'",
                              SLICE_FMT(slice_sub(name, 0, 128)));
@@ -162,37 +166,38 @@ static struct slice only_faults(struct slice said)
                                                   : slice_sub(said, 0, end);
 }
 
-/* The new text counts, or the old one is there again. */
+/* The new text counts, or the old one is there again. A text that cannot be read is not
+ * written at all: whatever ends this process here, the next one must start. */
 static enum rc apply(struct admin_call *c, const char *data_dir, struct slice old,
-                     struct slice text)
+                     struct slice text, struct buf *faults)
 {
-    struct buf faults;
-    enum rc rc = overrides_write(data_dir, text);
+    enum rc rc = config_price_check(text, "prices.json", faults);
 
+    if (rc == RC_BAD_INPUT)
+        return admin__refuse(c, rc, "price", "nothing was changed:\n%.*s",
+                             SLICE_FMT(slice_trim(buf_slice(faults))));
+    TRY(rc);
+    rc = overrides_write(data_dir, text);
     if (rc != RC_OK)
         return admin__refuse(c, rc, NULL, "cannot write %s/prices.json", data_dir);
-    buf_init(&faults, FAULTS_MAX);
-    rc = config_cell_reload(c->admin->config, &faults);
-    if (rc != RC_OK) {
-        struct slice said = only_faults(buf_slice(&faults));
-        bool ours = slice_search(said, SLICE("prices.json:")) < said.len;
-
-        rc = admin__refuse(c, ours ? RC_BAD_INPUT : rc, ours ? "price" : NULL,
-                           "nothing was changed:\n%.*s", SLICE_FMT(said));
-        if (overrides_write(data_dir, old) != RC_OK)
-            rc = admin__refuse(c, RC_IO, NULL,
-                               "cannot put %s/prices.json back as it was", data_dir);
-    }
-    buf_free(&faults);
+    rc = config_cell_reload(c->admin->config, faults);
+    if (rc == RC_OK)
+        return RC_OK;
+    rc = admin__refuse(c, rc, NULL, "nothing was changed:\n%.*s",
+                       SLICE_FMT(only_faults(buf_slice(faults))));
+    if (overrides_write(data_dir, old) != RC_OK)
+        rc = admin__refuse(c, RC_IO, NULL, "cannot put %s/prices.json back as it was",
+                           data_dir);
     return rc;
 }
 
 static enum rc edit_as(struct admin_call *c, const char *data_dir,
                        const struct override *o, size_t *dropped)
 {
-    struct buf old, text;
+    struct buf old, text, faults;
     enum rc rc;
 
+    buf_init(&faults, FAULTS_MAX);
     buf_init(&old, OVERRIDES_MAX + 4096);
     buf_init(&text, 2 * OVERRIDES_MAX);
     rc = overrides_read(&old, data_dir);
@@ -206,21 +211,22 @@ static enum rc edit_as(struct admin_call *c, const char *data_dir,
     else if (rc != RC_OK)
         rc = admin__refuse(c, rc, NULL, "cannot change %s/prices.json", data_dir);
     else if (o->price.len > 0 || *dropped > 0)
-        rc = apply(c, data_dir, buf_slice(&old), buf_slice(&text));
+        rc = apply(c, data_dir, buf_slice(&old), buf_slice(&text), &faults);
+    buf_free(&faults);
     buf_free(&old);
     buf_free(&text);
     return rc;
 }
 
-static enum rc print_one(struct admin_call *c, struct slice name)
+static void print_one(struct admin_call *c, struct slice name)
 {
     const struct config *config = config_cell_get(c->admin->config);
     const struct config_model *m = config_model(config, name);
+    const struct config_model gone = {.name =
+                                          arena_copy(c->arena, name.bytes, name.len)};
 
-    if (m != NULL)
-        put_model_price(&c->out, m);
+    put_model_price(&c->out, m != NULL ? m : &gone);
     config_unref(config);
-    return m != NULL ? RC_OK : RC_NOT_FOUND;
 }
 
 static enum rc edit(struct admin_call *c, const struct override *o)
@@ -235,7 +241,7 @@ static enum rc edit(struct admin_call *c, const struct override *o)
     error = pthread_mutex_lock(&edit_lock);
     assert(error == 0);
     config = config_cell_get(c->admin->config);
-    rc = check_model(c, config, o->model);
+    rc = check_model(c, config, o);
     if (rc == RC_OK)
         rc = edit_as(c, config->data_dir, o, &dropped);
     config_unref(config);
@@ -243,7 +249,7 @@ static enum rc edit(struct admin_call *c, const struct override *o)
         rc = admin__refuse(c, RC_NOT_FOUND, "model", "no price of '%.*s' was set",
                            SLICE_FMT(slice_sub(o->model, 0, 128)));
     if (rc == RC_OK)
-        rc = print_one(c, o->model);
+        print_one(c, o->model);
     error = pthread_mutex_unlock(&edit_lock);
     assert(error == 0);
     return rc;

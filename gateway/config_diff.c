@@ -210,6 +210,36 @@ static void compare_all(struct diff *d)
     json_out_end_object(&d->out);
 }
 
+/* A reader of what conf holds, but for its arena. */
+static struct config__reader reader_of(struct conf *conf, const char *path,
+                                       struct buf *faults)
+{
+    return (struct config__reader){.conf = conf, .path = path, .more_faults = faults};
+}
+
+enum rc config_price_check(struct slice text, const char *path, struct buf *faults)
+{
+    struct config__reader r;
+    struct config_rows rows;
+    struct conf *conf;
+    enum rc rc;
+
+    TRY(conf_parse_data(&conf, text, path));
+    r = reader_of(conf, path, faults);
+    rc = arena_open(&r.arena, ARENA_SIZE);
+    if (rc == RC_OK) {
+        config__read_rows(&rows, &r, conf, CONFIG__OVERRIDES);
+        rc = r.rc;
+        if (rc == RC_OK && arena_spent(r.arena))
+            rc = RC_NOMEM;
+        if (rc == RC_OK && buf_len(faults) > 0)
+            rc = RC_BAD_INPUT;
+        arena_close(r.arena);
+    }
+    conf_close(conf);
+    return rc;
+}
+
 static enum rc run(struct diff *d, struct buf *json, struct conf *conf)
 {
     struct config_rows new;
@@ -233,11 +263,9 @@ enum rc config_price_diff(struct buf *json, const struct config *c, const char *
     enum rc rc;
 
     TRY(conf_open_data(&conf, path));
+    d.reader = reader_of(conf, path, faults);
     rc = arena_open(&d.reader.arena, ARENA_SIZE);
     if (rc == RC_OK) {
-        d.reader.conf = conf;
-        d.reader.path = path;
-        d.reader.more_faults = faults;
         rc = run(&d, json, conf);
         arena_close(d.reader.arena);
     }

@@ -197,6 +197,21 @@ test('without the daemon the folder is changed directly, and it counts after a s
   assert.equal(prices('gpt-4.1').source, 'catalog');
 });
 
+test('a price of a model that is gone can be dropped', async () => {
+  gateway.run('price', 'set', 'marked', '--input', '7', '--output', '7');
+  const { marked } = gateway.config.models;
+  delete gateway.config.models.marked;
+  gateway.writeConfig();
+  assert.equal(gateway.cli('config', 'reload').status, 0);
+  fails(gateway.cli('price', 'set', 'marked', '--input', '7', '--output', '7'), 3, /marked/);
+  assert.equal(gateway.run('price', 'set', 'marked', '--clear').priced, false);
+  fails(gateway.cli('price', 'set', 'marked', '--clear'), 3, /marked/);
+  gateway.config.models.marked = marked;
+  gateway.writeConfig();
+  assert.equal(gateway.cli('config', 'reload').status, 0);
+  assert.equal(prices('marked').source, 'catalog');
+});
+
 test('a file that somebody has edited is left to him', async () => {
   const file = path.join(gateway.dir, 'var/prices.json');
   fs.writeFileSync(file, 'models: [{model: gpt-4.1, price: {input: 3, output: 4}}]\n');
