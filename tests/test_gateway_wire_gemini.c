@@ -677,6 +677,41 @@ static void a_stream_is_events_or_one_array_and_ends_with_the_cost(void **state)
     request_close(&r);
 }
 
+static enum rc relay_chat(void *arg, const struct answer_event *e)
+{
+    struct relay *r = arg;
+
+    wire_chat.out_event(r->out, r->to, e);
+    return RC_OK;
+}
+
+/* Clients of chat that bring a signature back keep what the first piece has. */
+static void a_signature_is_in_the_first_piece_of_its_call_in_chat(void **state)
+{
+    const struct wire_answer w = {.stream = true, .model = SLICE("m"), .id = "req"};
+    struct slice json = wire_file("gemini/ve-google-tool-call-gemini3.response.json");
+    struct relay to;
+    struct request r;
+    size_t name, signature;
+
+    (void)state;
+    request_open(&r);
+    to = (struct relay){wire_chat.out_open(&w, r.a), &r.body};
+    assert_non_null(to.out);
+    assert_int_equal(wire_gemini.answer(json, relay_chat, &to, r.a), RC_OK);
+    wire_chat.out_close(to.out);
+    name = slice_search(buf_slice(&r.body), SLICE("\"name\":\"weather\""));
+    signature =
+        slice_search(buf_slice(&r.body),
+                     SLICE("\"extra_content\":{\"google\":{\"thought_signature\":"
+                           "\"Eqo+Cqc+"));
+    assert_true(name < signature && signature < buf_len(&r.body));
+    assert_true(slice_find(slice_sub(buf_slice(&r.body), name, signature - name),
+                           '\n') == signature - name);
+    request_close(&r);
+    wire_free(json);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -691,6 +726,7 @@ int main(void)
             pieces_of_arguments_that_do_not_follow_on_each_other_are_refused),
         cmocka_unit_test(an_answer_that_was_read_is_written_as_it_was),
         cmocka_unit_test(a_whole_answer_can_be_streamed),
+        cmocka_unit_test(a_signature_is_in_the_first_piece_of_its_call_in_chat),
         cmocka_unit_test(a_stream_is_events_or_one_array_and_ends_with_the_cost),
     };
 

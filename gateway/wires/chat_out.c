@@ -144,6 +144,7 @@ static void drop_part(struct chat_out *s, struct chat_out_part *p)
     if (s->last == p)
         s->last = before;
     s->recent = NULL;
+    buf_free(&p->text);
     p->next = s->spare;
     s->spare = p;
 }
@@ -227,16 +228,13 @@ static void say_text(struct chat_out *s, struct buf *out, unsigned choice,
 
 /* ---- Calls ---- */
 
-static void say_call(struct chat_out *s, struct buf *out, const struct chat_out_part *p,
-                     const struct answer_event *e)
+/* A call's first chunk waits for what comes next, that its signature may stand in it:
+ * clients that keep one look there only. */
+static void hold_call(struct chat_out_part *p, const struct answer_event *e)
 {
     struct json_out o;
 
-    begin_chunk(s, out, e->choice);
-    json_out_init(&o, out);
-    json_out_object(&o);
-    json_out_key(&o, "tool_calls");
-    json_out_array(&o);
+    json_out_init(&o, &p->text);
     json_out_object(&o);
     json_out_ku64(&o, "index", p->number);
     json_out_kslice(&o, "id", e->id);
@@ -246,10 +244,24 @@ static void say_call(struct chat_out *s, struct buf *out, const struct chat_out_
     json_out_kslice(&o, "name", e->name);
     json_out_kstr(&o, p->is_custom ? "input" : "arguments", "");
     json_out_end_object(&o);
-    json_out_end_object(&o);
-    json_out_end_array(&o);
-    json_out_end_object(&o);
+}
+
+static void say_call(struct chat_out *s, struct buf *out, struct chat_out_part *p,
+                     struct quoted signature)
+{
+    if (buf_len(&p->text) == 0)
+        return;
+    begin_chunk(s, out, p->choice);
+    buf_append_str(out, "{\"tool_calls\":[");
+    buf_append(out, buf_slice(&p->text));
+    if (signature.json.len > 0) {
+        buf_append_str(out, ",\"extra_content\":{\"google\":{\"thought_signature\":");
+        buf_append(out, signature.json);
+        buf_append_str(out, "}}");
+    }
+    buf_append_str(out, "}]}");
     end_chunk(s, out, NULL);
+    buf_reset(&p->text);
 }
 
 static void say_arguments(struct chat_out *s, struct buf *out,
@@ -426,14 +438,18 @@ static void say_part(struct chat_out *s, struct buf *out, struct chat_out_part *
     switch (e->kind) {
     case ANSWER_PART:
         if (p->kind == PART_TOOL_CALL)
-            say_call(s, out, p, e);
+            hold_call(p, e);
         break;
     case ANSWER_DELTA:
+        if (p->kind == PART_TOOL_CALL)
+            say_call(s, out, p, (struct quoted){SLICE_NONE});
         say_delta(s, out, p, e);
         break;
     case ANSWER_SIGNATURE:
         if (p->kind == PART_REASONING)
             say_detail(s, out, p, e);
+        else if (p->kind == PART_TOOL_CALL && buf_len(&p->text) > 0)
+            say_call(s, out, p, e->text);
         else if (p->kind == PART_TOOL_CALL)
             say_call_signature(s, out, p, e->text);
         break;
@@ -447,6 +463,8 @@ static void say_part(struct chat_out *s, struct buf *out, struct chat_out_part *
         say_media(s, out, p, &e->media);
         break;
     case ANSWER_PART_END:
+        if (p->kind == PART_TOOL_CALL)
+            say_call(s, out, p, (struct quoted){SLICE_NONE});
         drop_part(s, p);
         break;
     case ANSWER_BEGIN:
