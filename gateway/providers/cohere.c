@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cohere (base https://api.cohere.com): v2/chat and v2/embed. */
 #include "gateway/wires/cohere.h"
+#include "gateway/model_list.h"
 #include "gateway/provider.h"
 #include "gateway/providers/openai_wire.h"
 
@@ -52,6 +53,7 @@ const struct provider provider_cohere = {
     .kind = "cohere",
     .default_url = "https://api.cohere.com",
     .wires = wires,
+    .models = model_list_cohere,
     .embed = &embed,
     .quirks = quirks,
     .build = build,

@@ -286,6 +286,51 @@ test('who cannot be asked is refused with a reason', () => {
   assert.match(r.stderr, /discover/);
 });
 
+test('lists in pages are read to their end, with the key that is taken', async (t) => {
+  const pages = await startUpstream();
+  const seen = [];
+  pages.handle = (req, res) => {
+    const url = new URL(req.url, pages.url);
+    seen.push(req.url);
+    if (url.pathname === '/v1/models') {
+      if (req.headers['x-api-key'] !== 'sk-good-0123456789') return json(res, 401, {});
+      assert.equal(req.headers['anthropic-version'], '2023-06-01');
+      const after = url.searchParams.get('after_id');
+      return after === null
+        ? json(res, 200, { data: [{ type: 'model', id: 'claude-a', max_input_tokens: 1000000, max_tokens: 64000, capabilities: { thinking: { supported: true } } }], has_more: true, last_id: 'claude-a' })
+        : json(res, 200, { data: [{ type: 'model', id: 'claude-b' }], has_more: false, last_id: 'claude-b' });
+    }
+    assert.equal(req.headers['x-goog-api-key'], 'sk-google-0123456789');
+    const token = url.searchParams.get('pageToken');
+    const model = (id) => ({ name: `models/${id}`, inputTokenLimit: 1000, outputTokenLimit: 100, supportedGenerationMethods: ['generateContent'] });
+    if (token === 'a/+ =&x=1') return json(res, 200, { models: [model('gem-2')], nextPageToken: 'again' });
+    return json(res, 200, { models: [model('gem-1')], nextPageToken: token === 'again' ? 'again' : 'a/+ =&x=1' });
+  };
+  const g = new Gateway({
+    providers: {
+      claude: { kind: 'anthropic', base_url: pages.url, api_keys: ['sk-bad-0123456789', 'sk-good-0123456789'], allow_private: true, discover: 'manual' },
+      gem: { kind: 'gemini', base_url: pages.url, api_keys: ['sk-google-0123456789'], allow_private: true, discover: 'manual' },
+    },
+  });
+  t.after(async () => {
+    await g.close();
+    await pages.close();
+  });
+  await g.start();
+  const was = gateway;
+  gateway = g;
+  const r = await refresh('claude');
+  const endless = await refresh('gem');
+  gateway = was;
+  assert.equal(r.code, 0, JSON.stringify(r));
+  assert.deepEqual(r.items[0].added, ['claude-a', 'claude-b']);
+  const m = JSON.parse((await request(`${g.url}/v1/models/claude-a`)).body);
+  assert.deepEqual([m.context_length, m.max_output_tokens, m.capabilities], [1000000, 64000, ['reasoning']]);
+  assert.match(endless.items[0].error, /too many pages/);
+  assert.equal(endless.code, 1);
+  assert.ok(seen.includes('/v1beta/models?pageSize=1000&pageToken=a%2F%2B%20%3D%26x%3D1'), seen.join());
+});
+
 test('refreshes disturb no call', async () => {
   let turn = 0;
   lists.router = () => ({ data: [priced('lab/two'), priced(`lab/turn-${turn}`)] });
