@@ -56,6 +56,7 @@ const struct provider provider_cohere = {
     .models = model_list_cohere,
     .embed = &embed,
     .quirks = quirks,
+    .models = model_list_cohere,
     .build = build,
     .classify = classify,
 };
