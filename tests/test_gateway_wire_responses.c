@@ -343,15 +343,16 @@ static void every_recorded_stream_gives_what_it_holds_however_it_is_cut(void **s
 
 static void adapted(struct buf *out, struct slice body, const struct wire_target *t)
 {
-    struct json_field fields[] = {{.name = "model"}, {.name = "max_output_tokens"}};
+    struct json_field fields[] = {
+        {.name = "model"}, {.name = "max_output_tokens"}, {.name = "input"}};
     struct wire_changes changes = {.count = 0};
     struct wire_fault fault = {.param = NULL};
     struct arena *a;
 
     assert_int_equal(arena_open(&a, 1 << 16), RC_OK);
     assert_int_equal(
-        json_guard(body, &(struct json_limits){.bytes = 0}, fields, 2, NULL, a), RC_OK);
-    assert_int_equal(wire_responses.adapt(&changes, t, fields, 2, &fault, a), RC_OK);
+        json_guard(body, &(struct json_limits){.bytes = 0}, fields, 3, NULL, a), RC_OK);
+    assert_int_equal(wire_responses.adapt(&changes, t, fields, 3, &fault, a), RC_OK);
     buf_reset(out);
     json_splice(out, body, changes.splices, changes.count);
     arena_close(a);
@@ -377,6 +378,27 @@ static void a_body_for_openai_changes_in_model_and_bound_only(void **state)
     t = (struct wire_target){.model = SLICE("ours")};
     adapted(&out, body, &t);
     assert_true(slice_equal(buf_slice(&out), body));
+    buf_free(&out);
+}
+
+static void thoughts_of_other_makers_are_not_shown_to_openai(void **state)
+{
+    const struct wire_target t = {.model = SLICE("m")};
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 4096);
+    adapted(&out,
+            SLICE("{\"model\":\"m\",\"input\":[{\"role\":\"user\",\"content\":"
+                  "\"octroi:\"},{\"type\":\"reasoning\",\"summary\":[],"
+                  "\"encrypted_content\":\"octroi:tanthropic-claude-v1:x\"},{\"type\":"
+                  "\"reasoning\",\"summary\":[],\"encrypted_content\":\"gAAA\"}]}"),
+            &t);
+    assert_true(
+        slice_equal(buf_slice(&out),
+                    SLICE("{\"model\":\"m\",\"input\":[{\"role\":\"user\",\"content\":"
+                          "\"octroi:\"},{\"type\":\"reasoning\",\"summary\":[],"
+                          "\"encrypted_content\":\"gAAA\"}]}")));
     buf_free(&out);
 }
 
@@ -426,6 +448,7 @@ int main(void)
         cmocka_unit_test(every_recorded_answer_gives_what_it_holds),
         cmocka_unit_test(every_recorded_stream_gives_what_it_holds_however_it_is_cut),
         cmocka_unit_test(a_body_for_openai_changes_in_model_and_bound_only),
+        cmocka_unit_test(thoughts_of_other_makers_are_not_shown_to_openai),
         cmocka_unit_test(usage_is_found_in_answers_and_in_their_last_event),
         cmocka_unit_test(a_part_of_two_kinds_is_refused_and_unknown_events_are_not),
     };

@@ -570,6 +570,26 @@ static void thoughts_go_back_to_their_maker_through_any_client(void **state)
     request_close(&r);
 }
 
+/* Some clients send back encrypted reasoning only, and some models want theirs back. */
+static void thoughts_that_nobody_signed_come_back_too(void **state)
+{
+    static const char name[] =
+        "deepseek/pa-deepseek_model_thinking_stream.response.sse";
+    struct request r;
+    const struct part *p;
+
+    (void)state;
+    request_open(&r);
+    there_and_back(&r, &wire_chat, name, "deepseek-reasoner");
+    p = r.c.last_message->parts;
+    assert_int_equal(p->kind, PART_REASONING);
+    assert_false(quoted_is_empty(p->text));
+    assert_true(quoted_is_empty(p->signature));
+    assert_int_equal(p->signed_by.len, 0);
+    assert_false(p->is_encrypted);
+    request_close(&r);
+}
+
 static void thoughts_are_not_shown_to_another(void **state)
 {
     struct request r;
@@ -597,6 +617,7 @@ int main(void)
         cmocka_unit_test(what_says_nothing_is_no_loss),
         cmocka_unit_test(what_has_no_place_is_a_loss_by_name),
         cmocka_unit_test(thoughts_go_back_to_their_maker_through_any_client),
+        cmocka_unit_test(thoughts_that_nobody_signed_come_back_too),
         cmocka_unit_test(thoughts_are_not_shown_to_another),
     };
 

@@ -5,7 +5,56 @@
 
 #include <string.h>
 
-static const char *const fields[] = {"model", "max_output_tokens", NULL};
+static const char *const fields[] = {"model", "max_output_tokens", "input", NULL};
+
+/* Whether an item is reasoning of another maker, in our seal. */
+static bool is_sealed(struct slice item)
+{
+    struct slice sealed;
+
+    return json_raw_member(&sealed, item, "encrypted_content") == JSON_STRING &&
+           slice_starts(slice_sub(sealed, 1, sealed.len), SLICE(RESPONSES_SEAL));
+}
+
+static struct slice raw_of(const struct json_field *scanned, size_t count,
+                           const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(scanned[i].name, name) == 0)
+            return scanned[i].raw;
+    return SLICE_NONE;
+}
+
+/* Items for others are left out: a client that has changed its model sends back what
+ * the last one thought, and OpenAI refuses what it can not decipher. */
+static enum rc drop_sealed(struct wire_changes *out, struct json_field *scanned,
+                           size_t count, struct arena *a)
+{
+    const struct slice input = raw_of(scanned, count, "input");
+    struct slice item;
+    struct buf left;
+    size_t at = 0;
+    char *room;
+
+    if (slice_search(input, SLICE("\"" RESPONSES_SEAL)) == input.len)
+        return RC_OK;
+    room = arena_alloc(a, input.len + 2);
+    if (room == NULL)
+        return RC_NOMEM;
+    buf_init_lent(&left, room, input.len + 2);
+    buf_append_char(&left, '[');
+    while (json_raw_element(&item, input, &at) != JSON_ABSENT) {
+        if (is_sealed(item))
+            continue;
+        if (buf_len(&left) > 1)
+            buf_append_char(&left, ',');
+        buf_append(&left, item);
+    }
+    buf_append_char(&left, ']');
+    if (json_raw_type(input) == JSON_ARRAY)
+        wire_change(out, scanned, count, "input", buf_slice(&left));
+    return RC_OK;
+}
 
 static enum rc adapt(struct wire_changes *out, const struct wire_target *t,
                      struct json_field *scanned, size_t count, struct wire_fault *fault,
@@ -14,10 +63,9 @@ static enum rc adapt(struct wire_changes *out, const struct wire_target *t,
     const struct slice model = quoted_from(t->model, a).json;
 
     (void)fault;
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(scanned[i].name, "model") == 0 &&
-            !slice_equal(scanned[i].raw, model)) /* else the body passes uncopied */
-            wire_change(out, scanned, count, "model", model);
+    if (!slice_equal(raw_of(scanned, count, "model"), model))
+        wire_change(out, scanned, count, "model", model); /* else it passes uncopied */
+    TRY(drop_sealed(out, scanned, count, a));
     if (t->bound_forced)
         wire_change(
             out, scanned, count, "max_output_tokens",

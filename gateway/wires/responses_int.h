@@ -14,8 +14,9 @@
 
 /* Signatures of others travel in encrypted_content behind this, so that they come back
  * with the history and go to whom they belong: PREFIX KIND MAKER ':' SIGNATURE, where
- * KIND is 't' (of the summary beside it), 'e' (encrypted: without text) or 'c' (of a
- * call: CALL_ID ':' stands before the signature). */
+ * KIND is 't' (of the summary beside it; without a MAKER it is nobody's), 'e'
+ * (encrypted: without text) or 'c' (of a call: CALL_ID ':' stands before the
+ * signature). */
 #define RESPONSES_SEAL "octroi:"
 
 enum rc responses__read(struct conversation *out, struct wire_fault *fault,

@@ -424,7 +424,7 @@ static bool open_seal(const struct responses_reader *r, struct part *p,
     struct part *owner = p;
     char *room;
 
-    if (!slice_starts(inside, SLICE(RESPONSES_SEAL)) || end < 2 || end == rest.len)
+    if (!slice_starts(inside, SLICE(RESPONSES_SEAL)) || end < 1 || end == rest.len)
         return false;
     if (kind == 'c') { /* the id may have colons in it, the signature has none */
         size_t id = signature.len;
@@ -435,7 +435,8 @@ static bool open_seal(const struct responses_reader *r, struct part *p,
         signature = slice_sub(signature, id, signature.len);
     }
     *done = kind == 'c';
-    if (owner == NULL)
+    p->signature = (struct quoted){SLICE_NONE};
+    if (owner == NULL || end == 1) /* gone, or nobody has signed it */
         return true;
     owner->signed_by = slice_sub(rest, 1, end - 1);
     owner->is_encrypted = kind == 'e';

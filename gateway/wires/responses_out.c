@@ -22,7 +22,8 @@ struct item {
     bool is_custom, is_encrypted, is_seal, grown, ended;
     unsigned mark_count;
     const char *id;
-    struct slice call_id, name, signed_by;
+    struct slice call_id, name; /* of a seal: escaped, as signed_by is */
+    struct slice signed_by;
     struct buf text;  /* the insides of JSON strings, one after the other */
     struct buf marks; /* annotations */
     struct buf logprobs;
@@ -88,23 +89,26 @@ static void put_summary(struct json_out *o, const struct item *it, bool whole)
     json_out_end_object(o);
 }
 
+/* Also of thoughts that nobody has signed: some clients send back no others, and some
+ * models want them. */
 static void put_sealed(struct json_out *o, const struct item *it)
 {
-    if (buf_len(&it->signature) == 0 || it->signed_by.len == 0)
-        return;
+    const bool is_ours = slice_equal_str(it->signed_by, RESPONSES_SIGNED_BY);
+
     json_out_key(o, "encrypted_content");
     json_out_raw(o, SLICE("\""));
-    if (!slice_equal_str(it->signed_by, RESPONSES_SIGNED_BY)) {
+    if (!is_ours) {
         buf_append_str(o->to, RESPONSES_SEAL);
         buf_append_char(o->to, it->is_seal ? 'c' : it->is_encrypted ? 'e' : 't');
         buf_append(o->to, it->signed_by);
         buf_append_char(o->to, ':');
-        if (it->is_seal) {
-            buf_append(o->to, it->call_id);
-            buf_append_char(o->to, ':');
-        }
     }
-    buf_append(o->to, buf_slice(&it->signature));
+    if (it->is_seal) {
+        buf_append(o->to, it->call_id);
+        buf_append_char(o->to, ':');
+    }
+    if (it->signed_by.len > 0)
+        buf_append(o->to, buf_slice(&it->signature));
     buf_append_char(o->to, '"');
 }
 
@@ -116,7 +120,7 @@ static void put_reasoning(struct json_out *o, const struct item *it, bool whole)
     if (whole && it->grown)
         put_summary(o, it, true);
     json_out_end_array(o);
-    if (whole)
+    if (whole && (it->grown || buf_len(&it->signature) > 0))
         put_sealed(o, it);
 }
 
@@ -589,8 +593,8 @@ static void take_logprobs(struct item *it, struct slice array)
 static void sign(struct writer *s, struct item *it, const struct answer_event *e)
 {
     quoted_append(&it->signature, e->text);
-    if (it->signed_by.len == 0)
-        it->signed_by = arena_slice(s->a, e->signed_by);
+    if (it->signed_by.len == 0) /* an upstream's word, and it goes into a string */
+        it->signed_by = quoted_inside(quoted_from(e->signed_by, s->a));
 }
 
 /* What a call's maker wants back stands in a reasoning item of its own: of a call,
@@ -606,7 +610,7 @@ static void seal_call(struct writer *s, struct buf *out, const struct item *call
     if (it == NULL)
         return;
     it->is_seal = true;
-    it->call_id = call->call_id;
+    it->call_id = quoted_inside(quoted_from(call->call_id, s->a));
     it->signed_by = call->signed_by;
     buf_append(&it->signature, buf_slice(&call->signature));
     tell_item(s, out, it, "response.output_item.added", "in_progress");

@@ -4,14 +4,17 @@
 // is made here). Every answer costs what the provider knows that it used.
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { createOpenAI } from '@ai-sdk/openai';
+import { stepCountIs, streamText, tool as chainTool } from 'ai';
 import OpenAI from 'openai';
 import { zodTextFormat } from 'openai/helpers/zod';
 import { z } from 'zod';
 import { nano } from './lib.mjs';
-import { cityAnswer, plain, png, seesPng, toolSchema, world } from './models-lab.mjs';
+import { plain, png, seesPng, toolSchema, world } from './models-lab.mjs';
 import { thought } from './providers/script.mjs';
 
-const names = ['openai'];
+const place = { city: 'Paris', count: 2.5 };
+const names = ['openai', 'vllm', 'anthropic', 'bedrock', 'cohere'];
 const w = world(names, { shred: 11 });
 const client = () => new OpenAI({ apiKey: w.key, baseURL: `${w.url}/v1`, maxRetries: 0 });
 const tool = { type: 'function', name: 'weather', description: 'The weather', parameters: toolSchema, strict: true };
@@ -62,11 +65,11 @@ test('tools: calls stream in fragments and their outputs are taken', () => each(
 }));
 
 test('parse: an answer by a schema is an object', () => each(async (model, name) => {
-  const text = { format: zodTextFormat(z.object({ city: z.string(), count: z.number().int() }), 'place') };
+  const text = { format: zodTextFormat(z.object({ city: z.string(), count: z.number() }), 'place') };
   const r = await client().responses.parse({ model, input: '#schema', text });
-  assert.deepEqual(r.output_parsed, cityAnswer, name);
+  assert.deepEqual(r.output_parsed, place, name);
   const s = await client().responses.stream({ model, input: '#schema', text }).finalResponse();
-  assert.deepEqual(s.output_parsed, cityAnswer, name);
+  assert.deepEqual(s.output_parsed, place, name);
 }));
 
 test('images arrive', () => each(async (model, name) => {
@@ -82,9 +85,26 @@ test('reasoning is shown, and goes back with the history of a tool loop', async 
     const input = [{ role: 'user', content: '#reason' }];
     const first = await client().responses.stream({ ...more, input }).finalResponse();
     assert.deepEqual(first.output.map((o) => o.type), ['reasoning', 'function_call'], name);
-    assert.equal(first.output[0].summary[0].text, thought, name);
+    assert.ok(first.output[0].summary[0].text.endsWith(thought), name); // Cohere tells its plan before
     input.push(...first.output, { type: 'function_call_output', call_id: first.output[1].call_id, output: 'rain' });
     assert.equal((await client().responses.stream({ ...more, input }).finalResponse()).output_text, 'weather said rain', name);
+    await w.paid(`of ${name}`);
+  }
+});
+
+test('the ai package: tools in a loop, and what it does not send again is found', async () => {
+  for (const name of names) {
+    const provider = createOpenAI({ apiKey: w.key, baseURL: `${w.url}/v1` });
+    for (const store of [undefined, false]) {
+      if (store === undefined && name !== 'openai') continue; // it would name what nobody keeps
+      const result = streamText({
+        model: provider.responses(`${name}-thinker`), prompt: '#reason', stopWhen: stepCountIs(3), maxRetries: 0, onError: () => {},
+        tools: { weather: chainTool({ description: 'The weather', inputSchema: z.object({ city: z.string() }), execute: ({ city }) => `sun in ${city}` }) },
+        providerOptions: { openai: { store, reasoningEffort: 'low', reasoningSummary: 'auto', forceReasoning: true, ...(store === false && { include: ['reasoning.encrypted_content'] }) } },
+      });
+      assert.equal(await result.text, 'weather said sun in Paris', `${name} ${store}`);
+      assert.ok((await result.steps)[0].reasoningText?.endsWith(thought), name);
+    }
     await w.paid(`of ${name}`);
   }
 });
@@ -102,7 +122,7 @@ test('an upstream that fails in a stream is an error, and no answer', async () =
 });
 
 test('bad input names the field', async () => {
-  const model = 'openai-model';
+  const model = 'vllm-model';
   const bad = [
     [{ input: 7 }, 'input'], [{ input: [] }, 'input'], [{ input: [{ role: 'boss', content: 'x' }] }, 'input[0].role'], [{ input: [{ role: 'user', content: 7 }] }, 'input[0].content'],
     [{ input: [{ role: 'user', content: [{ type: 'smell' }] }] }, 'input[0].content[0].type'], [{ input: [{ type: 'function_call_output', call_id: 'c', output: '' }] }, 'input[0].call_id'],
