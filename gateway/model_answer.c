@@ -306,6 +306,16 @@ static void count_what_was_seen(struct usage *u, const struct model_call *m)
     u->estimated = true;
 }
 
+/* Who never said the usage may not have said what it served either: then it is what was
+ * asked for. */
+static struct usage estimate(const struct model_call *m)
+{
+    struct usage u = usage_estimate(m->body.len, m->text_bytes, m->text_pieces);
+
+    u.tier = m->usage.tier != USAGE_STANDARD ? m->usage.tier : m->tier_asked;
+    return u;
+}
+
 enum rc model_call_cost(struct request *r, struct money *cost, struct wallet_call *call)
 {
     struct model_call *m = r->api_state;
@@ -317,7 +327,7 @@ enum rc model_call_cost(struct request *r, struct money *cost, struct wallet_cal
     if (r->outcome != OUTCOME_OK && !m->begun)
         u = (struct usage){.known = true};
     else if (!u.known)
-        u = usage_estimate(m->body.len, m->text_bytes, m->text_pieces);
+        u = estimate(m);
     else
         count_what_was_seen(&u, m);
     describe(r, call, &u);

@@ -259,6 +259,7 @@ static enum rc read_tier(struct request *r, struct model_call *m)
                              "'%.*s' has no price for the service tier '%.*s'.",
                              SLICE_FMT(r->quote.subject), SLICE_FMT(tier));
     m->tiers = price_tiers(tier);
+    m->tier_asked = price_tier_asked(tier);
     return RC_OK;
 }
 

@@ -84,7 +84,8 @@ struct model_call {
     uint64_t references; /* images, files and the like, for the prompt bound */
     uint64_t searches;   /* that the vendor may run */
     unsigned tiers;      /* that it may serve: price_tiers() */
-    struct buf sent;     /* the body of the present try */
+    enum usage_tier tier_asked;
+    struct buf sent; /* the body of the present try */
     struct slice part;
     struct losses lost; /* what the present try could not say */
 

@@ -128,13 +128,20 @@ uint64_t price_prompt_bound(const struct config_model *m, uint64_t body_bytes,
     return bound;
 }
 
-bool price_sells(const struct config_price *p, struct slice service_tier)
+enum usage_tier price_tier_asked(struct slice service_tier)
 {
     static const char *const dear[] = {"priority", "fast", "scale"};
-    bool asks = false;
 
     for (size_t i = 0; i < sizeof(dear) / sizeof(dear[0]); i++)
-        asks = asks || slice_equal_str(service_tier, dear[i]);
+        if (slice_equal_str(service_tier, dear[i]))
+            return USAGE_PRIORITY;
+    return slice_equal(service_tier, SLICE("flex")) ? USAGE_FLEX : USAGE_STANDARD;
+}
+
+bool price_sells(const struct config_price *p, struct slice service_tier)
+{
+    bool asks = price_tier_asked(service_tier) == USAGE_PRIORITY;
+
     for (size_t i = 0; asks && i < p->band_count; i++)
         asks = p->bands[i].tier != USAGE_PRIORITY;
     return !asks;

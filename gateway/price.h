@@ -55,6 +55,10 @@ uint64_t price_prompt_bound(const struct config_model *m, uint64_t body_bytes,
 /* The tiers that may be served to who asks with this `service_tier`: its text, or
  * SLICE_NONE for a request without one, which leaves it to the vendor's settings. */
 unsigned price_tiers(struct slice service_tier);
+/* The tier that it names; standard where it leaves that to the vendor. For an answer
+ * that broke off before it said what was served. */
+enum usage_tier price_tier_asked(struct slice service_tier);
+
 /* Whether this price has rates for a dearer service that a request asks for. If not, it
  * would be sold below cost. */
 bool price_sells(const struct config_price *p, struct slice service_tier);

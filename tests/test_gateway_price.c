@@ -387,6 +387,10 @@ static void what_a_request_asks_for_bounds_the_tiers(void **state)
     assert_int_equal(price_tiers(SLICE("default")), standard);
     assert_int_equal(price_tiers(SLICE("standard_only")), standard);
     assert_int_equal(price_tiers(SLICE("flex")), standard | 1u << USAGE_FLEX);
+    assert_int_equal(price_tier_asked(SLICE_NONE), USAGE_STANDARD);
+    assert_int_equal(price_tier_asked(SLICE("auto")), USAGE_STANDARD);
+    assert_int_equal(price_tier_asked(SLICE("flex")), USAGE_FLEX);
+    assert_int_equal(price_tier_asked(SLICE("fast")), USAGE_PRIORITY);
 }
 
 static void the_prompt_bound_is_half_the_bytes_but_never_over_the_context(void **state)

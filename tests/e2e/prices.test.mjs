@@ -115,6 +115,22 @@ test('the tier of the reply is charged, and a dearer one without rates is refuse
   reply = undefined;
 });
 
+test('a stream that breaks off is charged by the tier that was asked for', async () => {
+  const usual = upstream.handle;
+  upstream.handle = async (req, res) => {
+    res.writeHead(200, { 'content-type': 'text/event-stream' });
+    for (let i = 0; i < 20; i++) res.write(`data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'x', choices: [{ index: 0, delta: { content: 'twenty pieces ' } }] })}\n\n`);
+    await new Promise((done) => setTimeout(done, 200));
+    res.destroy();
+  };
+  await chat('org/new', { stream: true, service_tier: 'priority' }).catch(() => {});
+  upstream.handle = usual;
+  await gateway.settled(wallet);
+  const row = gateway.statement(wallet).findLast((r) => r.kind === 'chat');
+  assert.equal(row.estimated, true);
+  assert.equal(nano(row.amount), line(row.prompt_tokens, '6') + line(row.completion_tokens, '10'));
+});
+
 test('what cannot be set is refused in words, and nothing changes', () => {
   const file = path.join(gateway.dir, 'var/prices.json');
   const before = fs.readFileSync(file, 'utf8');
