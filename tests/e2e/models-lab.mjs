@@ -3,7 +3,7 @@
 // (providers/), one wallet, and the account of what all calls must have cost. The mocks know
 // what was used in normal form, before any vendor's arithmetic; so does the wallet, after it.
 import assert from 'node:assert/strict';
-import { after, before } from 'node:test';
+import { after, before, beforeEach } from 'node:test';
 import { start } from './providers/start.mjs';
 import { digest, plain } from './providers/script.mjs';
 import { Gateway, line, nano, request, sleep, usd } from './lib.mjs';
@@ -14,10 +14,13 @@ export { plain, digest };
 export const price = { input: '1.25', cached_input: '0.125', cache_write: '1.5625', output: '10' };
 export const unlimited = { requests_per_minute: 0, tokens_per_minute: 0, concurrent: 0 };
 
+/** E2E_PROVIDERS: only these, for a quick look. */
+const some = (names) => names.filter((n) => !process.env.E2E_PROVIDERS || process.env.E2E_PROVIDERS.split(',').includes(n));
+
 /** One of each kind. */
-export const kinds = ['openai', 'anthropic', 'gemini', 'bedrock', 'azure', 'cohere', 'vllm'];
+export const kinds = some(['openai', 'anthropic', 'gemini', 'bedrock', 'azure', 'cohere', 'vllm']);
 /** Vendors of the compatible kind whose habits are their own. */
-export const vendors = ['deepseek', 'dashscope', 'moonshot', 'zai', 'mistral', 'groq', 'together', 'fireworks', 'xai', 'perplexity', 'cerebras', 'openrouter', 'llamacpp'];
+export const vendors = some(['deepseek', 'dashscope', 'moonshot', 'zai', 'mistral', 'groq', 'together', 'fireworks', 'xai', 'perplexity', 'cerebras', 'openrouter', 'llamacpp']);
 
 export const truth = (u) => line(u.fresh, price.input) + line(u.read, price.cached_input) + line(u.write, price.cache_write) + line(u.text + u.reasoning, price.output);
 
@@ -36,7 +39,7 @@ export class World {
   }
 
   async open(names, { shred, config = {} } = {}) {
-    for (const name of names) this.mocks[name] = await start(name, { shred });
+    for (const name of some(names)) this.mocks[name] = await start(name, { shred });
     const providers = {};
     const models = {};
     for (const [name, mock] of Object.entries(this.mocks)) {
@@ -86,14 +89,17 @@ export class World {
 
   /** What the calls since the last time must have cost, by what the providers know. */
   due() {
-    let sum = 0n;
-    for (const mock of Object.values(this.mocks)) {
-      for (const call of mock.calls.splice(0, mock.calls.length)) {
-        if (call.error && !call.reply?.error) assert.fail(`${mock.name} refused ${call.method} ${call.path}: ${call.error.message} at ${call.error.path?.join('.')}\n${call.bytes?.toString().slice(0, 2000)}`);
-        if (call.usage) sum += truth(call.usage);
-      }
+    const calls = Object.values(this.mocks).flatMap((mock) => mock.calls.splice(0, mock.calls.length).map((call) => ({ call, mock })));
+    for (const { call, mock } of calls) {
+      if (call.error && !call.reply?.error && !call.closed) assert.fail(`${mock.name} refused ${call.method} ${call.path}: ${call.error.message} at ${call.error.path?.join('.')}\n${call.bytes?.toString().slice(0, 2000)}`);
     }
-    return sum;
+    return calls.reduce((sum, { call }) => sum + (call.usage ? truth(call.usage) : 0n), 0n);
+  }
+
+  /** What a test that failed has left behind is none of the next one's business. */
+  async clean() {
+    for (const mock of Object.values(this.mocks)) mock.calls.length = 0;
+    await this.spent();
   }
 
   /** Every call since the last time was as its provider wants it, and cost what it says. */
@@ -104,7 +110,8 @@ export class World {
   }
 
   post(path, body, headers = {}) {
-    return request(this.url + path, { method: 'POST', headers: { authorization: `Bearer ${this.key}`, 'content-type': 'application/json', ...headers }, body: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body) });
+    const auth = Object.keys(headers).some((h) => ['authorization', 'x-api-key', 'x-goog-api-key'].includes(h)) ? {} : { authorization: `Bearer ${this.key}` };
+    return request(this.url + path, { method: 'POST', headers: { ...auth, 'content-type': 'application/json', ...headers }, body: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body) });
   }
 
   /** At the end of a file. */
@@ -117,6 +124,7 @@ export class World {
 export function world(names, options) {
   const w = new World();
   before(() => w.open(names, options));
+  beforeEach(() => w.clean());
   after(() => w.close());
   return w;
 }

@@ -167,7 +167,7 @@ function see(b) {
     for (const x of of('tool_use')) named[x.id] = x.name;
     return {
       role: m.role, texts: of('text').map((x) => x.text),
-      images: [...of('image'), ...of('tool_result').flatMap((r) => (Array.isArray(r.content) ? r.content.filter((x) => x.type === 'image') : []))].map((x) => imageOf(x, ['messages', i, 'content'])),
+      images: [...of('image'), ...of('tool_result').flatMap((r) => (Array.isArray(r.content) ? r.content.filter((x) => x.type === 'image') : []))].map((x) => imageOf(x, ['messages', i, 'content', Math.max(0, all.indexOf(x))])),
       files: of('document'),
       calls: of('tool_use').map((x) => ({ id: x.id, name: x.name, args: x.input })),
       results: of('tool_result').map((x) => ({ id: x.tool_use_id, name: named[x.tool_use_id], text: said(x.content), failed: x.is_error })),

@@ -3,6 +3,7 @@
 // says what its content filter thought.
 import { Refusal, event, keyed, serve } from './server.mjs';
 import { answerChat, answerEmbeddings, refuseOpenai } from './openai.mjs';
+import { answerResponses, responsesShape } from './responses.mjs';
 
 const calm = { hate: { filtered: false, severity: 'safe' }, self_harm: { filtered: false, severity: 'safe' }, sexual: { filtered: false, severity: 'safe' }, violence: { filtered: false, severity: 'safe' } };
 const prompt_filter_results = [{ prompt_index: 0, content_filter_results: calm }];
@@ -30,9 +31,15 @@ export const startAzure = (options = {}) => {
     config: (url) => ({ kind: 'azure', base_url: url, api_version: version, api_keys: [key], allow_private: true }),
     async answer(call, out) {
       keyed(call, 'api-key', key);
+      if (call.query.get('api-version') !== version) throw new Refusal(404, 'version', 'Resource not found');
+      if (call.method === 'POST' && call.path === '/openai/responses') {
+        // Here the body names the deployment.
+        if (!/^our-/.test(call.body.model)) throw new Refusal(404, 'model', 'Resource not found');
+        call.body.model = call.body.model === 'our-thinker' ? 'gpt-5.4' : 'gpt-4.1-mini';
+        return answerResponses(call, out, { shape: responsesShape });
+      }
       const m = /^\/openai\/deployments\/([^/]+)\/(chat\/completions|embeddings)$/.exec(call.path);
       if (!m || call.method !== 'POST' || !/^our-/.test(m[1])) throw new Refusal(404, 'path', 'Resource not found');
-      if (call.query.get('api-version') !== version) throw new Refusal(404, 'version', 'Resource not found');
       // The name in the body is not looked at; what the deployment is decides.
       call.body = { ...call.body, model: m[1] === 'our-thinker' ? 'gpt-5.4' : m[1] === 'our-embedding' ? 'text-embedding-3-small' : 'gpt-4.1-mini' };
       if (m[2] === 'embeddings') return answerEmbeddings(call, out);

@@ -33,6 +33,14 @@ const shape = obj({
 
 const has = (m, what) => m.content.filter((c) => c[what]);
 
+/** Who thinks how: newer ones by effort, older ones by a budget. */
+function checkThinking(b, model) {
+  const t = b.additionalModelRequestFields?.thinking;
+  if (t?.type === 'adaptive' && /(haiku|sonnet|opus)-4-[0-5]|3-7/.test(model)) bad(['additionalModelRequestFields', 'thinking', 'type'], 'adaptive thinking is not supported on this model');
+  if (t?.type === 'enabled' && /opus-(4-[78]|5)|sonnet-5/.test(model)) bad(['additionalModelRequestFields', 'thinking', 'type'], '"enabled" is not supported for this model');
+  if (/opus-(4-[78]|5)|sonnet-5/.test(model) && (b.inferenceConfig?.temperature !== undefined || b.inferenceConfig?.topP !== undefined)) bad(['inferenceConfig'], 'temperature and topP are not supported for this model');
+}
+
 function check(b) {
   let expected = 'user';
   let calls = [];
@@ -160,6 +168,7 @@ export const startBedrock = (options = {}) => {
       if (!/^(us|eu|global)?\.?(anthropic|amazon|meta)\./.test(model)) throw new Refusal(400, 'model', 'The provided model identifier is invalid.');
       shape(call.body, []);
       check(call.body);
+      checkThinking(call.body, model);
       call.seen = see(call.body, model, m[2] === 'converse-stream');
       call.reply = script(call.seen, { idKind: 'tooluse_', signKey: 'bedrock' });
       refuseScripted(call.reply);

@@ -31,6 +31,10 @@ function wantsThought(b) {
     if (i > from && m.role === 'assistant' && m.tool_calls && b.thinking?.type === 'enabled' && !m.reasoning_content) bad(['messages', i, 'reasoning_content'], 'the reasoning_content in the thinking mode must be passed back to the API', 'missing');
   });
 }
+/** JSON at most, and only if the word is there. */
+function noSchemas(b) {
+  if (b.response_format?.type === 'json_schema') bad(['response_format', 'type'], 'This response_format type is unavailable now');
+}
 const asked = (b) => b.thinking?.type === 'enabled' || (b.reasoning_effort != null && b.reasoning_effort !== 'none');
 const never = () => {};
 
@@ -38,7 +42,10 @@ const mistralContent = (t, where) => (where === 'delta' ? { content: [{ type: 't
 
 export const vendors = {
   deepseek: {
-    base: '', model: 'deepseek-chat', thinker: 'deepseek-reasoner', plain: true, reasoning: content, check: wantsThought, think: (b) => b.thinking?.type === 'enabled' || /reasoner/.test(b.model) || asked(b), comment: ': keep-alive\n\n', lastUsage: (call) => ({ usage: vendors.deepseek.usage(call.usage) }), arithmetic: noWrite,
+    base: '', model: 'deepseek-chat', thinker: 'deepseek-reasoner', plain: true, reasoning: content, noSchemas: true, check: (b) => {
+      noSchemas(b);
+      wantsThought(b);
+    }, think: (b) => b.thinking?.type === 'enabled' || /reasoner/.test(b.model) || asked(b), comment: ': keep-alive\n\n', lastUsage: (call) => ({ usage: vendors.deepseek.usage(call.usage) }), arithmetic: noWrite,
     more: thinking, assistant: { ...replayed, prefix: bool }, finish: { filter: 'content_filter' },
     usage: (u) => ({ ...withoutDetails(u), prompt_tokens_details: { cached_tokens: u.read }, completion_tokens_details: { reasoning_tokens: u.reasoning }, prompt_cache_hit_tokens: u.read, prompt_cache_miss_tokens: u.fresh }),
   },
@@ -49,20 +56,20 @@ export const vendors = {
   } },
   zai: { base: '/api/paas/v4', model: 'glm-4.6', thinker: 'glm-4.7', plain: true, reasoning: content, arithmetic: noWrite, usage: (u) => ({ ...withoutDetails(u), prompt_tokens_details: { cached_tokens: u.read } }), more: { ...thinking, request_id: str, do_sample: bool, tool_stream: bool }, assistant: replayed, check: never, think: asked, finish: { filter: 'sensitive' } },
   mistral: {
-    base: '/v1', model: 'mistral-medium-latest', thinker: 'magistral-medium-latest', plain: true, idKind: '', arithmetic: noCache, usage: withoutDetails, strict: true, more: { random_seed: int, safe_prompt: bool, prompt_mode: nullable(str), tool_choice: any }, less: ['seed', 'logit_bias', 'user', 'stream_options', 'max_completion_tokens', 'store', 'service_tier', 'logprobs', 'top_logprobs', 'verbosity'], assistant: { prefix: bool }, check: (b) => {
+    base: '/v1', model: 'mistral-medium-latest', thinker: 'magistral-medium-latest', plain: true, idKind: '', arithmetic: noCache, usage: withoutDetails, strict: true, more: { random_seed: int, safe_prompt: bool, prompt_mode: nullable(str), tool_choice: any }, less: ['seed', 'logit_bias', 'user', 'stream_options', 'max_completion_tokens', 'store', 'service_tier', 'logprobs', 'top_logprobs', 'verbosity'], assistant: { prefix: bool, content: any }, check: (b) => {
       if (b.tool_choice === 'required') bad(['tool_choice'], "Input should be 'auto', 'none' or 'any'");
       for (const m of b.messages) for (const c of m.tool_calls ?? []) if (!/^[a-zA-Z0-9]{9}$/.test(c.id)) bad(['messages'], `tool call id was ${c.id} but must be a-z, A-Z, 0-9, with a length of 9`);
       if (b.messages.at(-1).role === 'assistant' && !b.messages.at(-1).prefix) bad(['messages'], 'expected last role User or Tool (or Assistant with prefix True) for serving but got assistant');
-    }, reasoning: mistralContent, think: (b) => /magistral/.test(b.model), lastUsage: (call) => ({ usage: withoutDetails(call.usage) }), nine: true, finish: { length: 'model_length' },
+    }, reasoning: mistralContent, think: (b) => /magistral/.test(b.model), lastUsage: (call) => ({ usage: withoutDetails(call.usage) }), nine: true,
     refuse: (out, e) => out.json(e.path ? 422 : e.status, e.path ? { detail: [{ type: e.kind === 'unknown' ? 'extra_forbidden' : 'value_error', loc: ['body', ...e.path], msg: e.kind === 'unknown' ? 'Extra inputs are not permitted' : e.message }] } : { object: 'error', message: e.message, type: 'invalid_request_error', param: null, code: '1500' }, e.retryAfter ? { 'retry-after': '7' } : {}),
   },
   groq: { base: '/openai/v1', model: 'llama-3.3-70b-versatile', thinker: 'openai/gpt-oss-120b', plain: true, reasoning: (t, where) => ({ reasoning: t, ...(where === 'delta' && { channel: 'analysis' }) }), arithmetic: noCache, strict: true, more: { reasoning_format: str, include_reasoning: bool }, less: ['logprobs', 'top_logprobs', 'logit_bias', 'store'], assistant: { reasoning: nullable(str) }, check: (b) => {
     if (b.n > 1) bad(['n'], "'n' : number must be at most 1");
-  }, think: asked, usage: (u) => ({ queue_time: 0.01, ...withoutDetails(u), prompt_time: 0.002, completion_time: 0.06, total_time: 0.062 }), lastUsage: (call) => ({ x_groq: { id: 'req_mock', usage: vendors.groq.usage(call.usage) } }), inerror: event({ error: { message: 'Tool call validation failed', type: 'invalid_request_error', code: 'tool_use_failed', failed_generation: '{}', status_code: 400 } }, 'error') },
+  }, think: asked, usage: (u) => ({ queue_time: 0.01, ...withoutDetails(u), prompt_time: 0.002, completion_time: 0.06, total_time: 0.062 }), always: (call) => ({ x_groq: { id: 'req_mock', usage: vendors.groq.usage(call.usage) } }), inerror: () => event({ error: { message: 'Tool call validation failed', type: 'invalid_request_error', code: 'tool_use_failed', failed_generation: '{}', status_code: 400 } }, 'error') },
   together: { base: '/v1', model: 'meta-llama/Llama-3.3-70B-Instruct-Turbo', plain: true, arithmetic: noCache, usage: withoutDetails, more: sampling, check: never, finish: { stop: 'eos' } },
   fireworks: { base: '/inference/v1', model: 'accounts/fireworks/models/llama-v3p3-70b-instruct', plain: true, arithmetic: noWrite, usage: (u) => ({ ...withoutDetails(u), prompt_tokens_details: { cached_tokens: u.read } }), more: { ...sampling, context_length_exceeded_behavior: str }, check: never, lastUsage: (call) => ({ usage: vendors.fireworks.usage(call.usage) }) },
   xai: {
-    base: '/v1', model: 'grok-4', thinker: 'grok-3-mini', plain: true, reasoning: content, arithmetic: noWrite, wholeCalls: true, more: { search_parameters: open, deferred: bool }, think: asked, check: (b) => {
+    base: '/v1', model: 'grok-4', thinker: 'grok-3-mini', plain: true, reasoning: content, arithmetic: noWrite, wholeCalls: true, assistant: replayed, more: { search_parameters: open, deferred: bool }, think: asked, check: (b) => {
       if (/mini|grok-4/.test(b.model)) for (const k of ['presence_penalty', 'frequency_penalty', 'stop']) if (b[k] != null) bad([k], `argument not supported on this model: ${k}`);
     },
     usage: (u) => ({ prompt_tokens: u.fresh + u.read, completion_tokens: u.text, total_tokens: u.fresh + u.read + u.text + u.reasoning, prompt_tokens_details: { text_tokens: u.fresh + u.read, audio_tokens: 0, image_tokens: 0, cached_tokens: u.read }, completion_tokens_details: { reasoning_tokens: u.reasoning, audio_tokens: 0, accepted_prediction_tokens: 0, rejected_prediction_tokens: 0 }, num_sources_used: 0, cost_in_usd_ticks: 1330500 }),
@@ -74,11 +81,11 @@ export const vendors = {
     more: { ...sampling, reasoning: open, models: arr(str), provider: open, transforms: arr(str), plugins: any, route: any, usage: open, session_id: str, include_reasoning: bool }, assistant: { reasoning: nullable(str), reasoning_details: arr(open), reasoning_content: nullable(str) },
     head: { provider: 'Mock' }, choice: { native_finish_reason: 'completed' }, reasoning: (t) => ({ reasoning: t, reasoning_details: [{ type: 'reasoning.text', text: t, format: 'anthropic-claude-v1', index: 0 }] }),
     usage: (u) => ({ ...chatUsage(u), cost: 0.00123, is_byok: false, cost_details: { upstream_inference_cost: null } }),
-    inerror: event({ id: 'gen-mock', provider: 'Mock', error: { code: 502, message: 'Provider returned error' }, object: 'chat.completion.chunk', created: 1790000000, model: 'x', choices: [{ index: 0, delta: { content: '' }, finish_reason: 'error' }] }),
+    inerror: (call) => event({ id: call.id, provider: 'Mock', error: { code: 502, message: 'Provider returned error' }, object: 'chat.completion.chunk', created: 1790000000, model: 'x', choices: [{ index: 0, delta: { content: '' }, finish_reason: 'error' }] }),
     refuse: (out, e) => out.json(e.status, { error: { code: e.status, message: e.message, metadata: { provider_name: 'Mock', raw: '' } }, user_id: 'user_mock' }, e.retryAfter ? { 'retry-after': '7' } : {}),
   },
   vllm: { base: '/v1', model: 'Qwen/Qwen3-8B', thinker: 'Qwen/Qwen3-8B', plain: true, reasoning: short, arithmetic: noCache, usage: (u) => ({ ...withoutDetails(u), prompt_tokens_details: null }), more: { ...sampling, chat_template_kwargs: open, guided_json: any, ignore_eos: bool, priority: int }, assistant: { ...replayed, reasoning: nullable(str) }, check: never, think: (b) => b.chat_template_kwargs?.enable_thinking === true || asked(b) },
-  llamacpp: { base: '/v1', model: 'local', plain: true, reasoning: content, arithmetic: noCache, usage: withoutDetails, tail: () => ({ timings: { prompt_n: 1 } }), more: { ...sampling, grammar: str, cache_prompt: bool }, check: never, think: asked },
+  llamacpp: { base: '/v1', model: 'local', plain: true, reasoning: content, arithmetic: noCache, usage: withoutDetails, assistant: replayed, tail: () => ({ timings: { prompt_n: 1 } }), more: { ...sampling, grammar: str, cache_prompt: bool }, check: never, think: asked },
 };
 
 const idOf = (how) => (how.nine ? (reply) => reply.parts.forEach((p, i) => {
@@ -116,7 +123,7 @@ export const startCompatible = (options = {}) => {
   const key = options.key ?? `key-of-${vendor}-0123456789`;
   const how = makeHow(vendor);
   return serve({
-    kind: 'compatible', vendor, base: how.base, key, model: how.model, thinker: how.thinker, refuse: how.refuse ?? refuseOpenai,
+    kind: 'compatible', vendor, noSchemas: how.noSchemas, base: how.base, key, model: how.model, thinker: how.thinker, refuse: how.refuse ?? refuseOpenai,
     config: (url) => ({ kind: 'compatible', vendor, base_url: url, api_keys: [key], allow_private: true }),
     async answer(call, out) {
       keyed(call, 'authorization', key, 'Bearer ');

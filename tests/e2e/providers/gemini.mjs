@@ -56,6 +56,17 @@ const shape = obj({
 
 const has = (c, what) => (c.parts ?? []).filter((p) => p[what]);
 
+/** Neighbours of one role are one turn: a stream's pieces come back one by one. */
+function merged(contents) {
+  const out = [];
+  for (const c of contents) {
+    const last = out.at(-1);
+    if (last && (last.role ?? 'user') === (c.role ?? 'user') && c.role === 'model') last.parts = [...last.parts, ...(c.parts ?? [])];
+    else out.push({ ...c });
+  }
+  return out;
+}
+
 function checkTurns(b, model) {
   let calls = 0;
   const lastText = b.contents.findLastIndex((c) => c.role !== 'model' && has(c, 'text').length);
@@ -204,6 +215,7 @@ export const startGemini = (options = {}) => {
       if (!/^gemini-/.test(m[1])) throw new Refusal(404, 'model', `models/${m[1]} is not found for API version v1beta, or is not supported for ${m[2]}.`);
       const b = camelized(call.body);
       shape(b, []);
+      b.contents = merged(b.contents);
       check(b, m[1]);
       call.seen = see(b, m[1], m[2] === 'streamGenerateContent');
       call.reply = script(call.seen, { signKey: 'gemini' });

@@ -228,7 +228,7 @@ function* deltas(call, reply, how) {
   }
   if (broken) return;
   const last = how.finish?.[reply.end] ?? finish[reply.end] ?? 'stop';
-  for (let i = 0; i < n; i++) yield chunk(i, {}, last, i === n - 1 && how.lastUsage ? how.lastUsage(call) : {});
+  for (let i = 0; i < n; i++) yield chunk(i, {}, last, i === n - 1 ? { ...how.lastUsage?.(call), ...how.always?.(call) } : {});
   if (asked && !how.lastUsage) yield event({ ...head, choices: [], usage: (how.usage ?? chatUsage)(call.usage, call), ...padded, ...how.tail?.(call) });
   yield event('[DONE]');
 }
@@ -237,7 +237,7 @@ const inStream = { error: { message: 'The server had an error while processing y
 
 function* frames(call, reply, how) {
   yield* deltas(call, reply, how);
-  if (reply.end === 'inerror') yield how.inerror ?? event(inStream);
+  if (reply.end === 'inerror') yield how.inerror?.(call) ?? event(inStream);
   if (reply.end === 'cut') yield CUT;
 }
 

@@ -35,9 +35,10 @@ export const responsesShape = obj({
   parallel_tool_calls: nullable(bool), previous_response_id: nullable(str), conversation: any, background: nullable(bool), prompt: any, prompt_cache_key: str, prompt_cache_retention: nullable(str), prompt_cache_options: any, context_management: any, moderation: any,
   reasoning: nullable(obj({ effort: nullable(lit('none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max')), summary: nullable(lit('auto', 'concise', 'detailed')), generate_summary: any })), safety_identifier: str, service_tier: nullable(str), store: nullable(bool), stream: nullable(bool), stream_options: nullable(open),
   temperature: nullable(range(0, 2)), top_p: nullable(range(0, 1)), top_logprobs: nullable(int), truncation: nullable(lit('auto', 'disabled')), user: str,
+  client_metadata: map(str),
   text: obj({ format: tagged('type', { text: obj({ type: str }), json_object: obj({ type: str }), json_schema: obj({ type: str, name: toolName, description: str, schema: open, strict: nullable(bool) }, ['name', 'schema']) }), verbosity: nullable(lit('low', 'medium', 'high')) }),
   tool_choice: either({ string: lit('none', 'auto', 'required'), object: tagged('type', { function: obj({ type: str, name: str }, ['name']), allowed_tools: open, custom: open }) }),
-  tools: arr(tagged('type', { function: obj({ type: str, name: toolName, description: nullable(str), parameters: nullable(open), strict: nullable(bool), defer_loading: any }, ['name', 'parameters']), custom: open, web_search: open, web_search_preview: open, local_shell: open })),
+  tools: arr(tagged('type', { function: obj({ type: str, name: toolName, description: nullable(str), parameters: nullable(open), strict: nullable(bool), defer_loading: any }, ['name', 'parameters']), custom: open, web_search: open, web_search_preview: open, local_shell: open, namespace: open })),
 }, []);
 
 const texts = (c) => (typeof c === 'string' ? [c] : c.filter((p) => ['input_text', 'output_text'].includes(p.type)).map((p) => p.text));
@@ -53,11 +54,12 @@ function imagesOf(c, at) {
   });
 }
 
-/** Reasoning that was kept on the server: it may be named by its id. */
-const stored = new Set();
+/** What is kept on the server: it may be named by its id. */
+const stored = new Map();
 
 function turnsOf(input) {
   if (typeof input === 'string') return { system: [], turns: [{ ...none, role: 'user', texts: [input] }] };
+  input = input.map((i, n) => (i.type === 'item_reference' ? stored.get(i.id) ?? bad(['input', n], `item with id '${i.id}' not found`) : i));
   const system = [];
   const turns = [];
   const called = {};
@@ -124,18 +126,20 @@ function response(call, more) {
 }
 
 /** The finished items of the answer. */
+function itemOf(call, p, n) {
+  if (p.thought) {
+    const text = call.body.reasoning?.summary != null ? p.thought : '';
+    const encrypted = call.body.include?.includes('reasoning.encrypted_content');
+    return { id: `rs_${call.id}${n}`, type: 'reasoning', summary: text ? [{ type: 'summary_text', text }] : [], ...(encrypted && { encrypted_content: sign(text, 'responses') }) };
+  }
+  if (p.text) return { id: `msg_${call.id}${n}`, type: 'message', status: ['length', 'filter'].includes(call.reply.end) ? 'incomplete' : 'completed', content: [{ type: 'output_text', annotations: [], logprobs: [], text: p.text }], role: 'assistant' };
+  return { id: `fc_${call.id}${n}`, type: 'function_call', status: 'completed', arguments: JSON.stringify(p.call.args), call_id: p.call.id, name: p.call.name };
+}
+
 function items(call) {
-  const encrypted = call.body.include?.includes('reasoning.encrypted_content');
-  const shown = call.body.reasoning?.summary != null;
-  return call.reply.parts.map((p, n) => {
-    if (p.thought) {
-      const id = `rs_${call.id}${n}`;
-      if (call.body.store !== false) stored.add(id);
-      return { id, type: 'reasoning', summary: shown ? [{ type: 'summary_text', text: p.thought }] : [], ...(encrypted && { encrypted_content: sign(shown ? p.thought : '', 'responses') }) };
-    }
-    if (p.text) return { id: `msg_${call.id}${n}`, type: 'message', status: 'completed', content: [{ type: 'output_text', annotations: [], logprobs: [], text: p.text }], role: 'assistant' };
-    return { id: `fc_${call.id}${n}`, type: 'function_call', status: 'completed', arguments: JSON.stringify(p.call.args), call_id: p.call.id, name: p.call.name };
-  });
+  const all = call.reply.parts.map((p, n) => itemOf(call, p, n));
+  if (call.body.store !== false) for (const i of all) stored.set(i.id, i);
+  return all;
 }
 
 function ending(call) {

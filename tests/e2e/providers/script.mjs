@@ -107,7 +107,9 @@ export function script(seen, { idKind = 'call_', signKey } = {}) {
   if (word === 'quota') reply.error = 'quota';
   if (word === 'long') said.text = Array.from({ length: 40 }, (_, i) => `wagon ${i}`).join(', ');
   if (['tools', 'parallel'].includes(word) || (word === 'reason' && seen.tools.length)) Object.assign(said, { text: '' }, useTools(seen, word === 'parallel', idKind));
-  if (word === 'schema') said.text = seen.format?.schema ? JSON.stringify(sample(seen.format.schema)) : seen.format ? '{"city":"Paris"}' : 'I know no schema.';
+  const forced = typeof seen.choice === 'object' || seen.choice === 'required';
+  if (word === 'schema' && !seen.format && seen.tools.length && forced) Object.assign(said, { text: '' }, useTools(seen, false, idKind));
+  else if (word === 'schema') said.text = seen.format?.schema ? JSON.stringify(sample(seen.format.schema)) : seen.format ? '{"city":"Paris"}' : 'I know no schema.';
   if (word === 'image') said.text = seeImages(seen);
   if (word === 'echo') said.text = seen.system || 'I have no instructions.';
   if (['length', 'filter', 'inerror', 'cut', 'short'].includes(word)) reply.end = word;
