@@ -17,6 +17,11 @@ void chat_out_fail(struct chat_out *s)
     (void)!arena_alloc(s->a, SIZE_MAX / 2);
 }
 
+const char *chat_out_reason(const struct chat_out *s, enum stop_reason stop)
+{
+    return s->is_completions && stop == STOP_TOOLS ? "stop" : chat_reason_word(stop);
+}
+
 /* ---- Opening ---- */
 
 static void *open_out(const struct wire_answer *w, struct arena *a, bool is_completions)
@@ -401,7 +406,7 @@ static void say_stop(struct chat_out *s, struct buf *out, const struct answer_ev
     c->stopped = true;
     begin_chunk(s, out, e->choice);
     buf_append_str(out, s->is_completions ? "\"\",\"logprobs\":null" : "{}");
-    end_chunk(s, out, chat_reason_word(e->stop));
+    end_chunk(s, out, chat_out_reason(s, e->stop));
 }
 
 /* ---- Events ---- */

@@ -48,6 +48,8 @@ struct chat_out {
 
 /* Marks the answer as broken for want of room: the arena is spent, and stays so. */
 void chat_out_fail(struct chat_out *s);
+/* Why a choice ended; completions know no calls. */
+const char *chat_out_reason(const struct chat_out *s, enum stop_reason stop);
 /* The value of "usage". */
 void chat_put_usage(struct json_out *o, const struct chat_out *s,
                     const struct wire_bill *bill);

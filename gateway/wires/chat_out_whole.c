@@ -3,8 +3,6 @@
  * they come, also from several choices at once, and put out when the cost is known. */
 #include "gateway/wires/chat_out.h"
 
-#include "gateway/wires/chat_words.h"
-
 /* ---- Gathering ---- */
 
 static void add_elements(struct buf *to, struct slice array)
@@ -323,7 +321,7 @@ static void put_choice(const struct putting *g)
     }
     put_logprobs(g);
     json_out_kstr(g->o, "finish_reason",
-                  chat_reason_word(g->s->choices[g->choice].stop));
+                  chat_out_reason(g->s, g->s->choices[g->choice].stop));
     json_out_end_object(g->o);
 }
 
