@@ -279,6 +279,24 @@ test('a list without end is cut, and the rest goes on', async () => {
   assert.equal((await refresh('router')).code, 0);
 });
 
+test('beside a faulty configuration the old models stay, and it is said', async () => {
+  const good = lists.router;
+  const text = fs.readFileSync(gateway.file, 'utf8');
+  lists.router = [...good, priced('lab/later')];
+  fs.writeFileSync(gateway.file, text.replace('"discover": "manual"', '"discover": "sometimes"'));
+  const r = await refresh('router');
+  fs.writeFileSync(gateway.file, text);
+  assert.equal(r.code, 1);
+  assert.equal(r.reloaded, false);
+  assert.match(r.error, /faults/);
+  assert.equal((await post('lab/later')).status, 404);
+  assert.equal((await post('router/shared')).status, 200);
+  gateway.run('config', 'reload');
+  assert.equal((await post('lab/later')).status, 200);
+  lists.router = good;
+  assert.equal((await refresh('router')).code, 0);
+});
+
 test('who cannot be asked is refused with a reason', () => {
   assert.equal(gateway.cli('model', 'refresh', 'nobody').status, 3);
   const r = gateway.cli('model', 'refresh', 'silent');
