@@ -161,6 +161,8 @@ static void read_list(struct config__reader *r, struct config_rows *out,
     struct conf_node *item;
     size_t at = 0;
 
+    if (list == NULL && conf_is_mapping(conf_root(r->conf)))
+        conf_fault(r->conf, conf_root(r->conf), "there is no list 'models'");
     out->rows = arena_new_array(r->arena, struct config_row, conf_count(list));
     if (out->rows == NULL)
         return;

@@ -262,6 +262,8 @@ static void every_fault_of_a_file_has_its_line(void **state)
     file("catalog.json", "{\"models\": [");
     FAULTS_OF(text, "catalog.json:2:1: did not find expected node content, while "
                     "parsing a flow node from line 2");
+    file("catalog.json", "{\"replace_builtin\": false}");
+    FAULTS_OF(text, "catalog.json:1:1: there is no list 'models'");
     file("catalog.json", "");
     FAULTS_OF(text, "catalog.json: there is nothing in the file");
     file("catalog.json", "[]");
