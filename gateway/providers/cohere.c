@@ -53,7 +53,6 @@ const struct provider provider_cohere = {
     .kind = "cohere",
     .default_url = "https://api.cohere.com",
     .wires = wires,
-    .models = model_list_cohere,
     .embed = &embed,
     .quirks = quirks,
     .models = model_list_cohere,
