@@ -121,6 +121,51 @@ static void a_body_goes_on_byte_for_byte_but_for_the_model(void **state)
     expect_spent("0.00023");
 }
 
+#define THOUGHT(sig) \
+    "{\"type\":\"thinking\",\"thinking\":\"h\",\"signature\":\"" sig "\"}"
+#define TALK(model, before, after)                                                 \
+    "{\"model\":\"" model "\",\"max_tokens\":9,\"messages\": [{\"role\":\"user\"," \
+    "\"content\":\"q\"}," before "{\"role\":\"assistant\",\"content\":[" after     \
+    "{\"type\":\"text\",\"text\":\"octroi:\"}]}]}"
+
+static void reasoning_of_others_is_not_shown_to_anthropic(void **state)
+{
+    (void)state;
+    (void)post(
+        path,
+        TALK("sonnet",
+             "{\"role\":\"assistant\",\"content\":[" THOUGHT(
+                 "octroi:::") "]},"
+                              "{\"role\":\"assistant\",\"content\":[{\"type\":"
+                              "\"redacted_thinking\",\"data\":\"octroi:a:b:c\"}]},",
+             THOUGHT("octroi:google-gemini-v1::x") "," THOUGHT("own") ","));
+    expect_body_sent("{\"model\":\"claude-sonnet-4-5\",\"max_tokens\":9,\"messages\": "
+                     "[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\","
+                     "\"content\":[" THOUGHT("own") ",{\"type\":\"text\",\"text\":"
+                                                    "\"octroi:\"}]}]}");
+    answers_json(upstream_last(), ANSWER);
+    (void)post(path, TALK("sonnet", "", THOUGHT("own") ","));
+    expect_body_sent(TALK("claude-sonnet-4-5", "", THOUGHT("own") ","));
+    answers_json(upstream_last(), ANSWER);
+}
+
+static const char *request_id_of(const struct exchange *x)
+{
+    static char text[64];
+
+    (void)snprintf(text, sizeof(text), "%s", client_header(x, "x-request-id"));
+    return text;
+}
+
+static void the_id_of_a_request_has_anthropics_name_too(void **state)
+{
+    struct exchange *x = post(path, CALL("sonnet", ""));
+
+    (void)state;
+    answers_json(upstream_last(), ANSWER);
+    expect_header(x, "request-id", request_id_of(x));
+}
+
 static void versions_betas_and_the_query_are_passed_on(void **state)
 {
     (void)state;
@@ -466,6 +511,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_body_goes_on_byte_for_byte_but_for_the_model),
+        TEST(reasoning_of_others_is_not_shown_to_anthropic),
+        TEST(the_id_of_a_request_has_anthropics_name_too),
         TEST(versions_betas_and_the_query_are_passed_on),
         TEST(either_key_header_is_taken),
         TEST(a_stream_passes_and_its_last_usage_has_the_cost),

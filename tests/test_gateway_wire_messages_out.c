@@ -451,6 +451,20 @@ static void sealed_reasoning_is_told_in_one_piece(void **state)
     }
 }
 
+static void unsigned_reasoning_is_marked_as_nobodys(void **state)
+{
+    struct teller t;
+
+    (void)state;
+    begin(&t, &wire_chat, true);
+    (void)GIVE(.kind = ANSWER_BEGIN);
+    (void)GIVE(.kind = ANSWER_PART, .part_kind = PART_REASONING);
+    (void)GIVE(.kind = ANSWER_DELTA, .part_kind = PART_REASONING, .text = q("\"hm\""));
+    (void)GIVE(.kind = ANSWER_PART_END, .part_kind = PART_REASONING);
+    says(&t, "{\"type\":\"signature_delta\",\"signature\":\"octroi:::\"}");
+    drop(&t);
+}
+
 static void reasoning_that_nobody_asked_for_is_not_told(void **state)
 {
     const struct wire_answer w = {
@@ -511,6 +525,7 @@ int main(void)
         cmocka_unit_test(arguments_that_are_no_json_are_shown_as_they_are),
         cmocka_unit_test(a_refusal_says_why),
         cmocka_unit_test(sealed_reasoning_is_told_in_one_piece),
+        cmocka_unit_test(unsigned_reasoning_is_marked_as_nobodys),
         cmocka_unit_test(reasoning_that_nobody_asked_for_is_not_told),
         cmocka_unit_test(too_many_open_parts_break_the_answer),
         cmocka_unit_test(an_error_in_a_stream_has_its_own_event),

@@ -308,7 +308,8 @@ static void say_part(struct buf *out, const struct part *p)
     buf_printf(out, "%.*s %.*s\n", SLICE_FMT(p->media.type), SLICE_FMT(p->media.data));
 }
 
-/* What a conversation says, but for where its turns are cut. */
+/* What a conversation says, but for where its turns are cut, and its schema: that is
+ * closed_schema.c's. */
 static void say(struct buf *out, const struct conversation *c)
 {
     for (const struct message *m = c->messages; m != NULL; m = m->next)
@@ -322,10 +323,10 @@ static void say(struct buf *out, const struct conversation *c)
         buf_printf(out, "tool %d %.*s %.*s %.*s %.*s\n", (int)t->kind,
                    SLICE_FMT(t->name), SLICE_FMT(t->description.json),
                    SLICE_FMT(t->schema), SLICE_FMT(t->raw));
-    buf_printf(out, "%d %.*s %.*s %llu %.*s %d %d %.*s\n", (int)c->tool_choice,
+    buf_printf(out, "%d %.*s %.*s %llu %.*s %d %d %d\n", (int)c->tool_choice,
                SLICE_FMT(c->tool_name), SLICE_FMT(c->parallel_calls),
                (unsigned long long)c->output_bound, SLICE_FMT(c->user.json),
-               (int)c->effort, (int)c->form, SLICE_FMT(c->schema));
+               (int)c->effort, (int)c->form, c->schema.len > 0);
     for (size_t i = 0; i < c->stop_count; i++)
         buf_printf(out, "stop %.*s\n", SLICE_FMT(c->stop[i].json));
 }

@@ -10,7 +10,8 @@
 
 /* Reasoning that another vendor signed is shown to a client of this dialect in a
  * signature of this form, so that it finds its maker when the client sends it back:
- * "octroi:SIGNED_BY:ITEM_ID:SIGNATURE" (an item id may be empty). */
+ * "octroi:SIGNED_BY:ITEM_ID:SIGNATURE" (all three may be empty). Anthropic itself is
+ * never shown one. */
 #define MESSAGES_FOREIGN "octroi:"
 
 /* messages_read.c */

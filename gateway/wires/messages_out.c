@@ -444,8 +444,16 @@ static void end_kept(struct out *s, struct block *b)
     json_out_end_object(&o);
 }
 
+/* Reasoning that nobody has signed is marked as well: Anthropic would refuse it. */
+static void mark_unsigned(struct block *b)
+{
+    if (b->kind == PART_REASONING && buf_len(&b->signature) == 0)
+        buf_append_str(&b->signature, MESSAGES_FOREIGN "::");
+}
+
 static void on_part_end(struct out *s, struct buf *out, struct block *b)
 {
+    mark_unsigned(b);
     if (s->w.stream)
         end_streamed(out, b);
     else
