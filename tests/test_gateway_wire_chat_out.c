@@ -161,25 +161,27 @@ static void calls_are_numbered_among_themselves(void **state)
                                        .part_kind = PART_TOOL_CALL,
                                        .id = SLICE("id"),
                                        .name = SLICE("f")});
-    gets(&c,
-         CHUNK("0", "{\"tool_calls\":[{\"index\":0,\"id\":\"id\",\"type\":"
-                    "\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]}")
-             CHUNK("0", "{\"tool_calls\":[{\"index\":1,\"id\":\"id\",\"type\":"
-                        "\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}"
-                        "]}"));
+    /* Each waits for what comes next: its signature belongs into its first chunk. */
+    gets(&c, "");
     tell(&c, (struct answer_event){.kind = ANSWER_DELTA,
                                    .part = 1,
                                    .part_kind = PART_TOOL_CALL,
                                    .text = q("\"{\\\"a\"")});
-    gets(&c, CHUNK("0", "{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":"
+    gets(&c,
+         CHUNK("0", "{\"tool_calls\":[{\"index\":0,\"id\":\"id\",\"type\":"
+                    "\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]}")
+             CHUNK("0", "{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":"
                         "\"{\\\"a\"}}]}"));
     tell(&c, (struct answer_event){.kind = ANSWER_SIGNATURE,
                                    .part = 2,
                                    .part_kind = PART_TOOL_CALL,
                                    .text = q("\"sig\""),
                                    .signed_by = SLICE("google-gemini-v1")});
-    gets(&c, CHUNK("0", "{\"tool_calls\":[{\"index\":1,\"extra_content\":{\"google\":{"
-                        "\"thought_signature\":\"sig\"}}}]}"));
+    gets(&c,
+         CHUNK("0", "{\"tool_calls\":[{\"index\":1,\"id\":\"id\",\"type\":"
+                    "\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"\"},"
+                    "\"extra_content\":{\"google\":{\"thought_signature\":\"sig\"}}}"
+                    "]}"));
     leave(&c);
 }
 
