@@ -69,6 +69,11 @@ static void templates_match_by_segment(void **state)
     assert_false(path_match(p, 2, "/markets/{id}", SLICE("/markets/a/")));
     assert_false(path_match(p, 2, "/markets", SLICE("/marketsx")));
     assert_false(path_match(p, 2, "/markets", SLICE("/markets/")));
+    assert_true(path_match(p, 2, "/m/{id*}:count", SLICE("/m/a/b:c:count")));
+    assert_true(slice_equal(p[0], SLICE("a/b:c")));
+    assert_false(path_match(p, 2, "/m/{id*}:count", SLICE("/m/a:other")));
+    assert_false(path_match(p, 2, "/m/{id*}:count", SLICE("/m/:count")));
+    assert_false(path_match(p, 2, "/m/{id*}:count", SLICE("/m/count")));
     assert_true(path_match(p, 2, "/", SLICE("/")));
     assert_false(path_match(p, 2, "/", SLICE("/a")));
     assert_true(path_match(p, 2, "/a/{x}/b/{y}", SLICE("/a/1/b/2")));

@@ -33,12 +33,6 @@ enum rc gemini_begin(struct model_call **out, struct request *r,
     if (ask == NULL)
         return RC_NOMEM;
     *ask = *like;
-    /* URLs are kept in logs and histories: a key in one is no secret for long. */
-    if (path_query_value(r->http->query, "key").bytes != NULL)
-        return request_fault(
-            r, RC_BAD_KEY, "key",
-            "Send the API key in the x-goog-api-key header, not in the "
-            "URL; one that was in a URL should be replaced.");
     if (path_decode(&ask->model, r->match.params[0], r->arena) != RC_OK ||
         slice_has_ctl(ask->model))
         return request_fault(r, RC_BAD_INPUT, "model",

@@ -87,7 +87,7 @@ static enum rc read_numbers(struct gemini_reader *r, const struct slice *v)
         if (v[i].len == 0)
             continue;
         if (json_raw_type(v[i]) != JSON_NUMBER)
-            return wire_refuse(r->fault, r->a, config_path(r, i),
+            return wire_refuse(r->fault, r->a, config_path(r, (enum config)i),
                                "'%s' must be a number.", config_names[i]);
         *to[i] = v[i];
     }

@@ -324,21 +324,55 @@ static bool put_modalities(struct gemini_writer *w, const struct extra *x)
 
 static const struct slice config_prefix = {"generationConfig.", 17};
 
+/* Members that are written from the common form: an extra of that name would be the
+ * second. */
+static bool is_written(const struct gemini_writer *w, struct slice name)
+{
+    static const char *const own[] = {"temperature",
+                                      "topP",
+                                      "topK",
+                                      "seed",
+                                      "presencePenalty",
+                                      "frequencyPenalty",
+                                      "maxOutputTokens",
+                                      "candidateCount",
+                                      "stopSequences",
+                                      "responseLogprobs",
+                                      "logprobs",
+                                      "thinkingConfig"};
+    static const char *const form[] = {"responseMimeType", "responseSchema",
+                                       "responseJsonSchema"};
+
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        if (slice_equal_str(name, own[i]))
+            return true;
+    for (size_t i = 0; i < sizeof(form) / sizeof(form[0]); i++)
+        if (slice_equal_str(name, form[i]))
+            return w->c->form != FORM_TEXT;
+    return slice_equal(name, SLICE("responseModalities")) &&
+           find_extra(w->c, "modalities") != NULL;
+}
+
 /* Settings of Google's that the common form does not know, when Google's client gave
  * them. */
 static void put_config_extras(struct gemini_writer *w)
 {
     for (const struct extra *x = w->c->extras; x != NULL; x = x->next) {
+        const struct slice name = slice_sub(x->name, config_prefix.len, x->name.len);
+        const char *key;
+
         if (slice_equal(x->name, SLICE("modalities"))) {
             if (!put_modalities(w, x))
                 losses_add(w->lost, "modalities");
-        } else if (slice_starts(x->name, config_prefix)) {
-            const char *key = arena_copy(w->a, x->name.bytes + config_prefix.len,
-                                         x->name.len - config_prefix.len);
-
-            if (key != NULL)
-                put_raw(w, key, x->value);
+            continue;
         }
+        if (!slice_starts(x->name, config_prefix))
+            continue;
+        key = arena_copy(w->a, name.bytes, name.len);
+        if (key != NULL && is_written(w, name))
+            losses_add(w->lost, key);
+        else if (key != NULL)
+            put_raw(w, key, x->value);
     }
 }
 
@@ -364,19 +398,22 @@ static void put_tier(struct gemini_writer *w)
 static void put_extras(struct gemini_writer *w)
 {
     static const char *const known[] = {"safetySettings", "cachedContent"};
+    bool done[2] = {false, false};
 
     for (const struct extra *x = w->c->extras; x != NULL; x = x->next) {
         const struct slice key =
             slice_str(arena_printf(w->a, "\"%.*s\"", SLICE_FMT(x->name)));
         const size_t i = gemini__index(key, known, 2);
 
-        if (i < 2)
+        if (i < 2 && !done[i]) {
             put_raw(w, known[i], x->value);
-        else if (!slice_starts(x->name, config_prefix) &&
-                 !slice_equal(x->name, SLICE("modalities")) &&
-                 !slice_equal_str(x->name, allowed_names) &&
-                 !slice_equal_str(x->name, odd_mode))
+            done[i] = true;
+        } else if (!slice_starts(x->name, config_prefix) &&
+                   !slice_equal(x->name, SLICE("modalities")) &&
+                   !slice_equal_str(x->name, allowed_names) &&
+                   !slice_equal_str(x->name, odd_mode)) {
             losses_add(w->lost, arena_copy(w->a, x->name.bytes, x->name.len));
+        }
     }
 }
 
