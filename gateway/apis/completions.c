@@ -112,7 +112,7 @@ static enum rc read_choices(struct request *r, struct model_call *m)
 
     TRY(count_prompts(r, m, &prompts));
     TRY(model_call_u64(r, "n", &n, &given, 1, CHOICES_MAX));
-    TRY(model_call_u64(r, "best_of", &best, &given, 1, CHOICES_MAX));
+    TRY(model_call_u64(r, "best_of", &best, &given, 0, CHOICES_MAX)); /* 0: as n */
     if (prompts > CHOICES_MAX || prompts * (best > n ? best : n) > CHOICES_MAX)
         return request_fault(r, RC_BAD_INPUT, "prompt",
                              "A request is answered at most %d times.", CHOICES_MAX);

@@ -31,7 +31,7 @@ const fullChat = {
   temperature: 1, tool_choice: 'none', tools: [tool], top_p: 1, user: 'user-1234', verbosity: 'low',
 };
 const completion = { model: 'openai-model', prompt: 'This is a test.' };
-const fullCompletion = { ...completion, best_of: 1, echo: true, frequency_penalty: -2, logit_bias: { foo: 0 }, logprobs: 0, max_tokens: 16, n: 1, presence_penalty: -2, seed: 7, stop: '\n', suffix: 'test.', temperature: 1, top_p: 1, user: 'user-1234' };
+const fullCompletion = { ...completion, best_of: 0, echo: true, frequency_penalty: -2, logit_bias: { foo: 0 }, logprobs: 0, max_tokens: 16, n: 1, presence_penalty: -2, seed: 7, stop: '\n', suffix: 'test.', temperature: 1, top_p: 1, user: 'user-1234' };
 const embedding = { model: 'openai-embedding', input: 'The quick brown fox jumped over the lazy dog' };
 const response = { model: 'openai-model', input: 'Hello' };
 const fullResponse = {
