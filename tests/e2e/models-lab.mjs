@@ -20,7 +20,7 @@ const some = (names) => names.filter((n) => !process.env.E2E_PROVIDERS || proces
 /** One of each kind. */
 export const kinds = some(['openai', 'anthropic', 'gemini', 'bedrock', 'azure', 'cohere', 'vllm']);
 /** Vendors of the compatible kind whose habits are their own. */
-export const vendors = some(['deepseek', 'dashscope', 'moonshot', 'zai', 'mistral', 'groq', 'together', 'fireworks', 'xai', 'perplexity', 'cerebras', 'openrouter', 'llamacpp']);
+export const vendors = some(['deepseek', 'dashscope', 'moonshot', 'zai', 'mistral', 'groq', 'together', 'fireworks', 'xai', 'perplexity', 'cerebras', 'openrouter', 'llama.cpp']);
 
 export const truth = (u) => line(u.fresh, price.input) + line(u.read, price.cached_input) + line(u.write, price.cache_write) + line(u.text + u.reasoning, price.output);
 

@@ -30,7 +30,7 @@ const answer = 'weather said sun in Paris; weather said sun in Rome';
 const chatTool = { type: 'function', function: { name: 'weather', description: 'The weather', parameters: toolSchema } };
 
 test('OpenAI and each compatible vendor: the openai package chats, streams and calls tools', async (t) => {
-  for (const name of ['openai', 'deepseek', 'dashscope', 'moonshot', 'zai', 'mistral', 'groq', 'together', 'fireworks', 'xai', 'perplexity', 'cerebras', 'openrouter', 'vllm', 'llamacpp']) {
+  for (const name of ['openai', 'deepseek', 'dashscope', 'moonshot', 'zai', 'mistral', 'groq', 'together', 'fireworks', 'xai', 'perplexity', 'cerebras', 'openrouter', 'vllm', 'llama.cpp']) {
     const m = await mock(t, name);
     const client = new OpenAI({ apiKey: m.key, baseURL: m.url, maxRetries: 0 });
     const r = await client.chat.completions.create({ model: m.model, messages: user('Hello') });

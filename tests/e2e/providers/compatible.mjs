@@ -49,7 +49,7 @@ export const vendors = {
     more: thinking, assistant: { ...replayed, prefix: bool }, finish: { filter: 'content_filter' },
     usage: (u) => ({ ...withoutDetails(u), prompt_tokens_details: { cached_tokens: u.read }, completion_tokens_details: { reasoning_tokens: u.reasoning }, prompt_cache_hit_tokens: u.read, prompt_cache_miss_tokens: u.fresh }),
   },
-  dashscope: { base: '/compatible-mode/v1', model: 'qwen-plus', thinker: 'qwen3-32b', plain: true, reasoning: content, arithmetic: noWrite, usage: detailed, more: { ...sampling, enable_thinking: bool, thinking_budget: int, enable_search: bool, ...thinking }, assistant: replayed, check: never, think: (b) => b.enable_thinking === true, streamOnly: (b) => b.enable_thinking === true },
+  dashscope: { marks: true, base: '/compatible-mode/v1', model: 'qwen-plus', thinker: 'qwen3-32b', plain: true, reasoning: content, arithmetic: noWrite, usage: detailed, more: { ...sampling, enable_thinking: bool, thinking_budget: int, enable_search: bool, ...thinking }, assistant: replayed, check: never, think: (b) => b.enable_thinking === true, streamOnly: (b) => b.enable_thinking === true },
   moonshot: { base: '/v1', model: 'kimi-k2-0905-preview', thinker: 'kimi-k2-thinking', plain: true, reasoning: content, arithmetic: noWrite, more: thinking, assistant: { ...replayed, partial: bool }, usage: (u) => ({ ...withoutDetails(u), cached_tokens: u.read }), think: (b) => /thinking/.test(b.model) || asked(b), lastUsage: (call) => ({ usage: vendors.moonshot.usage(call.usage) }), check: (b) => {
     if (b.tool_choice === 'required') bad(['tool_choice'], "tool_choice 'required' is not supported");
     if (b.temperature > 1) bad(['temperature'], 'only 0 to 1 is allowed for this model');
@@ -77,7 +77,7 @@ export const vendors = {
   perplexity: { base: '', model: 'sonar', plain: true, arithmetic: noCache, usage: (u) => ({ ...withoutDetails(u), search_context_size: 'low' }), tail: () => ({ citations: ['https://example.org/'] }), more: { search_domain_filter: any, web_search_options: any }, check: never, lastUsage: (call) => ({ usage: withoutDetails(call.usage), citations: ['https://example.org/'] }) },
   cerebras: { base: '/v1', model: 'gpt-oss-120b', thinker: 'gpt-oss-120b', plain: true, reasoning: short, arithmetic: noCache, usage: withoutDetails, think: asked, check: never, assistant: { reasoning: nullable(str) }, lastUsage: (call) => ({ usage: withoutDetails(call.usage), time_info: { total_time: 0.1 } }) },
   openrouter: {
-    base: '/api/v1', model: 'openai/gpt-4.1-mini', thinker: 'anthropic/claude-sonnet-4.6', plain: true, comment: ': OPENROUTER PROCESSING\n\n', check: never, think: (b) => b.reasoning !== undefined || asked(b),
+    base: '/api/v1', marks: true, model: 'openai/gpt-4.1-mini', thinker: 'anthropic/claude-sonnet-4.6', plain: true, comment: ': OPENROUTER PROCESSING\n\n', check: never, think: (b) => b.reasoning !== undefined || asked(b),
     more: { ...sampling, reasoning: open, models: arr(str), provider: open, transforms: arr(str), plugins: any, route: any, usage: open, session_id: str, include_reasoning: bool }, assistant: { reasoning: nullable(str), reasoning_details: arr(open), reasoning_content: nullable(str) },
     head: { provider: 'Mock' }, choice: { native_finish_reason: 'completed' }, reasoning: (t) => ({ reasoning: t, reasoning_details: [{ type: 'reasoning.text', text: t, format: 'anthropic-claude-v1', index: 0 }] }),
     usage: (u) => ({ ...chatUsage(u), cost: 0.00123, is_byok: false, cost_details: { upstream_inference_cost: null } }),
@@ -85,7 +85,7 @@ export const vendors = {
     refuse: (out, e) => out.json(e.status, { error: { code: e.status, message: e.message, metadata: { provider_name: 'Mock', raw: '' } }, user_id: 'user_mock' }, e.retryAfter ? { 'retry-after': '7' } : {}),
   },
   vllm: { base: '/v1', model: 'Qwen/Qwen3-8B', thinker: 'Qwen/Qwen3-8B', plain: true, reasoning: short, arithmetic: noCache, usage: (u) => ({ ...withoutDetails(u), prompt_tokens_details: null }), more: { ...sampling, chat_template_kwargs: open, guided_json: any, ignore_eos: bool, priority: int }, assistant: { ...replayed, reasoning: nullable(str) }, check: never, think: (b) => b.chat_template_kwargs?.enable_thinking === true || asked(b) },
-  llamacpp: { base: '/v1', model: 'local', plain: true, reasoning: content, arithmetic: noCache, usage: withoutDetails, assistant: replayed, tail: () => ({ timings: { prompt_n: 1 } }), more: { ...sampling, grammar: str, cache_prompt: bool }, check: never, think: asked },
+  'llama.cpp': { base: '/v1', model: 'local', plain: true, reasoning: content, arithmetic: noCache, usage: withoutDetails, assistant: replayed, tail: () => ({ timings: { prompt_n: 1 } }), more: { ...sampling, grammar: str, cache_prompt: bool }, check: never, think: asked },
 };
 
 const idOf = (how) => (how.nine ? (reply) => reply.parts.forEach((p, i) => {
@@ -106,7 +106,9 @@ function makeHow(name) {
   const how = { ...vendors[name] };
   const fields = { ...(how.more ?? {}) };
   const base = chatShape(fields, how.assistant ?? {});
-  how.shape = (b, path) => {
+  how.shape = (given, path) => {
+    // Marks of the vendors whose models cache what they are told to.
+    const b = how.marks ? JSON.parse(JSON.stringify(given, (k, v) => (k === 'cache_control' ? undefined : v))) : given;
     for (const k of how.less ?? []) if (b[k] !== undefined) bad([k], `property '${k}' is unsupported`, 'unknown');
     // Mistral has no developers, and calls its force `any`.
     base(b.tool_choice === 'any' && how.nine ? { ...b, tool_choice: 'required' } : b, path);

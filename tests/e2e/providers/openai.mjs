@@ -31,7 +31,7 @@ const message = (more = {}) => tagged('role', {
   tool: obj({ role: str, content: content('text'), tool_call_id: text(1, 40), name: str }, ['content', 'tool_call_id']),
 });
 const tool = tagged('type', {
-  function: obj({ type: str, function: obj({ name: toolName, description: text(0, 1024), parameters: open, strict: nullable(bool) }, ['name']) }, ['function']),
+  function: obj({ type: str, function: obj({ name: toolName, description: str, parameters: open, strict: nullable(bool) }, ['name']) }, ['function']),
   custom: obj({ type: str, custom: open }, ['custom']),
 });
 
@@ -299,7 +299,7 @@ export function answerCompletions(call, out) {
   call.id = fresh('cmpl-');
   call.usage = call.reply.usage;
   const text = call.reply.parts.find((p) => p.text)?.text ?? '';
-  if (b.stream) return out.stream('text/event-stream', completionFrames(call, text));
+  if (b.stream) return out.stream('text/event-stream', completionFrames(call, text), { slow: call.reply.slow });
   return out.json(200, {
     id: call.id, object: 'text_completion', created: 1790000000, model: b.model,
     choices: Array.from({ length: prompts.length * (b.n ?? 1) }, (_, index) => ({ text, index, logprobs: null, finish_reason: finish[call.reply.end] ?? 'stop' })), usage: chatUsage(call.usage),
