@@ -199,7 +199,7 @@ static enum rc edit_as(struct admin_call *c, const char *data_dir,
 
     buf_init(&faults, FAULTS_MAX);
     buf_init(&old, OVERRIDES_MAX + 4096);
-    buf_init(&text, 2 * OVERRIDES_MAX);
+    buf_init(&text, (size_t)2 * OVERRIDES_MAX);
     rc = overrides_read(&old, data_dir);
     if (rc == RC_OK)
         rc = overrides_edit(&text, dropped, buf_slice(&old), o);

@@ -10,6 +10,7 @@
 
 enum {
     AMOUNT_LEN = 17,      /* a space and 16 hex digits */
+    REST_LEN = 512,       /* names, fees, the markup */
     TEXT_SIZE = 5 * 1024, /* of the longest price, for its digest */
     VERSION_BYTES = 8,
     UNIT = 1000000 /* of what is counted by the piece, as if by the million */
@@ -440,8 +441,8 @@ void price_seal(struct config_price *p)
     struct buf b;
 
     static_assert(sizeof(p->version) > 2 * VERSION_BYTES, "room for a NUL");
-    static_assert((PRICE_BANDS_MAX + 1) * (PRICE_RATE_COUNT + 2) * AMOUNT_LEN + 512 <
-                      TEXT_SIZE,
+    static_assert((PRICE_BANDS_MAX + 1) * (PRICE_RATE_COUNT + 2) * AMOUNT_LEN <
+                      TEXT_SIZE - REST_LEN,
                   "room for all of it");
     buf_init_lent(&b, room, sizeof(room));
     put_plain(&b, p);
