@@ -3,6 +3,7 @@
 #include "gateway/wire.h"
 #include "tests/wire_fixture.h"
 
+#include <json-c/json.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -384,6 +385,130 @@ static void an_error_in_a_stream_is_openais(void **state)
     buf_free(&out);
 }
 
+/* ---- Translations of another gateway ---- */
+
+static struct json_object *at(struct json_object *o, const char *key)
+{
+    struct json_object *v = NULL;
+
+    if (json_object_is_type(o, json_type_object))
+        (void)json_object_object_get_ex(o, key, &v);
+    return v;
+}
+
+static const char *words(struct json_object *o)
+{
+    return o == NULL ? "" : json_object_to_json_string(o);
+}
+
+static void same(const char *name, const char *key, struct json_object *want,
+                 struct json_object *made)
+{
+    if (!json_object_equal(at(want, key), at(made, key)))
+        fail_msg("%s: %s: %s, not %s", name, key, words(at(made, key)),
+                 words(at(want, key)));
+}
+
+/* Their prompt_tokens lack the cached ones, which are a part of them in this dialect:
+ * ours have them. */
+static void same_usage(const char *name, struct json_object *want,
+                       struct json_object *made)
+{
+    struct json_object *details = at(want, "prompt_tokens_details");
+    const int64_t cached = json_object_get_int64(at(details, "cached_tokens")) +
+                           json_object_get_int64(at(details, "cache_write_tokens"));
+
+    same(name, "completion_tokens", want, made);
+    assert_int_equal(json_object_get_int64(at(made, "prompt_tokens")),
+                     json_object_get_int64(at(want, "prompt_tokens")) + cached);
+    details = at(made, "prompt_tokens_details");
+    assert_int_equal(json_object_get_int64(at(details, "cached_tokens")) +
+                         json_object_get_int64(at(details, "cache_write_tokens")),
+                     cached);
+}
+
+/* Arguments are JSON in a string: spaces in it are nothing. */
+static void open_arguments(struct json_object *message)
+{
+    struct json_object *calls = at(message, "tool_calls");
+
+    for (size_t i = 0; calls != NULL && i < json_object_array_length(calls); i++) {
+        struct json_object *f = at(json_object_array_get_idx(calls, i), "function");
+
+        json_object_object_add(
+            f, "arguments",
+            json_tokener_parse(json_object_get_string(at(f, "arguments"))));
+    }
+}
+
+static void same_answer(const char *name, struct json_object *want,
+                        struct json_object *made)
+{
+    struct json_object *a = json_object_array_get_idx(at(want, "choices"), 0);
+    struct json_object *b = json_object_array_get_idx(at(made, "choices"), 0);
+
+    same(name, "finish_reason", a, b);
+    same(name, "content", at(a, "message"), at(b, "message"));
+    same(name, "reasoning_content", at(a, "message"), at(b, "message"));
+    open_arguments(at(a, "message"));
+    open_arguments(at(b, "message"));
+    same(name, "tool_calls", at(a, "message"), at(b, "message"));
+    same_usage(name, at(want, "usage"), at(made, "usage"));
+}
+
+struct relay {
+    struct client *client;
+    struct usage usage;
+};
+
+static enum rc pass_on(void *arg, const struct answer_event *e)
+{
+    struct relay *r = arg;
+
+    if (e->kind == ANSWER_USAGE)
+        r->usage = e->usage;
+    tell(r->client, *e);
+    return RC_OK;
+}
+
+/* "anthropic/x.messages-completions.snap" was made of "anthropic/ag-x.response.json".
+ */
+static void answered(const char *path)
+{
+    const char *name = strrchr(path, '/') + 1;
+    const size_t len = strlen(name) - strlen(".messages-completions.snap");
+    const struct wire_answer w = {ASKED};
+    struct client c = client(&wire_chat, &w);
+    struct relay r = {.client = &c};
+    struct slice snap = wire_file(path), json;
+    struct json_object *want, *made;
+    size_t from;
+
+    json = wire_file(
+        arena_printf(arena, "anthropic/ag-%.*s.response.json", (int)len, name));
+    assert_int_equal(wire_messages.answer(json, pass_on, &r, arena), RC_OK);
+    end(&c, &r.usage, 0);
+    from = slice_search(slice_sub(snap, 4, snap.len), SLICE("\n---\n")) + 9;
+    want = json_tokener_parse(arena_copy(arena, snap.bytes + from, snap.len - from));
+    made =
+        json_tokener_parse(arena_copy(arena, buf_slice(&c.out).bytes, buf_len(&c.out)));
+    assert_non_null(want);
+    assert_non_null(made);
+    same_answer(name, at(want, "response"), made);
+    json_object_put(want);
+    json_object_put(made);
+    wire_free(json);
+    wire_free(snap);
+    leave(&c);
+}
+
+static void answers_of_anthropic_become_what_others_make_of_them(void **state)
+{
+    (void)state;
+    wire_each("translations/agentgateway-responses/anthropic",
+              ".messages-completions.snap", answered);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +522,7 @@ int main(void)
         cmocka_unit_test(an_image_comes_in_openrouters_form),
         cmocka_unit_test(completions_get_the_text_alone),
         cmocka_unit_test(an_error_in_a_stream_is_openais),
+        cmocka_unit_test(answers_of_anthropic_become_what_others_make_of_them),
     };
 
     return cmocka_run_group_tests(tests, open_all, close_all);

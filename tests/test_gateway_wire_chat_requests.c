@@ -403,6 +403,19 @@ static void reasoning_goes_back_to_whom_it_is_something(void **state)
         "\"a\\n\\nb\"}]}");
 }
 
+static void who_wants_the_system_first_hears_it_from_the_user_later(void **state)
+{
+    (void)state;
+    expect_sent(
+        MESSAGE("{\"role\":\"system\",\"content\":\"a\"},{\"role\":\"developer\","
+                "\"content\":\"b\"},{\"role\":\"user\",\"content\":\"c\"},{"
+                "\"role\":\"system\",\"content\":\"d\"}"),
+        QUIRK_SYSTEM_FIRST | QUIRK_SYSTEM_ROLE, "",
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"a\"},{"
+        "\"role\":\"system\",\"content\":\"b\"},{\"role\":\"user\",\"content\":"
+        "\"c\"},{\"role\":\"user\",\"content\":\"d\"}]}");
+}
+
 static void an_image_that_cannot_be_said_is_refused(void **state)
 {
     const struct conversation c = said(MESSAGE(
@@ -556,6 +569,7 @@ int main(void)
         cmocka_unit_test(tools_a_vendor_does_not_know_are_lost),
         cmocka_unit_test(ids_are_as_the_vendor_takes_them),
         cmocka_unit_test(reasoning_goes_back_to_whom_it_is_something),
+        cmocka_unit_test(who_wants_the_system_first_hears_it_from_the_user_later),
         cmocka_unit_test(an_image_that_cannot_be_said_is_refused),
         cmocka_unit_test(requests_of_messages_become_what_others_make_of_them),
     };

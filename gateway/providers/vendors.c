@@ -45,8 +45,9 @@ static const struct vendor vendors[] = {
     {"minimax", NULL, "https://api.minimax.io/v1", MINIMAX},
     {"minimax-cn", "minimax", "https://api.minimaxi.com/v1", MINIMAX},
     {"mistral", NULL, "https://api.mistral.ai/v1",
-     PLAIN | QUIRK_RANDOM_SEED | QUIRK_CHOICE_ANY | QUIRK_SHORT_IDS | QUIRK_FEW_FIELDS |
-         QUIRK_NO_LOGPROBS | QUIRK_NO_STREAM_OPTIONS | QUIRK_NO_EFFORT},
+     PLAIN | QUIRK_RANDOM_SEED | QUIRK_CHOICE_ANY | QUIRK_SHORT_IDS |
+         QUIRK_SYSTEM_FIRST | QUIRK_FEW_FIELDS | QUIRK_NO_LOGPROBS |
+         QUIRK_NO_STREAM_OPTIONS | QUIRK_NO_EFFORT},
     {"moonshot", NULL, "https://api.moonshot.ai/v1", MOONSHOT},
     {"moonshot-cn", "moonshot", "https://api.moonshot.cn/v1", MOONSHOT},
     {"nvidia", NULL, "https://integrate.api.nvidia.com/v1",
@@ -56,7 +57,8 @@ static const struct vendor vendors[] = {
      QUIRK_OLD_BOUND | QUIRK_FUNCTIONS_ONLY | QUIRK_REASONING_DETAILS |
          QUIRK_CACHE_MARKS | QUIRK_TOP_K},
     {"perplexity", NULL, "https://api.perplexity.ai",
-     PLAIN | QUIRK_TOP_K | QUIRK_FEW_FIELDS | QUIRK_NO_LOGPROBS | QUIRK_ONE_CHOICE},
+     PLAIN | QUIRK_TOP_K | QUIRK_SYSTEM_FIRST | QUIRK_FEW_FIELDS | QUIRK_NO_LOGPROBS |
+         QUIRK_ONE_CHOICE},
     {"sambanova", NULL, "https://api.sambanova.ai/v1", PLAIN | QUIRK_STRING_CONTENT},
     {"together", "together_ai", "https://api.together.xyz/v1", PLAIN | QUIRK_TOP_K},
     {"together_ai", NULL, "https://api.together.xyz/v1", PLAIN | QUIRK_TOP_K},

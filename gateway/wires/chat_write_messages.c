@@ -228,11 +228,24 @@ static void begin(struct chat_write *w, const char *role, const struct message *
         json_out_kslice(w->o, "name", m->name);
 }
 
+/* Before the first thing said; behind it some vendors take it from the user only. */
+static bool is_first(const struct conversation *c, const struct message *m)
+{
+    const struct message *at = c->messages;
+
+    while (at != m && at->role == ROLE_SYSTEM)
+        at = at->next;
+    return at == m;
+}
+
 static void put_system(struct chat_write *w, const struct message *m)
 {
     const bool developer = m->developer && !chat_has(w, QUIRK_SYSTEM_ROLE);
 
-    begin(w, developer ? "developer" : "system", m);
+    if (chat_has(w, QUIRK_SYSTEM_FIRST) && !is_first(w->c, m))
+        begin(w, "user", m);
+    else
+        begin(w, developer ? "developer" : "system", m);
     put_texts(w, m->parts);
     json_out_end_object(w->o);
 }
