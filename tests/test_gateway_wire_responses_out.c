@@ -414,11 +414,43 @@ static void every_vendors_whole_answer_says_the_same(void **state)
     assert_true(files >= 200);
 }
 
+/* SDKs look for the error in three places: all have it, whatever came before. */
+static void an_error_in_a_stream_is_told_in_every_way_that_sdks_know(void **state)
+{
+    const struct fault fault = {
+        .rc = RC_UPSTREAM_RATE, .detail = "No \"more\".", .param = "model"};
+    struct slice told, line, error;
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 1 << 16);
+    wire_responses.out_error(NULL, &out, &fault, "req_7");
+    told = buf_slice(&out);
+    assert_true(slice_starts(told, SLICE("event: error\ndata: {\"type\":\"error\",")));
+    line = slice_sub(told, slice_find(told, '{'), told.len);
+    line = slice_sub(line, 0, slice_find(line, '\n'));
+    assert_int_equal(json_raw_member(&error, line, "message"), JSON_STRING);
+    assert_true(slice_equal(error, SLICE("\"No \\\"more\\\".\"")));
+    assert_int_equal(json_raw_member(&error, line, "error"), JSON_OBJECT);
+    assert_int_equal(json_raw_member(&error, error, "message"), JSON_STRING);
+    assert_true(slice_equal(error, SLICE("\"No \\\"more\\\".\"")));
+    told =
+        slice_sub(told, slice_search(told, SLICE("event: response.failed")), told.len);
+    line = slice_sub(told, slice_find(told, '{'), told.len);
+    line = slice_sub(line, 0, slice_find(line, '\n'));
+    assert_int_equal(json_raw_member(&error, line, "response"), JSON_OBJECT);
+    assert_true(slice_search(error, SLICE("\"id\":\"resp_7\"")) < error.len);
+    assert_true(slice_search(error, SLICE("\"status\":\"failed\"")) < error.len);
+    assert_int_equal(json_raw_member(&error, error, "error"), JSON_OBJECT);
+    buf_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_vendors_stream_is_one_that_sdks_take_and_says_the_same),
         cmocka_unit_test(every_vendors_whole_answer_says_the_same),
+        cmocka_unit_test(an_error_in_a_stream_is_told_in_every_way_that_sdks_know),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

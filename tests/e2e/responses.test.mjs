@@ -4,18 +4,21 @@
 // is made here). Every answer costs what the provider knows that it used.
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import Anthropic from '@anthropic-ai/sdk';
 import { createOpenAI } from '@ai-sdk/openai';
 import { stepCountIs, streamText, tool as chainTool } from 'ai';
 import OpenAI from 'openai';
 import { zodTextFormat } from 'openai/helpers/zod';
 import { z } from 'zod';
 import { nano } from './lib.mjs';
-import { plain, png, seesPng, toolSchema, world } from './models-lab.mjs';
+import { plain, png, price, seesPng, toolSchema, world } from './models-lab.mjs';
 import { thought } from './providers/script.mjs';
 
 const place = { city: 'Paris', count: 2.5 };
 const names = ['openai', 'vllm', 'anthropic', 'gemini', 'bedrock', 'cohere'];
-const w = world(names, { shred: 11 });
+// A model that its vendor serves by this face only.
+const codex = { targets: [{ provider: 'openai', model: 'gpt-5-codex' }], price };
+const w = world(names, { shred: 11, config: { models: { codex } } });
 const client = () => new OpenAI({ apiKey: w.key, baseURL: `${w.url}/v1`, maxRetries: 0 });
 const tool = { type: 'function', name: 'weather', description: 'The weather', parameters: toolSchema, strict: true };
 
@@ -108,6 +111,25 @@ test('the ai package: tools in a loop, and what it does not send again is found'
     }
     await w.paid(`of ${name}`);
   }
+});
+
+test('clients of chat and of messages reach a model that is served by Responses only', async () => {
+  const user = (content) => [{ role: 'user', content }];
+  const weather = { name: 'weather', description: 'The weather', parameters: toolSchema };
+  const c = await client().chat.completions.create({ model: 'codex', messages: [{ role: 'system', content: 'Be brief.' }, ...user('#echo')] });
+  assert.equal(c.choices[0].message.content, 'Be brief.');
+  assert.equal(w.last('openai').path, '/v1/responses');
+  const tools = [{ type: 'function', function: { ...weather, parse: JSON.parse, function: ({ city }) => `sun in ${city}` } }];
+  assert.equal(await client().chat.completions.runTools({ stream: true, model: 'codex', messages: user('#parallel'), tools }).finalContent(), 'weather said sun in Paris; weather said sun in Rome');
+  await w.paid('of chat');
+  const claude = new Anthropic({ apiKey: w.key, baseURL: w.url, maxRetries: 0 });
+  const more = { model: 'codex', max_tokens: 4096, thinking: { type: 'enabled', budget_tokens: 2048 }, tools: [{ name: 'weather', input_schema: toolSchema }] };
+  const messages = user('#reason');
+  const first = await claude.messages.stream({ ...more, messages }).finalMessage();
+  assert.deepEqual(first.content.map((b) => b.type), ['thinking', 'tool_use']);
+  messages.push({ role: 'assistant', content: first.content }, { role: 'user', content: [{ type: 'tool_result', tool_use_id: first.content[1].id, content: 'rain' }] });
+  assert.equal((await claude.messages.stream({ ...more, messages }).finalMessage()).content.at(-1).text, 'weather said rain');
+  await w.paid('of messages');
 });
 
 test('an answer that is cut short by its bound says so', () => each(async (model, name) => {
