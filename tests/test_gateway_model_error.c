@@ -163,6 +163,28 @@ static void a_rate_limit_passes_with_its_wait(void **state)
     }
 }
 
+/* google.rpc.RetryInfo. */
+static void a_wait_that_is_told_in_the_body_passes_too(void **state)
+{
+    static const struct {
+        const char *delay, *retry;
+    } cases[] = {
+        {"\"34.4s\"", "35"}, {"\"7s\"", "7"}, {"\"7\"", "1"},
+        {"\"s\"", "1"},      {"7", "1"},      {"\"9999s\"", "1"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char body[256];
+
+        (void)snprintf(body, sizeof(body),
+                       "{\"error\":{\"code\":429,\"details\":[{\"@type\":\"x\"},{"
+                       "\"retryDelay\":%s}]}}",
+                       cases[i].delay);
+        expect_header(failed(429, "", body), "Retry-After", cases[i].retry);
+    }
+}
+
 static void everything_else_becomes_ours(void **state)
 {
     static const struct {
@@ -212,6 +234,7 @@ int main(void)
         GATE_TEST(a_long_message_is_cut),
         GATE_TEST(a_refusal_of_our_key_is_not_the_clients),
         GATE_TEST(a_rate_limit_passes_with_its_wait),
+        GATE_TEST(a_wait_that_is_told_in_the_body_passes_too),
         GATE_TEST(everything_else_becomes_ours),
         GATE_TEST(an_answer_that_is_none_is_told_as_such),
     };
