@@ -383,6 +383,9 @@ static void on_delta(struct gemini_out *s, struct buf *out, struct out_part *p,
                      const struct answer_event *e)
 {
     quoted_append(&p->text, e->text);
+    if (buf_spent(
+            &p->text)) /* the answer is broken, and may not pass for a whole one */
+        (void)!arena_alloc(s->a, SIZE_MAX / 2);
     if (!s->w.stream || p->kind == PART_TOOL_CALL)
         return;
     if ((p->kind != PART_REASONING || s->w.reasoning_shown) && buf_len(&p->text) > 0)
