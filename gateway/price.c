@@ -440,7 +440,7 @@ void price_seal(struct config_price *p)
     char room[TEXT_SIZE];
     struct buf b;
 
-    static_assert(sizeof(p->version) > 2 * VERSION_BYTES, "room for a NUL");
+    static_assert(sizeof(p->version) / 2 > VERSION_BYTES, "room for a NUL");
     static_assert((PRICE_BANDS_MAX + 1) * (PRICE_RATE_COUNT + 2) * AMOUNT_LEN <
                       TEXT_SIZE - REST_LEN,
                   "room for all of it");
