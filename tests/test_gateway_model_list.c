@@ -5,6 +5,7 @@
 #include "gateway/model_list.h"
 
 #include "gateway/config.h"
+#include "gateway/provider.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -294,6 +295,30 @@ static void cohere_tells_what_a_model_is_for(void **state)
     assert_int_equal(page.next.len, 0);
 }
 
+static void every_kind_names_its_list_or_none(void **state)
+{
+    static const struct {
+        const char *kind;
+        const struct model_list *(*models)(const struct config_provider *p);
+    } rows[] = {
+        {"openai", model_list_openai},
+        {"compatible", model_list_compatible},
+        {"anthropic", model_list_anthropic},
+        {"gemini", model_list_gemini},
+        {"cohere", model_list_cohere},
+        {"bedrock", NULL},
+        {"azure", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct provider *p = provider_find(slice_str(rows[i].kind));
+
+        assert_non_null(p);
+        assert_true(p->models == rows[i].models);
+    }
+}
+
 /* Prices ------------------------------------------------------------------------------
  */
 
@@ -477,6 +502,7 @@ int main(void)
         LIST_TEST(anthropic_comes_in_pages),
         LIST_TEST(gemini_names_have_their_folder_cut),
         LIST_TEST(cohere_tells_what_a_model_is_for),
+        LIST_TEST(every_kind_names_its_list_or_none),
         LIST_TEST(prices_come_from_their_digits),
         LIST_TEST(what_is_no_price_is_refused),
         LIST_TEST(what_is_no_list_is_refused),

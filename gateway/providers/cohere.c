@@ -55,6 +55,7 @@ const struct provider provider_cohere = {
     .wires = wires,
     .embed = &embed,
     .quirks = quirks,
+    .models = model_list_cohere,
     .build = build,
     .classify = classify,
 };
