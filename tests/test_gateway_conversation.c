@@ -264,7 +264,7 @@ static void a_change_made_twice_is_the_second(void **state)
 
 static void a_refusal_names_the_field_in_bounded_words(void **state)
 {
-    struct wire_fault f = {NULL, NULL};
+    struct wire_fault f = {.param = NULL};
     char *longest = arena_alloc(a, 5000);
 
     (void)state;
