@@ -113,7 +113,9 @@ static bool is_hex(char c)
 
 static char upper(char c)
 {
-    return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+    if (c >= 'a' && c <= 'z')
+        return (char)(c - 'a' + 'A');
+    return c;
 }
 
 /* Escapes that are there stay, and everything else that needs one gets one. */

@@ -114,7 +114,7 @@ static enum rc write_base64(struct json_out *o, struct slice vector, char *room,
 static enum rc write_vectors(struct json_out *o, struct slice list, bool base64,
                              struct arena *scratch)
 {
-    char *room = arena_alloc(scratch, FLOAT_LEN * DIMENSIONS_MAX);
+    char *room = arena_alloc_array(scratch, DIMENSIONS_MAX, FLOAT_LEN);
     struct slice vector;
     uint64_t index = 0;
     size_t at = 0;

@@ -233,23 +233,25 @@ static enum rc write_system(struct writer *w, const struct message *m)
     return RC_OK;
 }
 
+static enum rc write_message(struct writer *w, const struct message *m)
+{
+    switch (m->role) {
+    case ROLE_SYSTEM:
+        return write_system(w, m);
+    case ROLE_USER:
+        return write_user(w, m);
+    case ROLE_ASSISTANT:
+        return write_assistant(w, m);
+    }
+    return RC_OK;
+}
+
 static enum rc write_messages(struct writer *w)
 {
     json_out_key(&w->o, "messages");
     json_out_array(&w->o);
-    for (const struct message *m = w->c->messages; m != NULL; m = m->next) {
-        switch (m->role) {
-        case ROLE_SYSTEM:
-            TRY(write_system(w, m));
-            break;
-        case ROLE_USER:
-            TRY(write_user(w, m));
-            break;
-        case ROLE_ASSISTANT:
-            TRY(write_assistant(w, m));
-            break;
-        }
-    }
+    for (const struct message *m = w->c->messages; m != NULL; m = m->next)
+        TRY(write_message(w, m));
     json_out_end_array(&w->o);
     return RC_OK;
 }

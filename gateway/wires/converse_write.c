@@ -286,27 +286,33 @@ static enum rc write_messages(struct converse_writer *w)
     return RC_OK;
 }
 
+/* The texts of one message; *begun: the list is. */
+static enum rc write_instructions(struct converse_writer *w, const struct message *m,
+                                  bool *begun)
+{
+    for (const struct part *p = m->parts; p != NULL; p = p->next) {
+        if (p->kind != PART_TEXT)
+            return wire_refuse(w->fault, w->a, p->path,
+                               "A system message holds text only.");
+        if (is_blank(p->text))
+            continue;
+        if (!*begun) {
+            json_out_key(&w->o, "system");
+            json_out_array(&w->o);
+        }
+        *begun = true;
+        TRY(write_part(w, p));
+    }
+    return RC_OK;
+}
+
 static enum rc write_system(struct converse_writer *w)
 {
     bool begun = false;
 
-    for (const struct message *m = w->c->messages; m != NULL; m = m->next) {
-        if (m->role != ROLE_SYSTEM)
-            continue;
-        for (const struct part *p = m->parts; p != NULL; p = p->next) {
-            if (p->kind != PART_TEXT)
-                return wire_refuse(w->fault, w->a, p->path,
-                                   "A system message holds text only.");
-            if (is_blank(p->text))
-                continue;
-            if (!begun) {
-                json_out_key(&w->o, "system");
-                json_out_array(&w->o);
-            }
-            begun = true;
-            TRY(write_part(w, p));
-        }
-    }
+    for (const struct message *m = w->c->messages; m != NULL; m = m->next)
+        if (m->role == ROLE_SYSTEM)
+            TRY(write_instructions(w, m, &begun));
     if (begun)
         json_out_end_array(&w->o);
     return RC_OK;
