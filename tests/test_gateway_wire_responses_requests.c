@@ -463,6 +463,25 @@ static void what_has_no_place_is_a_loss_by_name(void **state)
     request_close(&r);
 }
 
+static void that_a_tool_failed_is_a_loss(void **state)
+{
+    struct request r;
+
+    (void)state;
+    request_open(&r);
+    assert_int_equal(
+        try_read(&r, SLICE("{\"input\":[{\"type\":\"function_call\",\"call_id\":\"c\","
+                           "\"name\":\"f\",\"arguments\":\"\"},{\"type\":"
+                           "\"function_call_output\",\"call_id\":\"c\",\"output\":"
+                           "\"no\"}]}")),
+        RC_OK);
+    r.c.last_message->parts->is_error = true;
+    write_by(&r, &wire_responses, "gpt-5");
+    assert_int_equal(r.lost.count, 1);
+    assert_string_equal(r.lost.names[0], "is_error");
+    request_close(&r);
+}
+
 /* ---- What comes back ---- */
 
 struct pipe {
@@ -616,6 +635,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(what_says_nothing_is_no_loss),
         cmocka_unit_test(what_has_no_place_is_a_loss_by_name),
+        cmocka_unit_test(that_a_tool_failed_is_a_loss),
         cmocka_unit_test(thoughts_go_back_to_their_maker_through_any_client),
         cmocka_unit_test(thoughts_that_nobody_signed_come_back_too),
         cmocka_unit_test(thoughts_are_not_shown_to_another),

@@ -159,6 +159,8 @@ static void put_joined(struct writer *w, const struct part *parts, const char *b
 
 static enum rc put_result(struct writer *w, const struct part *p)
 {
+    if (p->is_error)
+        losses_add(w->lost, "is_error");
     json_out_object(&w->o);
     json_out_kstr(&w->o, "type",
                   p->is_custom ? "custom_tool_call_output" : "function_call_output");
