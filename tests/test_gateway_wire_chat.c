@@ -588,7 +588,8 @@ static enum rc one_open(void *arg, const struct answer_event *e)
     return RC_OK;
 }
 
-/* Most dialects' streams cannot say two at once. */
+/* Most dialects' streams cannot say two at once. A source needs a text that cites it.
+ */
 static void a_call_ends_before_the_next_begins(void **state)
 {
 #define CALL(n, rest) \
@@ -597,7 +598,9 @@ static void a_call_ends_before_the_next_begins(void **state)
         CALL("0", ",\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}"),
         CALL("0", ",\"function\":{\"arguments\":\"}\"}"),
         CALL("1", ",\"id\":\"b\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}"),
-        "{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"tool_calls\"}]}",
+        "{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"and\"}}]}",
+        "{\"choices\":[{\"index\":1,\"delta\":{},\"finish_reason\":\"tool_calls\"}],"
+        "\"citations\":[\"https://a\"]}",
         "[DONE]",
     };
 #undef CALL

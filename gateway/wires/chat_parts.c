@@ -37,7 +37,8 @@ static enum rc begin_part(struct chat_reader *r, struct answer_event *e)
     return chat_give(r, e);
 }
 
-/* Makes a part of this kind the open one. */
+/* Makes a part of this kind the open one, and the only one: most dialects' streams have
+ * no other, and models say one thing after another. */
 static enum rc open_part(struct chat_reader *r, enum part_kind kind, struct slice id,
                          bool is_encrypted)
 {
@@ -46,7 +47,7 @@ static enum rc open_part(struct chat_reader *r, enum part_kind kind, struct slic
 
     if (c->open && c->kind == kind)
         return RC_OK;
-    TRY(close_part(r));
+    TRY(chat_close_choice(r));
     TRY(begin_part(r, &e));
     c->open = true;
     c->sealed = false;
@@ -161,7 +162,7 @@ static enum rc take_image(struct chat_reader *r, const struct json_field *image)
         url = *image;
     if (!body_has_text(&url) || media_from_url(&e.media, url.raw, r->scratch) != RC_OK)
         return RC_OK;
-    TRY(close_part(r));
+    TRY(chat_close_choice(r));
     TRY(begin_part(r, &e));
     e.kind = ANSWER_MEDIA;
     TRY(chat_give(r, &e));
@@ -237,7 +238,7 @@ static enum rc take_audio(struct chat_reader *r, const struct json_field *audio)
         return RC_OK;
     e.media.from = MEDIA_INLINE;
     e.media.data = body_word(&f[1], r->scratch);
-    TRY(close_part(r));
+    TRY(chat_close_choice(r));
     TRY(begin_part(r, &e));
     e.kind = ANSWER_MEDIA;
     TRY(chat_give(r, &e));
@@ -303,7 +304,7 @@ enum rc chat_take_sources(struct chat_reader *r, const struct json_field *result
     struct slice source;
     size_t at = 0;
 
-    if (here(r)->cited)
+    if (here(r)->cited || !here(r)->has_text) /* nothing that would cite them */
         return RC_OK;
     while (json_raw_element(&source, list->raw, &at) != JSON_ABSENT) {
         struct citation c = {.url = {source}};
