@@ -77,7 +77,7 @@ static uint64_t larger(uint64_t a, uint64_t b)
 
 /* A turn that the vendor made of several (compaction of the history, advice by another
  * model, a fallback): the counts above are not all that it charges for, the sum of the
- * list is. */
+ * list is. Another model's tokens are counted with the rest: a call has one price. */
 static enum rc add_iterations(struct messages_usage *u, struct slice list)
 {
     struct messages_usage sum = {.known = true};
