@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Models that the file does not name and a provider with `discover` publishes: each is
  * added as PROVIDER/ID, and as ID too if nothing else is called so and no other
- * provider has it. What the file names stays as it is. */
+ * provider has it. What the file names stays as it is. docs/models.md has the rules. */
 #include "gateway/config_catalog.h"
 
 #include "gateway/found.h"
