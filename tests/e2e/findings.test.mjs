@@ -8,11 +8,11 @@ import OpenAI from 'openai';
 import { zodFunction } from 'openai/helpers/zod';
 import { z } from 'zod';
 import { events } from './dialects.mjs';
-import { price, toolSchema, truth, world } from './models-lab.mjs';
+import { png, price, seesPng, toolSchema, truth, world } from './models-lab.mjs';
 import { thought } from './providers/script.mjs';
 import { usd } from './lib.mjs';
 
-const w = world(['openai', 'anthropic', 'gemini', 'bedrock'], {
+const w = world(['openai', 'anthropic', 'gemini', 'bedrock', 'cohere', 'mistral', 'vllm'], {
   config: {
     models: {
       opus: { targets: [{ provider: 'anthropic', model: 'claude-opus-5' }], price },
@@ -203,6 +203,51 @@ test('tool results reach the provider behind the call that they answer, in any o
     const text = JSON.parse(r.body).choices[0].message.content;
     assert.match(text, /weather said one/, name);
     assert.match(text, /weather said two/, name);
+  }
+  await w.paid();
+});
+
+test('sampling, stop sequences and the bound reach every provider from every dialect', async () => {
+  const asks = {
+    chat: (name) => w.post('/v1/chat/completions', { model: `${name}-model`, messages: user('Hello'), temperature: 0.5, stop: ['END'], max_completion_tokens: 77 }),
+    messages: (name) => messages({ model: `${name}-model`, temperature: 0.5, stop_sequences: ['END'], max_tokens: 77 }),
+    gemini: (name) => w.post(`/v1beta/models/${name}-model:generateContent`, { contents: [{ role: 'user', parts: [{ text: 'Hello' }] }], generationConfig: { temperature: 0.5, stopSequences: ['END'], maxOutputTokens: 77 } }),
+  };
+  for (const name of ['openai', 'anthropic', 'gemini', 'bedrock', 'cohere', 'mistral', 'vllm']) for (const [dialect, ask] of Object.entries(asks)) {
+    ok(await ask(name));
+    const { temperature, stop, max } = w.last(name).seen;
+    assert.deepEqual({ temperature, stop, max }, { temperature: 0.5, stop: ['END'], max: 77 }, `${dialect} to ${name}`);
+  }
+  await w.paid();
+});
+
+test('several choices come from those who give them, and are charged', async () => {
+  for (const name of ['openai', 'gemini', 'vllm']) {
+    const r = await chat({ model: `${name}-model`, n: 2 });
+    ok(r);
+    const { choices } = JSON.parse(r.body);
+    assert.deepEqual(choices.map((c) => c.index), [0, 1], name);
+    assert.equal(choices[0].message.content, choices[1].message.content);
+  }
+  const r = await chat({ model: 'anthropic-model', n: 2 });
+  if (r.status === 200) assert.match(r.headers['x-octroi-dropped'], /\bn\b/);
+  else assert.match(r.body.toString(), /"param":"n"/);
+  await w.paid();
+});
+
+test("an image in a tool's result is seen, or refused where it cannot be said", async () => {
+  const image = { type: 'image', source: { type: 'base64', media_type: 'image/png', data: png.toString('base64') } };
+  for (const name of ['openai', 'anthropic', 'gemini', 'bedrock', 'cohere', 'vllm']) {
+    const called = { role: 'assistant', content: [{ type: 'tool_use', id: 'toolu_1', name: 'weather', input: { city: 'Oslo' } }] };
+    const r = await messages({ model: `${name}-eyes`, tools, messages: [...user('#image'), called, { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'toolu_1', content: [{ type: 'text', text: 'look' }, image] }] }] });
+    if (name === 'cohere') {
+      assert.equal(JSON.parse(r.body).error.param, 'messages[2].content[0].content[1]');
+      continue;
+    }
+    ok(r);
+    const said = JSON.parse(r.body).content.find((b) => b.type === 'text').text;
+    if (said === 'I see nothing.') assert.ok(r.headers['x-octroi-dropped'], `${name} lost it silently`);
+    else assert.equal(said, seesPng, name);
   }
   await w.paid();
 });
