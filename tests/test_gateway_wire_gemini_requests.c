@@ -648,6 +648,37 @@ static void schemas_of_tools_go_as_json_schemas_untouched(void **state)
     request_close(&r);
 }
 
+/* Google reads names in both spellings: what the hold is counted from may not stand in
+ * the body a second time. */
+static void no_dialect_smuggles_what_the_hold_does_not_count(void **state)
+{
+    static const char body[] =
+        "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"max_tokens\":5,"
+        "\"generationConfig.candidate_count\":8,\"generationConfig.candidateCount\":8,"
+        "\"generationConfig.max_output_tokens\":900,"
+        "\"generationConfig.mediaResolution\":\"MEDIA_RESOLUTION_LOW\","
+        "\"cachedContent\":\"cachedContents/x\",\"cached_content\":\"y\"}";
+    static const char *const smuggled[] = {"candidate", "max_output", "cached", "900"};
+    struct request r;
+    struct buf names;
+
+    (void)state;
+    request_open(&r);
+    wire_read(&r.c, &wire_chat, SLICE(body), r.a);
+    write_for(&r, "gemini-2.5-flash");
+    for (size_t i = 0; i < sizeof(smuggled) / sizeof(smuggled[0]); i++)
+        assert_true(slice_search(buf_slice(&r.body), slice_str(smuggled[i])) ==
+                    buf_len(&r.body));
+    assert_true(slice_search(buf_slice(&r.body), SLICE("\"mediaResolution\"")) <
+                buf_len(&r.body));
+    buf_init(&names, 1024);
+    losses_print(&names, &r.lost);
+    assert_true(slice_search(buf_slice(&names), SLICE("cachedContent")) <
+                buf_len(&names));
+    buf_free(&names);
+    request_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -664,6 +695,7 @@ int main(void)
         cmocka_unit_test(recorded_translations_of_chat_are_what_is_written),
         cmocka_unit_test(what_gemini_has_no_place_for_is_named),
         cmocka_unit_test(schemas_of_tools_go_as_json_schemas_untouched),
+        cmocka_unit_test(no_dialect_smuggles_what_the_hold_does_not_count),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

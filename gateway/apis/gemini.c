@@ -41,6 +41,29 @@ static enum rc read_u64(struct request *r, struct slice raw, const char *name,
     return RC_OK;
 }
 
+/* Both spellings of one name are two members: which one Google takes is not known. */
+static enum rc check_twice(struct request *r, struct slice config,
+                           const char *const *names, size_t count)
+{
+    struct slice key, value;
+    unsigned seen = 0;
+    size_t at = 0;
+
+    while (json_raw_next(&key, &value, config, &at) != JSON_ABSENT) {
+        const size_t i = gemini__index(key, names, count);
+
+        if (i == count)
+            continue;
+        if ((seen & 1u << i) != 0)
+            return request_fault(
+                r, RC_BAD_INPUT,
+                arena_printf(r->arena, "generationConfig.%s", names[i]),
+                "'%s' is given twice.", names[i]);
+        seen |= 1u << i;
+    }
+    return RC_OK;
+}
+
 static enum rc read_config(struct request *r, struct model_call *m)
 {
     static const char *const names[] = {"maxOutputTokens", "candidateCount"};
@@ -54,6 +77,7 @@ static enum rc read_config(struct request *r, struct model_call *m)
     if (f->type != JSON_OBJECT)
         return request_fault(r, RC_BAD_INPUT, "generationConfig",
                              "'generationConfig' must be an object.");
+    TRY(check_twice(r, f->raw, names, 2));
     gemini__pick(v, names, 2, f->raw);
     TRY(read_u64(r, v[0], names[0], OUTPUT_TOKENS_MAX, &m->output_bound,
                  &m->bound_given));

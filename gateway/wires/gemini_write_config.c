@@ -325,7 +325,7 @@ static bool put_modalities(struct gemini_writer *w, const struct extra *x)
 static const struct slice config_prefix = {"generationConfig.", 17};
 
 /* Members that are written from the common form: an extra of that name would be the
- * second. */
+ * second, and one that nobody has counted. Google reads both spellings of it. */
 static bool is_written(const struct gemini_writer *w, struct slice name)
 {
     static const char *const own[] = {"temperature",
@@ -342,14 +342,15 @@ static bool is_written(const struct gemini_writer *w, struct slice name)
                                       "thinkingConfig"};
     static const char *const form[] = {"responseMimeType", "responseSchema",
                                        "responseJsonSchema"};
+    static const char *const modalities[] = {"responseModalities"};
+    const struct slice key = slice_str(arena_printf(w->a, "\"%.*s\"", SLICE_FMT(name)));
+    const size_t own_count = sizeof(own) / sizeof(own[0]);
 
-    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-        if (slice_equal_str(name, own[i]))
-            return true;
-    for (size_t i = 0; i < sizeof(form) / sizeof(form[0]); i++)
-        if (slice_equal_str(name, form[i]))
-            return w->c->form != FORM_TEXT;
-    return slice_equal(name, SLICE("responseModalities")) &&
+    if (gemini__index(key, own, own_count) < own_count)
+        return true;
+    if (gemini__index(key, form, 3) < 3)
+        return w->c->form != FORM_TEXT;
+    return gemini__index(key, modalities, 1) == 0 &&
            find_extra(w->c, "modalities") != NULL;
 }
 
@@ -394,20 +395,20 @@ static void put_tier(struct gemini_writer *w)
         losses_add(w->lost, "service_tier");
 }
 
-/* Google's own members pass, also when another dialect's client gives them. */
+/* Google's own member passes, also when another dialect's client gives it. A
+ * cachedContent does not: it lies in the operator's account, and nobody counts it. */
 static void put_extras(struct gemini_writer *w)
 {
-    static const char *const known[] = {"safetySettings", "cachedContent"};
-    bool done[2] = {false, false};
+    static const char *const known[] = {"safetySettings"};
+    bool done = false;
 
     for (const struct extra *x = w->c->extras; x != NULL; x = x->next) {
         const struct slice key =
             slice_str(arena_printf(w->a, "\"%.*s\"", SLICE_FMT(x->name)));
-        const size_t i = gemini__index(key, known, 2);
 
-        if (i < 2 && !done[i]) {
-            put_raw(w, known[i], x->value);
-            done[i] = true;
+        if (gemini__index(key, known, 1) == 0 && !done) {
+            put_raw(w, known[0], x->value);
+            done = true;
         } else if (!slice_starts(x->name, config_prefix) &&
                    !slice_equal(x->name, SLICE("modalities")) &&
                    !slice_equal_str(x->name, allowed_names) &&
