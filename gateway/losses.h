@@ -18,7 +18,8 @@ struct losses {
 };
 
 void losses_add(struct losses *l, const char *name);
-/* "seed, logit_bias", cut at 512 bytes. */
+/* "seed, logit_bias": at most 512 bytes, then "and more"; at most 64 of a name, and '?'
+ * for what a header may not have. */
 void losses_print(struct buf *out, const struct losses *l);
 
 #endif

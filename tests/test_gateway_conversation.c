@@ -240,6 +240,28 @@ static void very_many_losses_are_bounded(void **state)
     buf_free(&b);
 }
 
+static void a_strange_name_hides_no_other(void **state)
+{
+    struct losses l = {.count = 0};
+    struct buf b;
+    char *huge = arena_alloc(a, 100001);
+
+    (void)state;
+    assert_non_null(huge);
+    for (size_t i = 0; i < 100000; i++)
+        huge[i] = 'x';
+    losses_add(&l, "a\r\nset-cookie: b, c\x7f\"\xc3\xa9");
+    losses_add(&l, huge);
+    losses_add(&l, "seed");
+    buf_init(&b, 1024);
+    losses_print(&b, &l);
+    assert_true(
+        slice_starts(buf_slice(&b), SLICE("a??set-cookie: b? c?\"??, xxxxxxxx")));
+    assert_true(slice_ends(buf_slice(&b), SLICE("x, seed")));
+    assert_true(buf_len(&b) < 128);
+    buf_free(&b);
+}
+
 /* ---- Wires ---- */
 
 static void a_change_made_twice_is_the_second(void **state)
