@@ -14,6 +14,11 @@ static bool is_clean(struct slice s)
     return s.len > 0;
 }
 
+bool media_is_clean(const struct media *m)
+{
+    return is_clean(m->data) && (m->type.len == 0 || is_clean(m->type));
+}
+
 /* "TYPE;base64,DATA"; parameters between the two are let go. */
 static enum rc read_data(struct media *m, struct slice rest)
 {
@@ -29,8 +34,7 @@ static enum rc read_data(struct media *m, struct slice rest)
     m->from = MEDIA_INLINE;
     m->type = slice_sub(head, 0, end);
     m->data = slice_sub(rest, comma + 1, rest.len);
-    return is_clean(m->data) && (m->type.len == 0 || is_clean(m->type)) ? RC_OK
-                                                                        : RC_BAD_INPUT;
+    return media_is_clean(m) ? RC_OK : RC_BAD_INPUT;
 }
 
 enum rc media_from_url(struct media *m, struct slice url_json, struct arena *a)

@@ -19,6 +19,10 @@ struct media {
     struct slice detail; /* OpenAI's: "low", "high", "auto"; empty: none */
 };
 
+/* Type and data can stand inside quotes as they are. What a vendor answers passes this
+ * in one place, model__take(). */
+bool media_is_clean(const struct media *m);
+
 /* "data:TYPE;base64,DATA" or a URL into *m. RC_BAD_INPUT: neither. */
 MUST_CHECK enum rc media_from_url(struct media *m, struct slice url_json,
                                   struct arena *a);

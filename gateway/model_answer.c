@@ -4,6 +4,7 @@
 #include "gateway/model_int.h"
 
 #include "base/clock.h"
+#include "gateway/media.h"
 #include "gateway/model_bond.h"
 
 #include <string.h>
@@ -42,8 +43,12 @@ enum rc model__take(void *arg, const struct answer_event *e)
     case ANSWER_SIGNATURE:
     case ANSWER_CITATION:
     case ANSWER_LOGPROBS:
-    case ANSWER_MEDIA:
     case ANSWER_PART_END:
+        m->now |= MODEL_NOW_CONTENT;
+        break;
+    case ANSWER_MEDIA:
+        if (!media_is_clean(&e->media))
+            return RC_UPSTREAM; /* writers put it between quotes */
         m->now |= MODEL_NOW_CONTENT;
         break;
     case ANSWER_STOP:

@@ -287,17 +287,23 @@ static void on_delta(struct out *s, struct buf *out, struct block *b,
     end_delta(out, &o);
 }
 
+/* A vendor's word, for the inside of a string. */
+static void append_word(struct out *s, struct buf *to, struct slice word)
+{
+    buf_append(to, quoted_inside(quoted_from(word, s->a)));
+}
+
 /* Others' signatures carry whose they are, see MESSAGES_FOREIGN. */
-static void on_signature(struct block *b, const struct answer_event *e)
+static void on_signature(struct out *s, struct block *b, const struct answer_event *e)
 {
     if (b->kind != PART_REASONING)
         return;
     if (buf_len(&b->signature) == 0 && e->signed_by.len > 0 &&
         !slice_equal(e->signed_by, SLICE(MESSAGES_SIGNED_BY))) {
         buf_append_str(&b->signature, MESSAGES_FOREIGN);
-        buf_append(&b->signature, e->signed_by);
+        append_word(s, &b->signature, e->signed_by);
         buf_append_char(&b->signature, ':');
-        buf_append(&b->signature, b->item_id);
+        append_word(s, &b->signature, b->item_id);
         buf_append_char(&b->signature, ':');
     }
     quoted_append(&b->signature, e->text);
@@ -475,7 +481,7 @@ static void on_part_event(struct out *s, struct buf *out, const struct answer_ev
     } else if (e->kind == ANSWER_DELTA) {
         on_delta(s, out, b, e);
     } else if (e->kind == ANSWER_SIGNATURE) {
-        on_signature(b, e);
+        on_signature(s, b, e);
     } else if (e->kind == ANSWER_CITATION) {
         on_citation(s, out, b, e);
     } else if (e->kind == ANSWER_PART_END) {
