@@ -313,6 +313,7 @@ int main(void)
         TEST(messages_parts_and_tools_keep_their_order),
         TEST(a_loss_is_named_once),
         TEST(very_many_losses_are_bounded),
+        TEST(a_strange_name_hides_no_other),
         TEST(a_change_made_twice_is_the_second),
         TEST(a_refusal_names_the_field_in_bounded_words),
     };
