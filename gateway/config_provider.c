@@ -173,6 +173,21 @@ static void read_region_url(struct config__reader *r, struct config_provider *p,
                    p->adapter->kind);
 }
 
+/* What the adapter adds itself would stand there twice. */
+static void cut_base_end(struct config_provider *p)
+{
+    const char *const *end = p->adapter->base_ends;
+
+    for (; end != NULL && *end != NULL && p->base_url != NULL; end++) {
+        const struct slice base = slice_str(p->base_url);
+
+        if (slice_ends(base, slice_str(*end))) {
+            p->base_url[base.len - strlen(*end)] = '\0';
+            return;
+        }
+    }
+}
+
 static void read_url(struct config__reader *r, struct config_provider *p,
                      struct conf_node *n)
 {
@@ -180,9 +195,10 @@ static void read_url(struct config__reader *r, struct config_provider *p,
     const char *fallback = vendor != NULL ? vendor->base_url : p->adapter->default_url;
 
     (void)conf_bool(r->conf, conf_get(r->conf, n, "allow_private"), &p->allow_private);
-    if (conf_get(r->conf, n, "base_url") != NULL)
+    if (conf_get(r->conf, n, "base_url") != NULL) {
         p->base_url = config__base_url(r, n, p->allow_private);
-    else if (fallback != NULL && strstr(fallback, "{region}") != NULL)
+        cut_base_end(p);
+    } else if (fallback != NULL && strstr(fallback, "{region}") != NULL)
         read_region_url(r, p, n, slice_str(fallback));
     else if (fallback != NULL)
         p->base_url = arena_printf(r->arena, "%s", fallback);

@@ -70,6 +70,9 @@ struct model_list;
 struct provider {
     const char *kind;        /* as in the configuration */
     const char *default_url; /* NULL: base_url must be given */
+    /* Ends of a base_url that its own paths begin with, as its vendor's SDKs and other
+     * gateways have them in theirs: they are cut. NULL at the end; NULL: none. */
+    const char *const *base_ends;
 
     /* The wires that it takes, NULL at the end. A client of one of them goes the short
      * way; all others are written in the first one that has a write(). */

@@ -167,6 +167,29 @@ static void azure_has_a_version_of_its_api(void **state)
         "octroi.yaml:2:3: 'base_url' is missing: kind 'azure' has none of its own");
 }
 
+/* As their own SDKs have it, or as other gateways do. */
+static void a_base_may_have_the_path_that_the_adapter_adds(void **state)
+{
+    const struct config *c = config_fixture_load(
+        "providers:\n"
+        "  a: {kind: anthropic, base_url: \"https://a.example/v1/\", api_keys: [k]}\n"
+        "  b: {kind: anthropic, base_url: \"https://a.example/x\", api_keys: [k]}\n"
+        "  c: {kind: cohere, base_url: \"https://c.example/v2\", api_keys: [k]}\n"
+        "  d: {kind: azure, base_url: \"https://r.example/openai\", api_keys: [k]}\n"
+        "  e: {kind: azure, base_url: \"https://r.example/openai/v1\", api_keys: [k]}\n"
+        "  f: {kind: openai, base_url: \"https://o.example/v1\", api_keys: [k]}\n");
+    const struct config_provider *p = c->providers;
+
+    (void)state;
+    assert_string_equal(p[0].base_url, "https://a.example");
+    assert_string_equal(p[1].base_url, "https://a.example/x");
+    assert_string_equal(p[2].base_url, "https://c.example");
+    assert_string_equal(p[3].base_url, "https://r.example");
+    assert_string_equal(p[4].base_url, "https://r.example");
+    assert_string_equal(p[5].base_url, "https://o.example/v1");
+    config_unref(c);
+}
+
 static void bedrock_has_a_region_and_keys_of_its_own(void **state)
 {
     const struct config *c = config_fixture_load(
@@ -259,6 +282,7 @@ int main(void)
         cmocka_unit_test(only_compatible_hosts_have_a_vendor),
         cmocka_unit_test(forms_are_checked),
         cmocka_unit_test(azure_has_a_version_of_its_api),
+        cmocka_unit_test(a_base_may_have_the_path_that_the_adapter_adds),
         cmocka_unit_test(bedrock_has_a_region_and_keys_of_its_own),
         cmocka_unit_test(keys_of_bedrock_are_whole_and_nobody_elses),
         cmocka_unit_test(a_list_of_keys_has_an_end),

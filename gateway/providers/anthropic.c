@@ -164,12 +164,15 @@ static enum provider_verdict classify(unsigned status, struct slice body)
     }
 }
 
+static const char *const base_ends[] = {"/v1", NULL};
+
 static const struct wire *const wires[] = {&wire_messages, NULL};
 
 extern const struct provider provider_anthropic;
 const struct provider provider_anthropic = {
     .kind = "anthropic",
     .default_url = "https://api.anthropic.com",
+    .base_ends = base_ends,
     .wires = wires,
     .models = model_list_anthropic,
     .has_count_tokens = true,

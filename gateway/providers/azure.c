@@ -76,11 +76,14 @@ static enum rc build(struct provider_wire *out, const struct provider_call *c,
     return arena_spent(a) ? RC_NOMEM : RC_OK;
 }
 
+static const char *const base_ends[] = {"/openai/v1", "/openai", NULL};
+
 static const struct wire *const wires[] = {&wire_chat, &wire_responses, NULL};
 
 extern const struct provider provider_azure;
 const struct provider provider_azure = {
     .kind = "azure",
+    .base_ends = base_ends,
     .wires = wires,
     .takes = takes,
     .has_embeddings = true,

@@ -46,12 +46,15 @@ static const struct provider_embed embed = {
     .answer = cohere_embed_answer,
 };
 
+static const char *const base_ends[] = {"/v2", "/v1", NULL};
+
 static const struct wire *const wires[] = {&wire_cohere, NULL};
 
 extern const struct provider provider_cohere;
 const struct provider provider_cohere = {
     .kind = "cohere",
     .default_url = "https://api.cohere.com",
+    .base_ends = base_ends,
     .wires = wires,
     .embed = &embed,
     .quirks = quirks,
