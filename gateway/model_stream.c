@@ -228,7 +228,9 @@ static enum rc after(struct request *r, const struct sse_event *e)
     else
         pass_on(r, e);
     if (m->done) {
-        if (buf_len(&m->lead) > 0 || m->kept_count > 1)
+        /* A wire may write nothing of an answer without text before its end. */
+        if (buf_len(&m->lead) > 0 || m->kept_count > 1 ||
+            (m->writer != NULL && m->has_content))
             begin(r);
         request_upstream_done(r);
     }

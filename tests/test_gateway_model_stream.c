@@ -332,6 +332,25 @@ static void a_stream_of_nothing_but_its_end_tries_the_next_target(void **state)
     expect_body(x, WORD("b") DONE);
 }
 
+/* Reasoning that nobody sees used up the bound. Gemini's wire has nothing to say of
+ * such an answer before its end. */
+static void an_answer_without_any_text_is_one_on_the_long_way_too(void **state)
+{
+    struct exchange *x = post("/v1beta/models/alone:streamGenerateContent",
+                              "{\"contents\":[{\"parts\":[{\"text\":\"hello\"}]}]}");
+
+    (void)state;
+    streams(upstream_last(),
+            "data: {\"id\":\"1\",\"choices\":[{\"index\":0,\"delta\":{\"role\":"
+            "\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\n"
+            "data: {\"id\":\"1\",\"choices\":[{\"index\":0,\"delta\":{},"
+            "\"finish_reason\":\"length\"}]}\n\n" USAGE_LAST DONE);
+    ends(upstream_last(), UPSTREAM_FINE);
+    expect_whole(x);
+    expect_says(x, "\"finishReason\":\"MAX_TOKENS\"");
+    expect_says(x, "\"candidatesTokenCount\":20");
+}
+
 static void a_first_event_that_comes_with_the_end_is_shown_and_broken(void **state)
 {
     /* Whether the CR is a line's end is known only when nothing follows. */
@@ -455,6 +474,7 @@ int main(void)
         GATE_TEST(the_end_may_lack_its_blank_line),
         GATE_TEST(an_end_without_its_event_is_a_cut),
         GATE_TEST(a_stream_of_nothing_but_its_end_tries_the_next_target),
+        GATE_TEST(an_answer_without_any_text_is_one_on_the_long_way_too),
         GATE_TEST(a_first_event_that_comes_with_the_end_is_shown_and_broken),
         GATE_TEST(an_error_within_is_told_in_our_words),
         GATE_TEST(an_error_before_the_first_byte_tries_the_next_target),
