@@ -167,7 +167,8 @@ static enum rc check_reference(struct request *r, struct slice id, unsigned inde
         return rc;
     return request_fault(r, RC_BAD_INPUT, arena_printf(r->arena, "input[%u]", index),
                          "Item %u is a reference, and this gateway does not know who "
-                         "made what it names: send the item itself.",
+                         "made what it names: send the item itself, as clients do "
+                         "that ask with 'store': false.",
                          index);
 }
 

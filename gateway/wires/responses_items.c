@@ -481,8 +481,8 @@ static enum rc refuse_reference(const struct responses_reader *r,
 {
     (void)v;
     return refuse(r, path,
-                  "This model's provider keeps no items: send the item itself instead "
-                  "of a reference to it.");
+                  "This model's provider keeps no items: send the item itself, as "
+                  "clients do that ask with 'store': false.");
 }
 
 enum rc responses__read_item(struct responses_reader *r, struct slice item,
