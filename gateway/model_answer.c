@@ -104,6 +104,14 @@ void model__reset_answer(struct model_call *m)
     m->framing_open = false;
     m->reader = NULL;
     close_writer(m);
+    if (m->answer_memory != NULL)
+        arena_reset(m->answer_memory);
+}
+
+enum rc model__open_memory(struct model_call *m)
+{
+    return m->answer_memory != NULL ? RC_OK
+                                    : arena_open(&m->answer_memory, SCRATCH_MAX);
 }
 
 enum rc model__open_writer(struct request *r)
@@ -123,8 +131,16 @@ enum rc model__open_writer(struct request *r)
 
     if (m->is_short || m->op != PROVIDER_CHAT)
         return RC_OK;
-    m->writer = m->wire->out_open(&w, r->arena);
+    TRY(model__open_memory(m));
+    m->writer = m->wire->out_open(&w, m->answer_memory);
     return m->writer != NULL ? RC_OK : RC_NOMEM;
+}
+
+bool model__writer_failed(const struct request *r)
+{
+    const struct model_call *m = r->api_state;
+
+    return m->writer != NULL && (buf_spent(&m->out) || arena_spent(m->answer_memory));
 }
 
 void model__tell_losses(struct request *r)
@@ -252,7 +268,7 @@ static enum rc take_whole(struct request *r, struct slice body, struct arena *sc
         m->done = false;
         return m->stream_rc;
     }
-    if (!m->is_short && (rc != RC_OK || !m->done))
+    if (!m->is_short && (rc != RC_OK || !m->done || model__writer_failed(r)))
         return RC_UPSTREAM;
     return RC_OK;
 }
@@ -378,7 +394,8 @@ void model_call_broken(struct request *r, enum rc rc)
     struct model_call *m = r->api_state;
     struct buf b;
 
-    buf_init(&b, 65536);
+    /* Some dialects repeat with it what was said until then. */
+    buf_init(&b, 65536 + r->config->limits.max_response_bytes);
     r->fault.rc = rc == RC_OK ? RC_UPSTREAM : rc;
     if (m->wire->out_error != NULL) {
         m->wire->out_error(m->writer, &b, &r->fault, r->id_text);
@@ -387,9 +404,10 @@ void model_call_broken(struct request *r, enum rc rc)
         error_print(&b, r->match.api->dialect, &r->fault, r->id_text);
         buf_append_str(&b, "\n\n");
     }
-    request_write(r, buf_slice(&b));
+    if (!buf_spent(&b))
+        request_write(r, buf_slice(&b));
     /* Well framed: the error is said in-band, no terminal event follows. */
-    request_end(r, true);
+    request_end(r, !buf_spent(&b));
     buf_free(&b);
 }
 
@@ -402,5 +420,6 @@ void model_call_close(struct request *r)
     buf_free(&m->plain);
     buf_free(&m->out);
     buf_free(&m->lead);
+    arena_close(m->answer_memory);
     arena_close(m->memory);
 }

@@ -22,7 +22,7 @@ enum {
 /* So that the guard's table of keys fits in the request's arena. */
 enum {
     KEYS_MAX = 50000,
-    LEAD_MAX = 1 << 20,
+    LEAD_MAX = 2 << 20, /* twice of what is kept back */
     TALK_MAX = 64 << 20 /* of what is made of a body: ten times the largest */
 };
 

@@ -105,6 +105,7 @@ struct model_call {
     struct buf lead;  /* the short way: what came before any content */
     size_t kept_count;
     struct model_kept kept[MODEL_KEPT_MAX];
+    struct arena *answer_memory; /* of what is kept, or of the writer; NULL: none */
     char content_type[128];
     enum wire_framing framing; /* of the reader that is open: a try's, maybe past */
     struct sse_reader sse;
@@ -125,8 +126,7 @@ MUST_CHECK enum rc model_call_u64(struct request *r, const char *name, uint64_t 
                                   bool *given, uint64_t min, uint64_t max);
 /* A boolean, or absent. */
 MUST_CHECK enum rc model_call_bool(struct request *r, const char *name, bool *out);
-/* The request has an image at `param`: RC_BAD_INPUT if the model is known to see none.
- */
+/* An image at `param`: RC_BAD_INPUT if the model is known to see none. */
 MUST_CHECK enum rc model_call_image(struct request *r, const char *param);
 /* The request has a tool that the vendor runs: it brings text of its own into the
  * prompt; one whose kind speaks of a search costs a fee for each. */

@@ -30,8 +30,12 @@ enum rc model__refuse(struct request *r, const struct wire_fault *fault);
 enum rc model__take(void *arg, const struct answer_event *e);
 /* Fresh for a try: drops what an earlier one left. */
 void model__reset_answer(struct model_call *m);
+/* m->answer_memory, for one try's answer; model__reset_answer() empties it. */
+MUST_CHECK enum rc model__open_memory(struct model_call *m);
 /* The writer of the client's wire, for a try on the long way. */
 MUST_CHECK enum rc model__open_writer(struct request *r);
+/* The writer could not say all of an event: the answer is broken. */
+bool model__writer_failed(const struct request *r);
 /* x-octroi-dropped, if something was. */
 void model__tell_losses(struct request *r);
 /* Appends a usage object with what the call cost as its last member, in the place of

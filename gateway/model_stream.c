@@ -10,9 +10,10 @@
 #include <string.h>
 
 enum {
-    EVENT_ARENA_MAX = 4 << 20,
-    LEAD_WAIT_MS = 1000,
-    KEPT_BYTES_MAX = 1 << 20
+    EVENT_ARENA_MAX = 2 * SSE_LIMIT_BYTES,
+    KEPT_BYTES_MAX = SSE_LIMIT_BYTES,
+    LEAD_BYTES_MAX = 1 << 20,
+    LEAD_WAIT_MS = 1000
 };
 
 enum rc model__stream_open(struct request *r)
@@ -24,7 +25,7 @@ enum rc model__stream_open(struct request *r)
         return RC_NOMEM;
     m->framing = m->up_wire->framing;
     if (m->framing == WIRE_SSE)
-        sse_reader_init(&m->sse, 0);
+        sse_reader_init(&m->sse, SSE_LIMIT_BYTES);
     else
         event_stream_reader_init(&m->frames, SSE_LIMIT_BYTES);
     m->framing_open = true;
@@ -65,7 +66,7 @@ static void show(struct request *r, struct slice bytes)
 
     if (bytes.len == 0 || !m->stream)
         return;
-    if (m->has_content)
+    if (m->has_content || buf_len(&m->lead) + bytes.len > LEAD_BYTES_MAX)
         begin(r);
     if (m->begun) {
         request_write(r, bytes);
@@ -74,10 +75,8 @@ static void show(struct request *r, struct slice bytes)
     if (buf_len(&m->lead) == 0)
         request_tick_in(r, LEAD_WAIT_MS, lead_is_late);
     buf_append(&m->lead, bytes);
-    if (buf_spent(&m->lead)) {
-        buf_reset(&m->lead); /* no vendor says so much before it begins */
-        m->stream_rc = RC_UPSTREAM;
-    }
+    if (buf_spent(&m->lead))
+        m->stream_rc = RC_NOMEM;
 }
 
 /* ---- The short way ---- */
@@ -138,9 +137,16 @@ static void give_up_keeping(struct request *r)
 {
     struct model_call *m = r->api_state;
 
-    for (size_t i = 0; i < m->kept_count; i++)
-        show(r, m->kept[i].raw);
+    for (size_t i = 0; i < m->kept_count; i++) {
+        const struct model_kept *k = &m->kept[i];
+
+        if (k->raw.len > 0)
+            show(r, k->raw);
+        else
+            write_event(r, k->name, k->data);
+    }
     m->kept_count = 0;
+    arena_reset(m->answer_memory);
 }
 
 static bool is_done_word(const struct model_call *m, const struct sse_event *e)
@@ -155,18 +161,31 @@ static bool tells_usage(const struct model_call *m, const struct sse_event *e)
     return !is_done_word(m, e) && m->wire->usage_at(e->data).len > 0;
 }
 
+/* What may be written anew is kept by its data, the rest as it came. */
 static void keep(struct request *r, const struct sse_event *e)
 {
     struct model_call *m = r->api_state;
+    const bool has_usage = tells_usage(m, e);
+    const bool anew = has_usage || is_done_word(m, e);
+    struct model_kept *k;
 
-    if (m->kept_count == MODEL_KEPT_MAX || e->raw.len > KEPT_BYTES_MAX)
+    if (model__open_memory(m) != RC_OK) {
+        m->stream_rc = RC_NOMEM;
+        return;
+    }
+    if (m->kept_count == MODEL_KEPT_MAX ||
+        arena_used(m->answer_memory) + e->raw.len > KEPT_BYTES_MAX)
         give_up_keeping(r);
-    m->kept[m->kept_count++] = (struct model_kept){
-        .name = arena_slice(r->arena, e->event),
-        .data = arena_slice(r->arena, e->data),
-        .raw = is_done_word(m, e) ? SLICE_NONE : arena_slice(r->arena, e->raw),
-        .has_usage = tells_usage(m, e),
-    };
+    k = &m->kept[m->kept_count++];
+    *k = (struct model_kept){.has_usage = has_usage};
+    if (anew) {
+        k->name = arena_slice(m->answer_memory, e->event);
+        k->data = arena_slice(m->answer_memory, e->data);
+    } else {
+        k->raw = arena_slice(m->answer_memory, e->raw);
+    }
+    if (arena_spent(m->answer_memory))
+        m->stream_rc = RC_NOMEM;
 }
 
 /* The end of an answer, and the usage that comes with or after it, wait for the bill;
@@ -210,6 +229,8 @@ static void show_written(struct request *r)
 
     if (!m->stream)
         return; /* all of it is told at the end */
+    if (model__writer_failed(r))
+        m->stream_rc = RC_UPSTREAM;
     show(r, buf_slice(&m->out));
     buf_reset(&m->out);
 }
@@ -227,6 +248,10 @@ static enum rc after(struct request *r, const struct sse_event *e)
         show_written(r);
     else
         pass_on(r, e);
+    if (m->stream_rc != RC_OK) {
+        m->done = false; /* what is missing was not told */
+        return m->stream_rc;
+    }
     if (m->done) {
         /* A wire may write nothing of an answer without text before its end. */
         if (buf_len(&m->lead) > 0 || m->kept_count > 1 ||
@@ -261,6 +286,20 @@ static enum rc read_event(struct request *r, const struct wire_event *event,
     return rc;
 }
 
+/* On the long way only that there was a comment is said: its words, and fields without
+ * data, are of another dialect's stream. */
+static void keep_alive(struct request *r, struct slice raw)
+{
+    const struct model_call *m = r->api_state;
+
+    if (!m->begun || m->kept_count > 0 || m->ask->stream_type != NULL)
+        return;
+    if (m->writer == NULL)
+        request_write(r, raw);
+    else if (slice_starts(raw, SLICE(":")))
+        request_write(r, SLICE(":\n\n"));
+}
+
 static enum rc on_event(void *arg, const struct sse_event *e)
 {
     struct request *r = arg;
@@ -272,8 +311,7 @@ static enum rc on_event(void *arg, const struct sse_event *e)
     if (e->incomplete && !is_done_word(m, e))
         return RC_OK; /* cut off: nothing that a client could use */
     if (e->is_comment) {
-        if (m->begun && m->kept_count == 0 && m->ask->stream_type == NULL)
-            request_write(r, e->raw); /* keep-alives */
+        keep_alive(r, e->raw);
         return RC_OK;
     }
     return read_event(r, &event, e);
@@ -326,6 +364,8 @@ static enum rc bytes_ended(struct request *r)
     if (m->up_wire->ended(m->reader, model__take, r) != RC_OK || m->failed)
         return RC_UPSTREAM;
     show_written(r);
+    if (m->stream_rc != RC_OK)
+        return m->stream_rc;
     if (m->done)
         begin(r);
     return RC_OK;
@@ -360,6 +400,10 @@ void model__stream_finish(struct request *r)
     if (m->writer != NULL) {
         tell_receipt(r);
         m->wire->out_end(m->writer, &m->out, &bill);
+        if (model__writer_failed(r)) {
+            request_end(r, false);
+            return;
+        }
         request_write(r, buf_slice(&m->out));
         buf_reset(&m->out);
     }

@@ -13,9 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One upstream event (1 MiB) and what an api adds to it. */
+/* One upstream event and what an api makes of it, or an end that repeats a whole
+ * answer: the upstream waits while there is a backlog. */
 enum {
-    BACKLOG_MAX = 2 * 1048576
+    BACKLOG_MAX = 80 * 1048576
 };
 
 /* ---- Making and freeing ---- */

@@ -12,9 +12,10 @@
 #include "base/buf.h"
 #include "base/slice.h"
 
+/* The default for one event. Some have a whole picture in them. */
 enum {
-    SSE_LIMIT_BYTES = 1024 * 1024
-}; /* the default for one event */
+    SSE_LIMIT_BYTES = 16 * 1024 * 1024
+};
 
 /* One event, or what stands between events. Valid during the call only. All `raw` one
  * after the other are the stream. */

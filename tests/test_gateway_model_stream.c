@@ -277,7 +277,7 @@ static void what_follows_the_end_does_not_count(void **state)
         "data: no json\n\n",        WORD("b"), "\n\n: c\n\n",
         "data: {\"error\":{}}\n\n", DONE,      "data: {"};
     struct exchange *x;
-    char *large = malloc(2 << 20);
+    char *large = malloc(SSE_LIMIT_BYTES + 1);
 
     (void)state;
     assert_non_null(large);
@@ -288,10 +288,10 @@ static void what_follows_the_end_does_not_count(void **state)
         ends(upstream_last(), UPSTREAM_CUT);
         expect_body(x, WORD("a") DONE);
     }
-    memset(large, 'x', 2 << 20); /* more than an event may have */
+    memset(large, 'x', SSE_LIMIT_BYTES + 1); /* more than an event may have */
     x = post(chat, plain);
     streams(upstream_last(), WORD("a") DONE);
-    upstream_says(upstream_last(), slice_from(large, 2 << 20));
+    upstream_says(upstream_last(), slice_from(large, SSE_LIMIT_BYTES + 1));
     ends(upstream_last(), UPSTREAM_TOO_BIG);
     expect_body(x, WORD("a") DONE);
     free(large);

@@ -17,7 +17,7 @@
 enum {
     CHUNK_LEN = 8192,
     CHUNKS = 128, /* 1 MiB in all */
-    STREAM_MAX = 8 << 20
+    STREAM_MAX = SSE_LIMIT_BYTES + 1048576
 };
 
 static const char chat[] = "/v1/chat/completions";

@@ -10,10 +10,10 @@
 
 enum {
     TEXT_MAX = 64 * 1024 * 1024, /* of one item; an upstream's answer is smaller */
+    ITEMS_MAX = 4096,            /* each is looked for among all */
     ID_SIZE = 96
 };
 
-/* An output item. */
 struct item {
     struct item *next;
     unsigned part; /* of the answer */
@@ -40,7 +40,6 @@ struct writer {
     enum stop_reason stop;
     struct buf line; /* the event that is being written */
     struct json_out o;
-    bool spent;
 };
 
 /* ---- Items as JSON ---- */
@@ -328,9 +327,9 @@ static struct json_out *event_begin(struct writer *s, const char *type)
 static void event_end(struct writer *s, struct buf *out, const char *type)
 {
     json_out_end_object(&s->o);
-    if (buf_spent(&s->line))
-        s->spent = true;
-    if (s->w->stream)
+    if (buf_spent(&s->line)) /* what is left out breaks the answer */
+        buf_append(out, slice_from("", SIZE_MAX / 2));
+    else if (s->w->stream)
         sse_write(out, slice_str(type), buf_slice(&s->line));
 }
 
@@ -477,11 +476,11 @@ static const char *prefix_of(const struct answer_event *e)
 
 static struct item *add_item(struct writer *s, const struct answer_event *e)
 {
-    struct item *it = arena_new(s->a, struct item);
+    struct item *it = s->count < ITEMS_MAX ? arena_new(s->a, struct item) : NULL;
     const char *tail = strchr(s->w->id, '_');
 
     if (it == NULL) {
-        s->spent = true;
+        (void)!arena_alloc(s->a, SIZE_MAX / 2); /* nothing more of this answer */
         return NULL;
     }
     it->part = e->part;

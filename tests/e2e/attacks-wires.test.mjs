@@ -284,10 +284,17 @@ function judge(what, r, short) {
 
 /** Of every call since the last time: nothing for nothing, and never more than was held
  * unless the vendor's own count says so. */
+let read; // of the statement
 async function settle() {
   await gateway.settled(wallet);
   const rows = new Map();
-  for (const row of gateway.statement(wallet)) {
+  const all = [];
+  for (let page; page === undefined || page.next !== null; ) {
+    page = gateway.run('wallet', 'statement', wallet.id, ...(read ? ['--after', String(read)] : []));
+    all.push(...page.items);
+    if (page.next !== null) read = page.next;
+  }
+  for (const row of all) {
     if (!row.request_id || row.kind === 'topup') continue;
     assert.ok(!rows.has(row.request_id), `charged twice: ${row.request_id}`);
     rows.set(row.request_id, row);
@@ -343,6 +350,85 @@ test('no vendor writes events or members of its own into an answer', async () =>
   await settle();
 });
 
+const streamOf = (name, list) => ({ type: type(name), bytes: Buffer.concat(list.map((e) => Buffer.from(wires[name].put(e)))) });
+
+test('events with megabytes in them arrive whole', async () => {
+  const picture = 'iVBORw0K'.repeat(400000); // 3.2 MB, as Gemini draws them
+  const long = 'word '.repeat(500000);
+  const big = {
+    gemini: [[candidate([{ inlineData: { mimeType: 'image/png', data: picture } }]), ...geminiEvents.slice(-1)], picture],
+    responses: [[...responsesEvents.slice(0, -1), { ...responsesEvents.at(-1), response: { ...responsesEvents.at(-1).response, instructions: long } }], long],
+    chat: [[chunk({ content: long }), ...chatEvents.slice(-3)], long],
+  };
+  for (const [name, [list, what]] of Object.entries(big))
+    for (const d of dialects)
+      for (const array of d.name === 'gemini' ? [false, true] : [false]) {
+        if (name === 'responses' && d.name === 'completions') continue; // OpenAI has these itself
+        plan[name] = streamOf(name, list);
+        const r = await ask(d, name, { array });
+        judge(`${d.name} to ${name}, megabytes`, r, name === d.name && !array);
+        assert.equal(r.status, 200);
+        assert.doesNotMatch(r.body.slice(-2000), /upstream_error|"error":\{/, `${d.name} to ${name}`);
+        const shown = { gemini: ['chat', 'gemini', 'responses'], responses: ['responses'], chat: ['chat', 'completions', 'messages', 'gemini', 'responses'] }[name].includes(d.name);
+        assert.equal(r.body.includes(what), shown, `${d.name} to ${name}: ${r.body.length} bytes`);
+        if (name === 'responses' && d.name === 'responses') assert.match(r.body, /"cost":"/);
+      }
+  for (const n of names) delete plan[n];
+  await settle();
+});
+
+test('very many parts: all of them, or an error, and never a quiet loss', async () => {
+  const count = 6000;
+  const many = {
+    messages: [messagesEvents[0], ...Array.from({ length: count }, (_, i) => [
+      { type: 'content_block_start', index: i, content_block: { type: 'tool_use', id: `toolu_0123456789_${i}`, name: 'weather', input: {} } },
+      { type: 'content_block_stop', index: i },
+    ]).flat(), ...messagesEvents.slice(-2)],
+    bedrock: [bedrockEvents[0], ...Array.from({ length: count }, (_, i) => [
+      { ':name': 'contentBlockStart', contentBlockIndex: i, start: { toolUse: { toolUseId: `toolu_0123456789_${i}`, name: 'weather' } } },
+      { ':name': 'contentBlockStop', contentBlockIndex: i },
+    ]).flat(), ...bedrockEvents.slice(-2)],
+    chat: [chunk({ role: 'assistant', content: '' }), ...Array.from({ length: count }, (_, i) => chunk({ tool_calls: [{ index: i, id: `toolu_0123456789_${i}`, type: 'function', function: { name: 'weather', arguments: '{}' } }] })), ...chatEvents.slice(-3)],
+  };
+  for (const [name, list] of Object.entries(many)) {
+    plan[name] = streamOf(name, list);
+    for (const d of dialects) {
+      if (d.name === name || d.name === 'completions') continue;
+      const r = await ask(d, name);
+      judge(`${d.name} to ${name}, many parts`, r);
+      if (r.status !== 200 || /event: response.failed|upstream_error/.test(r.body)) continue;
+      if (d.name === 'gemini') assert.equal(r.body.match(/"functionCall"/g).length, count, `${d.name} to ${name}`);
+      else for (let i = 0; i < count; i += 97) assert.ok(r.body.includes(`"toolu_0123456789_${i}"`), `${d.name} to ${name}: call ${i} is missing`);
+    }
+    delete plan[name];
+  }
+  await settle();
+});
+
+test('a stream without end takes no more and more memory', async () => {
+  const loops = {
+    chat: [[chunk({ content: 'x' })], [{ choices: [], usage: chatEvents[8].usage }], [chunk({ reasoning_content: 'a' }), chunk({ content: 'b' })]],
+    messages: [[{ type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } }, { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'x' } }, { type: 'content_block_stop', index: 0 }], [{ type: 'ping' }]],
+    bedrock: [[bedrockEvents[1], bedrockEvents[2], bedrockEvents[3], bedrockEvents[4], bedrockEvents[5]]],
+    gemini: [[candidate([{ text: 'x' }])]],
+    cohere: [[cohereEvents[3]]],
+  };
+  for (const [name, kinds] of Object.entries(loops))
+    for (const again of kinds)
+      for (const d of dialects) {
+        if (d.name === 'responses') continue; // its last event repeats the whole answer
+        const piece = Buffer.concat(Array.from({ length: 100 }, () => again).flat().map((e) => Buffer.from(wires[name].put(e))));
+        plan[name] = { type: type(name), pieces: [Buffer.concat(wires[name].events.slice(0, 1).map((e) => Buffer.from(wires[name].put(e)))), ...Array.from({ length: 200 }, () => piece)] };
+        const before = gateway.usage().rssKb;
+        judge(`${d.name} to ${name} without end`, await ask(d, name), true);
+        const more = gateway.usage().rssKb - before;
+        if (process.env.ATTACK_SHOW) console.log(`# ${d.name} to ${name}: ${more} kB`);
+        assert.ok(more < 96 << 10, `${d.name} to ${name}: ${more} kB more`);
+        delete plan[name];
+      }
+  await settle();
+});
+
 test('a chain of wires, each of which breaks before its content', async () => {
   const good = (n) => ({ type: type(n), bytes: Buffer.concat(wires[n].events.map((e) => Buffer.from(wires[n].put(e)))) });
   for (const d of dialects)
@@ -358,6 +444,36 @@ test('a chain of wires, each of which breaks before its content', async () => {
     }
   for (const n of names) delete plan[n];
   await settle();
+});
+
+test('errors that name our keys do not pass, in any words, and a long one is cut between characters', async () => {
+  for (const name of names)
+    for (const d of dialects)
+      for (const status of [400, 401, 422, 429, 500])
+        for (const message of [`Incorrect key ${secrets[name === 'bedrock' ? 1 : 0].slice(0, 20)}***`, `x${'é'.repeat(3000)}`, `xx${'\u{1F6AA}'.repeat(3000)}`]) {
+          const error = { message, code: message, type: message, param: message, status: message, details: [{ reason: message }] };
+          plan[name] = { status, type: 'application/json', headers: { 'x-amzn-errortype': 'x', 'x-request-id': secrets[0] }, bytes: Buffer.from(JSON.stringify({ type: 'error', error, message, detail: message })) };
+          const r = await ask(d, name, { stream: chance(2) > 0 });
+          judge(`${d.name} to ${name}: ${status}`, { ...r, status: r.status === status ? 400 : r.status });
+          for (const s of secrets) assert.ok(!r.body.includes(s.slice(0, 14)), `${d.name} to ${name} ${status}: ${r.body}`);
+          assert.ok(!r.body.includes('\ufffd'), `${d.name} to ${name} ${status}: not UTF-8`);
+          JSON.parse(r.body);
+        }
+  for (const n of names) delete plan[n];
+  await settle();
+});
+
+test('a kill in the midst of translated streams leaves no hold, and nothing is charged twice', async () => {
+  for (let i = 0; i < 3; i++) {
+    for (const n of names) plan[n] = { type: type(n), pieces: wires[n].events.map((e) => Buffer.from(wires[n].put(e))), pause: 40 };
+    const all = dialects.flatMap((d) => names.map((n) => ask(d, n).catch(() => null)));
+    await sleep(150 + 100 * i);
+    await gateway.stop('SIGKILL');
+    await Promise.all(all);
+    await gateway.start();
+    await settle();
+  }
+  for (const n of names) delete plan[n];
 });
 
 test('the books are right, and no key was told to anybody', async () => {
