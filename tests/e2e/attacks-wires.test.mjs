@@ -446,7 +446,7 @@ test('a chain of wires, each of which breaks before its content', async () => {
   await settle();
 });
 
-test('errors that name our keys do not pass, in any words, and a long one is cut between characters', async () => {
+test('errors that name our keys do not pass, in any words', async () => {
   for (const name of names)
     for (const d of dialects)
       for (const status of [400, 401, 422, 429, 500])
@@ -456,9 +456,37 @@ test('errors that name our keys do not pass, in any words, and a long one is cut
           const r = await ask(d, name, { stream: chance(2) > 0 });
           judge(`${d.name} to ${name}: ${status}`, { ...r, status: r.status === status ? 400 : r.status });
           for (const s of secrets) assert.ok(!r.body.includes(s.slice(0, 14)), `${d.name} to ${name} ${status}: ${r.body}`);
-          assert.ok(!r.body.includes('\ufffd'), `${d.name} to ${name} ${status}: not UTF-8`);
           JSON.parse(r.body);
         }
+  for (const n of names) delete plan[n];
+  await settle();
+});
+
+test('bodies as large and odd as they may be are written anew, or refused, at once and in little memory', async () => {
+  const fields = Object.fromEntries(Array.from({ length: 9000 }, (_, i) => [`x-${i}-"\r\nset-cookie: a=b`, i]));
+  const nested = (n) => JSON.parse(`${'{"type":"object","properties":{"a":'.repeat(n)}{}${'}}'.repeat(n)}`);
+  const pair = { role: 'user', content: 'x' };
+  const bodies = {
+    '9,000 strange fields': fields,
+    'a name of a megabyte': { ['y'.repeat(1 << 20)]: 1, seed: 1 },
+    '9,000 messages': { messages: Array.from({ length: 4500 }, () => [pair, { role: 'assistant', content: 'y' }]).flat() },
+    '3,000 tools': { tools: Array.from({ length: 3000 }, (_, i) => ({ type: 'function', function: { name: `f${i}`, parameters: { type: 'object', properties: {} } } })) },
+    'a deep schema': { tools: [{ type: 'function', function: { name: 'f', strict: true, parameters: nested(13) } }] },
+    '1,500 calls and their results': { messages: [pair, ...Array.from({ length: 1500 }, (_, i) => [{ role: 'assistant', content: null, tool_calls: [{ id: `c${i}`, type: 'function', function: { name: 'f', arguments: '{"a":1}' } }] }, { role: 'tool', tool_call_id: `c${i}`, content: 'r' }]).flat()] },
+    'a picture of 7 MB': { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: `data:image/png;base64,${'AAAA'.repeat(1750000)}` } }] }] },
+  };
+  const before = gateway.usage().rssKb;
+  for (const [what, extra] of Object.entries(bodies))
+    for (const name of names) {
+      plan[name] = streamOf(name, wires[name].events);
+      const began = Date.now();
+      const r = await ask(dialects[0], name, { extra });
+      judge(`${what} to ${name}`, r, true);
+      if (process.env.ATTACK_SHOW) console.log(`# ${what} to ${name}: ${r.status} ${Date.now() - began} ms ${r.headers['x-octroi-dropped']?.slice(0, 60)}`);
+      assert.equal(r.headers['set-cookie'], undefined);
+      if (/field|name/.test(what) && r.status === 200 && !['chat', 'responses'].includes(name)) assert.ok(r.headers['x-octroi-dropped']?.length > 3, `${what} to ${name}: nothing was told`);
+    }
+  assert.ok(gateway.usage().rssKb - before < 512 << 10);
   for (const n of names) delete plan[n];
   await settle();
 });
