@@ -361,6 +361,29 @@ enum rc model_call_cost(struct request *r, struct money *cost, struct wallet_cal
 
 /* ---- The end ---- */
 
+/* A whole answer of the short way passes as it came. But OpenRouter's clients look for
+ * the cost in it, and no other client may take what the vendor charges for that. */
+static struct slice with_cost(struct request *r, struct slice body)
+{
+    struct model_call *m = r->api_state;
+    struct slice usage, cost, end;
+
+    if (m->op != PROVIDER_CHAT || m->writer != NULL || m->wire->usage_at == NULL)
+        return body;
+    usage = m->wire->usage_at(body);
+    if (usage.len == 0 ||
+        (!m->cost_as_number && json_raw_member(&cost, usage, "cost") == JSON_ABSENT))
+        return body;
+    end = slice_sub(body, (size_t)(usage.bytes - body.bytes) + usage.len, body.len);
+    buf_append(&m->out, slice_sub(body, 0, (size_t)(usage.bytes - body.bytes)));
+    model__put_usage(&m->out, m, usage, r->hold.captured);
+    buf_append(&m->out, end);
+    if (!buf_spent(&m->out))
+        return buf_slice(&m->out);
+    buf_reset(&m->out); /* it was as long as an answer may be: better so than not */
+    return body;
+}
+
 void model_call_finish(struct request *r)
 {
     struct model_call *m = r->api_state;
@@ -376,6 +399,8 @@ void model_call_finish(struct request *r)
     if (m->writer != NULL || (m->op == PROVIDER_EMBEDDINGS && buf_len(&m->out) > 0)) {
         body = buf_slice(&m->out);
         m->content_type[0] = '\0';
+    } else {
+        body = with_cost(r, body);
     }
     if (buf_spent(&m->out)) {
         r->fault = (struct fault){.rc = RC_NOMEM};

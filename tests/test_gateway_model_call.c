@@ -420,6 +420,23 @@ static void an_answer_with_unbelievable_usage_is_estimated(void **state)
     expect_spent("0.00008"); /* five times 16 tokens of prompt */
 }
 
+static void a_whole_answer_tells_the_cost_where_it_is_looked_for(void **state)
+{
+    static const char priced[] =
+        "{\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":20,"
+        "\"cost\":0.5,\"x\":[1]},\"z\":1}";
+    struct exchange *x = post("/api/v1/chat/completions", alone);
+
+    (void)state;
+    answers_json(upstream_last(), answer);
+    expect_says(x, "\"total_tokens\":30,\"cost\":0.000210000}}");
+    /* What the vendor takes is the operator's to know. */
+    x = post(chat, alone);
+    answers_json(upstream_last(), priced);
+    expect_body(x, "{\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_"
+                   "tokens\":20,\"x\":[1],\"cost\":\"0.000210000\"},\"z\":1}");
+}
+
 static void a_free_model_costs_nothing_and_is_booked(void **state)
 {
     struct exchange *x = post(chat, "{\"model\":\"free\"," MESSAGES "}");
@@ -529,6 +546,7 @@ int main(void)
         GATE_TEST(each_kind_of_token_has_its_price),
         GATE_TEST(an_answer_without_usage_is_estimated),
         GATE_TEST(an_answer_with_unbelievable_usage_is_estimated),
+        GATE_TEST(a_whole_answer_tells_the_cost_where_it_is_looked_for),
         GATE_TEST(a_free_model_costs_nothing_and_is_booked),
         GATE_TEST(a_cost_beyond_any_amount_takes_what_was_agreed),
         GATE_TEST(a_content_type_too_long_to_be_one_is_json),
