@@ -8,9 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const apis[] = {"chat",      "embeddings", "models",      "data",
-                                   "wallet",    "topup",      "facilitator", "ops",
-                                   "discovery", "receipts",   "none"};
+static const char *const apis[] = {
+    "chat",        "embeddings", "models",       "data",     "wallet",      "topup",
+    "facilitator", "ops",        "discovery",    "receipts", "completions", "responses",
+    "messages",    "gemini",     "count_tokens", "none"};
 static const char *const classes[] = {"2xx", "3xx", "4xx", "5xx"};
 
 static const char *const outcomes[] = {"paid",    "good",     "refused",

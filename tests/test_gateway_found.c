@@ -156,8 +156,8 @@ static void what_we_did_not_write_so_is_not_taken_at_all(void **state)
         LIST("{\"id\":\"a\",\"price\":{\"input\":\"1\",\"output\":\"-1\"}}"),
         LIST("{\"id\":\"a\",\"price\":{\"input\":1,\"output\":1}}"),
         LIST("{\"id\":\"a\",\"price\":{\"input\":\"1\",\"output\":\"1\",\"x\":\"1\"}}"),
-        "{\"version\":1,\"lists\":[{\"provider\":\"p\",\"base_url\":\"u\",\"models\":[]},"
-        "{\"provider\":\"p\",\"base_url\":\"u\",\"models\":[]}]}",
+        ("{\"version\":1,\"lists\":[{\"provider\":\"p\",\"base_url\":\"u\",\"models\":[]},"
+         "{\"provider\":\"p\",\"base_url\":\"u\",\"models\":[]}]}"),
     };
     struct found f;
 
