@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "base/secret.h"
 #include "gateway/admin.h"
+#include "gateway/apis/responses_kept.h"
 #include "gateway/clerk.h"
 #include "gateway/config_payments.h"
 #include "gateway/datadir.h"
@@ -67,6 +68,7 @@ struct gateway {
     struct server_shared *shared;
     struct limiter *limiter;
     struct answers *answers;
+    struct answers *items;
     struct key_turns *key_turns;
     struct key_bonds *key_bonds;
     struct signer *signer;
@@ -145,6 +147,7 @@ static enum rc lane_open(struct lane *lane, struct gateway *g, const struct conf
     w->config = g->config;
     w->limiter = g->limiter;
     w->answers = g->answers;
+    w->items = g->items;
     w->key_turns = g->key_turns;
     w->key_bonds = g->key_bonds;
     w->cashier = g->cashier;
@@ -328,6 +331,8 @@ static enum rc open_all(struct gateway *g, const struct gateway_options *options
     if (rc == RC_OK)
         rc = answers_open(&g->answers, ANSWERS_BYTES);
     if (rc == RC_OK)
+        rc = answers_open(&g->items, RESPONSES_KEPT_BYTES_MAX);
+    if (rc == RC_OK)
         rc = key_turns_open(&g->key_turns);
     if (rc == RC_OK)
         rc = key_bonds_open(&g->key_bonds);
@@ -367,6 +372,7 @@ static void close_all(struct gateway *g)
     key_bonds_close(g->key_bonds);
     key_turns_close(g->key_turns);
     answers_close(g->answers);
+    answers_close(g->items);
     limiter_close(g->limiter);
     server_shared_close(g->shared);
     datadir_close(g->dir);

@@ -26,14 +26,15 @@ enum {
     TALK_MAX = 64 << 20 /* of what is made of a body: ten times the largest */
 };
 
-static enum rc scan(struct request *r, struct model_call *m)
+enum rc model__scan(struct request *r, struct slice body)
 {
+    struct model_call *m = r->api_state;
     struct json_limits limits = {.bytes = r->config->limits.max_body_bytes,
                                  .keys = KEYS_MAX};
     struct json_fault fault = {0, ""};
     enum rc rc;
 
-    m->body = exchange_body(r->exchange);
+    m->body = body;
     if (m->body.len == 0)
         return request_fault(r, RC_BAD_INPUT, NULL, "The body is empty.");
     rc = json_guard(m->body, &limits, m->fields, m->field_count, &fault, r->arena);
@@ -135,7 +136,7 @@ enum rc model_call_begin(struct model_call **out, struct request *r,
             return RC_NOMEM;
     }
     list_fields(m);
-    TRY(scan(r, m));
+    TRY(model__scan(r, exchange_body(r->exchange)));
     TRY(find_model(r, m));
     *out = m;
     return RC_OK;
@@ -219,6 +220,11 @@ enum rc model__refuse(struct request *r, const struct wire_fault *fault)
     return RC_BAD_INPUT;
 }
 
+enum rc model__memory(struct model_call *m)
+{
+    return m->memory != NULL ? RC_OK : arena_open(&m->memory, TALK_MAX);
+}
+
 /* The body in the common form, if any target needs it: so that what cannot be read is
  * refused before anything is held. */
 static enum rc read_talk(struct request *r, struct model_call *m)
@@ -231,7 +237,7 @@ static enum rc read_talk(struct request *r, struct model_call *m)
         needed = needed || is_foreign(m, &m->model->targets[m->order[i]]);
     if (!needed || m->wire == NULL || m->op != PROVIDER_CHAT)
         return RC_OK;
-    TRY(arena_open(&m->memory, TALK_MAX));
+    TRY(model__memory(m));
     m->talk = arena_new(m->memory, struct conversation);
     if (m->talk == NULL)
         return RC_NOMEM;

@@ -15,6 +15,12 @@ enum {
     MODEL_NOW_END = 16
 };
 
+/* Reads the fields of a body: the client's, or one that stands for it from here on (as
+ * long as the call). */
+MUST_CHECK enum rc model__scan(struct request *r, struct slice body);
+/* Opens m->memory, if it is not. */
+MUST_CHECK enum rc model__memory(struct model_call *m);
+
 /* A number for a choice, spread evenly over calls. One call draws for its target and
  * then for that one's key, so every second, third.. draw must be spread evenly too: the
  * multiples of the golden ratio are. */

@@ -405,7 +405,6 @@ void model__stream_finish(struct request *r)
             return;
         }
         request_write(r, buf_slice(&m->out));
-        buf_reset(&m->out);
     }
     for (size_t i = 0; i < m->kept_count; i++) {
         if (i + 1 == m->kept_count)

@@ -32,6 +32,7 @@ struct worker {
     struct config_cell *config;
     struct limiter *limiter;
     struct answers *answers;
+    struct answers *items;       /* of answers in the Responses form, by their ids */
     struct key_turns *key_turns; /* also shared; so the next one */
     struct key_bonds *key_bonds;
     struct cashier *cashier;         /* NULL: no network is configured */

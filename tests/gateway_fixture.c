@@ -255,6 +255,7 @@ void gate_start(void)
     assert_int_equal(key_turns_open(&w->key_turns), RC_OK);
     assert_int_equal(key_bonds_open(&w->key_bonds), RC_OK);
     assert_int_equal(answers_open(&w->answers, ANSWERS_BYTES), RC_OK);
+    assert_int_equal(answers_open(&w->items, ANSWERS_BYTES), RC_OK);
     gate.user = request_server_user(w);
     (void)cashier_double(
         w->book); /* linked even where no test needs it: for the apis */
@@ -273,6 +274,7 @@ void gate_stop(void)
     assert_int_equal(stats.holds, gate.holds_left);
     request_pool_free(w);
     answers_close(w->answers);
+    answers_close(w->items);
     key_bonds_close(w->key_bonds);
     key_turns_close(w->key_turns);
     limiter_close(w->limiter);

@@ -34,6 +34,9 @@ static const char yaml[] =
     "    price: {input: \"1.5\", output: \"10\"}\n"
     "    context_tokens: 200000\n"
     "    hold_output_tokens: 1000\n"
+    "  foreign:\n"
+    "    targets: [{provider: plain, model: m}]\n"
+    "    price: {input: \"1.5\", output: \"10\"}\n"
     "  only-chat:\n"
     "    targets: [{provider: one, model: gpt-audio-1.5}]\n"
     "    price: {input: \"1.5\", output: \"10\"}\n"
@@ -301,6 +304,92 @@ static void a_model_with_foreign_targets_too_takes_what_its_own_made(void **stat
     expect_refused("mixed", "\"input\":\"y\",\"prompt\":{\"id\":\"p\"}", "prompt");
 }
 
+/* ---- Items of our own making ---- */
+
+#define SAYS_SO "\"remember the blue door\""
+
+/* An answer that another vendor made, in our words; the id of its item. */
+static const char *foreign_item(const char *members, bool stream)
+{
+    static char id[128];
+    struct exchange *x = post(path, with("foreign", members));
+    struct slice out;
+    size_t at;
+
+    if (stream) {
+        streams(upstream_last(),
+                "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{"
+                "\"content\":" SAYS_SO "}}]}\n\n"
+                "data: {\"choices\":[{\"index\":0,\"delta\":{},"
+                "\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n");
+        ends(upstream_last(), UPSTREAM_FINE);
+    } else {
+        answers_json(
+            upstream_last(),
+            "{\"id\":\"c\",\"choices\":[{\"index\":0,\"message\":{\"content\":" SAYS_SO
+            "},\"finish_reason\":\"stop\"}]}");
+    }
+    expect_whole(x);
+    out = buf_slice(&x->out);
+    at = slice_search(out, SLICE("\"id\":\"msg_")) + 6;
+    assert_true(at < out.len);
+    out = slice_sub(out, at, out.len);
+    assert_int_equal(
+        slice_to_cstr(id, sizeof(id), slice_sub(out, 0, slice_find(out, '"'))), RC_OK);
+    return id;
+}
+
+static const char *referring(const char *id)
+{
+    static char members[512];
+
+    (void)snprintf(members, sizeof(members),
+                   "\"input\":[{\"role\":\"user\",\"content\":\"a\"},{\"type\":"
+                   "\"item_reference\",\"id\":\"%s\"},{\"role\":\"user\",\"content\":"
+                   "\"b\"}]",
+                   id);
+    return members;
+}
+
+static void an_item_that_we_made_may_be_sent_by_its_id(void **state)
+{
+    (void)state;
+    for (unsigned stream = 0; stream < 2; stream++) {
+        const char *id = foreign_item(
+            stream ? "\"input\":\"a\",\"stream\":true" : "\"input\":\"a\"", stream);
+        struct exchange *x = post(path, with("foreign", referring(id)));
+        struct slice sent;
+
+        assert_false(x->answered);
+        sent = buf_slice(&upstream_last()->body);
+        assert_true(slice_search(sent, SLICE(SAYS_SO)) < sent.len);
+        assert_true(slice_search(sent, SLICE("item_reference")) == sent.len);
+        leave(x);
+    }
+}
+
+static void an_item_that_was_not_to_be_stored_is_not_known(void **state)
+{
+    const char *id = foreign_item("\"input\":\"a\",\"store\":false", false);
+
+    (void)state;
+    expect_refused("foreign", referring(id), "input[1]");
+}
+
+static void an_item_of_another_wallet_is_not_known(void **state)
+{
+    const struct id other = new_wallet(&gate.money, "other");
+    const struct key_text key = new_key(&gate.money, other);
+    const char *id = foreign_item("\"input\":\"a\"", false);
+    char headers[256];
+
+    (void)state;
+    fund(&gate.money, other, "10");
+    (void)snprintf(headers, sizeof(headers), "Authorization: Bearer %s\n", key.text);
+    expect_error(ask("POST", path, headers, with("foreign", referring(id))), 400,
+                 "invalid_request", "input[1]");
+}
+
 static void a_stream_tells_its_cost_at_its_end(void **state)
 {
     struct exchange *x = post(path, with("both", "\"input\":\"x\",\"stream\":true"));
@@ -339,6 +428,9 @@ int main(void)
         RESPONSES_TEST(nobody_else_serves_what_one_vendor_keeps),
         RESPONSES_TEST(another_wallet_can_not_name_it),
         RESPONSES_TEST(a_model_with_foreign_targets_too_takes_what_its_own_made),
+        RESPONSES_TEST(an_item_that_we_made_may_be_sent_by_its_id),
+        RESPONSES_TEST(an_item_that_was_not_to_be_stored_is_not_known),
+        RESPONSES_TEST(an_item_of_another_wallet_is_not_known),
         RESPONSES_TEST(a_stream_tells_its_cost_at_its_end),
     };
 

@@ -599,8 +599,8 @@ static void a_call_ends_before_the_next_begins(void **state)
         CALL("0", ",\"function\":{\"arguments\":\"}\"}"),
         CALL("1", ",\"id\":\"b\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}"),
         "{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"and\"}}]}",
-        "{\"choices\":[{\"index\":1,\"delta\":{},\"finish_reason\":\"tool_calls\"}],"
-        "\"citations\":[\"https://a\"]}",
+        ("{\"choices\":[{\"index\":1,\"delta\":{},\"finish_reason\":\"tool_calls\"}],"
+         "\"citations\":[\"https://a\"]}"),
         "[DONE]",
     };
 #undef CALL

@@ -5,6 +5,7 @@
  * seen made for him. It goes back to the key that made it; and what cannot be billed at
  * the answer (work in the background, tools with fees of their own) is refused. */
 #include "gateway/api.h"
+#include "gateway/apis/responses_kept.h"
 #include "gateway/model_bond.h"
 #include "gateway/model_call.h"
 #include "gateway/wires/json_body.h"
@@ -26,6 +27,7 @@ static const char *const fields[] = {"model",
                                      "conversation",
                                      "background",
                                      "prompt",
+                                     "store",
                                      NULL};
 
 static const struct model_ask ask = {
@@ -329,6 +331,7 @@ static enum rc plan(struct request *r)
     struct model_call *m;
 
     TRY(model_call_begin(&m, r, &ask));
+    TRY(responses_recall(r));
     TRY(check_state(r, m));
     TRY(check_input(r, m));
     TRY(check_tools(r, m));
@@ -348,6 +351,12 @@ static enum rc complete(struct request *r)
     TRY(model_call_complete(r));
     model_call_tie(r);
     return RC_OK;
+}
+
+static void finish(struct request *r)
+{
+    model_call_finish(r);
+    responses_keep(r);
 }
 
 static const struct api_route routes[] = {
@@ -372,7 +381,7 @@ const struct api api_responses = {
     .may_retry = model_call_may_retry,
     .complete = complete,
     .cost = model_call_cost,
-    .finish = model_call_finish,
+    .finish = finish,
     .broken = model_call_broken,
     .explain = model_call_explain,
     .close = model_call_close,
