@@ -225,6 +225,17 @@ enum rc model__memory(struct model_call *m)
     return m->memory != NULL ? RC_OK : arena_open(&m->memory, TALK_MAX);
 }
 
+enum rc model__read_talk(struct model_call *m, struct wire_fault *fault)
+{
+    TRY(model__memory(m));
+    m->talk = arena_new(m->memory, struct conversation);
+    if (m->talk == NULL)
+        return RC_NOMEM;
+    TRY(m->wire->read(m->talk, fault, m->body, m->memory));
+    m->talk->stream = m->stream;
+    return RC_OK;
+}
+
 /* The body in the common form, if any target needs it: so that what cannot be read is
  * refused before anything is held. */
 static enum rc read_talk(struct request *r, struct model_call *m)
@@ -237,15 +248,8 @@ static enum rc read_talk(struct request *r, struct model_call *m)
         needed = needed || is_foreign(m, &m->model->targets[m->order[i]]);
     if (!needed || m->wire == NULL || m->op != PROVIDER_CHAT)
         return RC_OK;
-    TRY(model__memory(m));
-    m->talk = arena_new(m->memory, struct conversation);
-    if (m->talk == NULL)
-        return RC_NOMEM;
-    rc = m->wire->read(m->talk, &fault, m->body, m->memory);
-    if (rc == RC_BAD_INPUT)
-        return model__refuse(r, &fault);
-    m->talk->stream = m->stream;
-    return rc;
+    rc = model__read_talk(m, &fault);
+    return rc == RC_BAD_INPUT ? model__refuse(r, &fault) : rc;
 }
 
 /* A dearer service that has no price here would be sold at a loss. */

@@ -61,7 +61,7 @@ struct model_call {
     const struct config_target *target; /* of the present try */
     struct key_tries keys;              /* of its provider, in this call */
     size_t key;                         /* of the present try; KEY_TURNS_NONE: none */
-    bool another_key;                   /* the next try is this target once more */
+    bool another_key, another_wire;     /* the next try is this target once more */
     struct model_bond *bond;            /* ask->refers: model_bond.h; else NULL */
     const struct wire *up_wire;         /* of the present try */
     bool is_short;                      /* the answer passes as it comes */

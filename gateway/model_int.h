@@ -18,6 +18,8 @@ enum {
 /* Reads the fields of a body: the client's, or one that stands for it from here on (as
  * long as the call). */
 MUST_CHECK enum rc model__scan(struct request *r, struct slice body);
+/* The body in the common form: m->talk. RC_BAD_INPUT: *fault. */
+MUST_CHECK enum rc model__read_talk(struct model_call *m, struct wire_fault *fault);
 /* Opens m->memory, if it is not. */
 MUST_CHECK enum rc model__memory(struct model_call *m);
 

@@ -5,8 +5,6 @@
 #include "base/clock.h"
 #include "gateway/model_bond.h"
 
-#include <assert.h>
-
 static struct wire_target describe(const struct model_call *m, unsigned quirks)
 {
     return (struct wire_target){
@@ -65,7 +63,8 @@ static enum rc write_body(struct request *r, struct model_call *m, unsigned quir
         TRY(m->wire->adapt(&changes, &t, m->fields, m->field_count, fault, r->arena));
         return splice(m, &changes);
     }
-    assert(m->talk != NULL); /* model_call_quote() saw that this target needs it */
+    if (m->talk == NULL) /* model_call_quote() saw no target that needs it */
+        TRY(model__read_talk(m, fault));
     buf_reset(&m->sent);
     TRY(m->up_wire->write(&m->sent, m->talk, &t, &m->lost, fault, m->memory));
     m->part = buf_slice(&m->sent);
@@ -89,14 +88,33 @@ static bool serves(const struct model_call *m, const struct provider *p)
     return false;
 }
 
+/* In whose words the present target is asked, and whether the answer passes. */
+static void choose_wire(struct model_call *m, unsigned quirks, bool another)
+{
+    const struct config_provider *p = m->target->provider;
+
+    if (m->wire == NULL)
+        m->up_wire = NULL;
+    else if (another)
+        m->up_wire = p->adapter->wires[0];
+    else
+        m->up_wire = provider_wire(p, slice_str(m->target->model), m->wire);
+    m->up_stream = m->stream || (quirks & QUIRK_STREAM_ONLY) != 0;
+    m->is_short =
+        m->up_wire == m->wire && m->up_stream == m->stream && !m->ask->reframed;
+}
+
 /* The next target that can be asked, with its body. RC_NOT_FOUND: none is left.
  * RC_BAD_INPUT: none can be, and *fault says why the last could not. */
 static enum rc next_target(struct request *r, struct model_call *m)
 {
     struct wire_fault fault = {.param = NULL};
     enum rc rc = RC_NOT_FOUND;
+    bool another = m->another_wire;
 
-    while (m->order_next < m->order_count) {
+    m->another_wire = false;
+    m->order_next -= another; /* the same target, asked otherwise */
+    for (; m->order_next < m->order_count; another = false) {
         const struct provider *p;
         unsigned quirks;
 
@@ -105,13 +123,7 @@ static enum rc next_target(struct request *r, struct model_call *m)
         quirks = p->quirks == NULL
                      ? 0
                      : p->quirks(m->target->provider, slice_str(m->target->model));
-        m->up_wire = m->wire == NULL
-                         ? NULL
-                         : provider_wire(m->target->provider,
-                                         slice_str(m->target->model), m->wire);
-        m->up_stream = m->stream || (quirks & QUIRK_STREAM_ONLY) != 0;
-        m->is_short =
-            m->up_wire == m->wire && m->up_stream == m->stream && !m->ask->reframed;
+        choose_wire(m, quirks, another);
         if (!serves(m, p))
             continue;
         rc = write_body(r, m, quirks, &fault);
@@ -156,6 +168,18 @@ static enum rc choose_target(struct request *r, struct model_call *m)
     return next_target(r, m);
 }
 
+/* Hosts that are told to speak OpenAI's dialect often have its chat only: where a path
+ * of another of its wires is not there, the same call is put as a chat. */
+static bool lacks_wire(const struct model_call *m, unsigned status)
+{
+    const struct wire *first = m->wire == NULL || m->op != PROVIDER_CHAT
+                                   ? m->up_wire
+                                   : m->target->provider->adapter->wires[0];
+
+    return (status == 404 || status == 405 || status == 501) && m->up_wire != first &&
+           first->write != NULL && !(m->bond != NULL && m->bond->only);
+}
+
 bool model_call_may_retry(struct request *r, unsigned status, struct slice body)
 {
     struct model_call *m = r->api_state;
@@ -168,7 +192,9 @@ bool model_call_may_retry(struct request *r, unsigned status, struct slice body)
         m->another_key = rest_s > 0 && !(m->bond != NULL && m->bond->only) &&
                          key_turns_more(p, &m->keys);
     }
-    return m->another_key || p->adapter->classify(status, body) == PROVIDER_NEXT;
+    m->another_wire = !m->another_key && lacks_wire(m, status);
+    return m->another_key || m->another_wire ||
+           p->adapter->classify(status, body) == PROVIDER_NEXT;
 }
 
 enum rc model_call_build(struct request *r, struct upstream_spec *spec)

@@ -304,6 +304,37 @@ static void a_model_with_foreign_targets_too_takes_what_its_own_made(void **stat
     expect_refused("mixed", "\"input\":\"y\",\"prompt\":{\"id\":\"p\"}", "prompt");
 }
 
+static void a_host_without_this_face_is_asked_by_its_other(void **state)
+{
+    struct exchange *x = post(path, with("both", "\"input\":\"a\""));
+
+    (void)state;
+    assert_string_equal(upstream_last()->url, "https://one.example/v1/responses");
+    answers(upstream_last(), 404, "", "not here");
+    assert_string_equal(upstream_last()->url,
+                        "https://one.example/v1/chat/completions");
+    answers_json(
+        upstream_last(),
+        "{\"id\":\"c\",\"choices\":[{\"index\":0,\"message\":{\"content\":\"hi\"},"
+        "\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":700,"
+        "\"completion_tokens\":300}}");
+    expect_status(x, 200);
+    expect_says(x, "\"text\":\"hi\"");
+    expect_header(x, "x-octroi-cost", "0.004050000");
+    /* Neither face: the next target, and each is asked once. */
+    x = post(path, with("both", "\"input\":\"a\""));
+    for (unsigned i = 0; i < 3; i++) {
+        assert_false(x->answered);
+        answers(upstream_last(), 404, "", "not here");
+    }
+    assert_string_equal(upstream_last()->url,
+                        "https://two.example/v1/chat/completions");
+    answers(upstream_last(), 404, "", "not here");
+    assert_true(x->answered);
+    expect_status(x, 502);
+    expect_spent("0.00405");
+}
+
 /* ---- Items of our own making ---- */
 
 #define SAYS_SO "\"remember the blue door\""
@@ -428,6 +459,7 @@ int main(void)
         RESPONSES_TEST(nobody_else_serves_what_one_vendor_keeps),
         RESPONSES_TEST(another_wallet_can_not_name_it),
         RESPONSES_TEST(a_model_with_foreign_targets_too_takes_what_its_own_made),
+        RESPONSES_TEST(a_host_without_this_face_is_asked_by_its_other),
         RESPONSES_TEST(an_item_that_we_made_may_be_sent_by_its_id),
         RESPONSES_TEST(an_item_that_was_not_to_be_stored_is_not_known),
         RESPONSES_TEST(an_item_of_another_wallet_is_not_known),
