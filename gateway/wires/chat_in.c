@@ -93,6 +93,16 @@ static enum rc take_choice(struct chat_reader *r, struct slice raw,
     return take_finish(r, &f[CHOICE_FINISH], failed);
 }
 
+static enum rc give_stop(struct chat_reader *r, const struct chat_choice *c)
+{
+    struct answer_event stop = {.kind = ANSWER_STOP, .stop = c->stop};
+
+    /* Some say "stop" where they call a tool. */
+    if (c->called && c->stop == STOP_END)
+        stop.stop = STOP_TOOLS;
+    return chat_give(r, &stop);
+}
+
 /* The parts and the choices end when the answer does: some vendors add to a message
  * after they gave its finish reason. */
 static enum rc give_end(struct chat_reader *r)
@@ -100,17 +110,11 @@ static enum rc give_end(struct chat_reader *r)
     struct answer_event end = {.kind = ANSWER_END};
 
     for (unsigned i = 0; i < CHAT_CHOICES_MAX; i++) {
-        const struct chat_choice *c = &r->choices[i];
-        struct answer_event stop = {.kind = ANSWER_STOP, .stop = c->stop};
-
-        if (!c->used)
+        if (!r->choices[i].used)
             continue;
         r->at = i;
         TRY(chat_close_choice(r));
-        /* Some say "stop" where they call a tool. */
-        if (c->called && c->stop == STOP_END)
-            stop.stop = STOP_TOOLS;
-        TRY(chat_give(r, &stop));
+        TRY(give_stop(r, &r->choices[i]));
     }
     r->at = 0;
     return chat_give(r, &end);

@@ -330,8 +330,6 @@ static enum rc close_call(struct chat_reader *r, struct chat_call *k)
                              .part = k->part,
                              .part_kind = PART_TOOL_CALL};
 
-    if (!k->used)
-        return RC_OK;
     k->used = false;
     return r->sink(r->arg, &e);
 }
@@ -550,7 +548,7 @@ enum rc chat_close_choice(struct chat_reader *r)
 {
     TRY(close_part(r));
     for (size_t i = 0; i < CHAT_CALLS_MAX; i++)
-        if (r->calls[i].choice == r->at)
+        if (r->calls[i].used && r->calls[i].choice == r->at)
             TRY(close_call(r, &r->calls[i]));
     return RC_OK;
 }
