@@ -23,6 +23,26 @@ enum {
     SCRATCH_MAX = 64 << 20
 };
 
+/* Streams of so many bytes are cut at every border, longer ones in their middle at
+ * every so manieth. Where each cut costs ten times as much and the threads that are
+ * looked for are not there, fewer do. */
+#if defined(__SANITIZE_THREAD__)
+enum {
+    CUTS_ALL = 200,
+    CUTS_STEP = 997
+};
+#elif defined(__SANITIZE_ADDRESS__)
+enum {
+    CUTS_ALL = 1000,
+    CUTS_STEP = 197
+};
+#else
+enum {
+    CUTS_ALL = 3000,
+    CUTS_STEP = 97
+};
+#endif
+
 /* ---- Files ---- */
 
 static void place(char *path, size_t size, const char *name)
@@ -491,13 +511,13 @@ void wire_check_cuts(const struct wire *w, struct slice bytes)
 {
     /* Every border of a long stream would take minutes: then every 97th, and all of
      * its first and last events. */
-    const size_t all = 3000;
+    const size_t all = CUTS_ALL;
     struct wire_seen whole, other;
 
     wire_stream(&whole, w, bytes, SIZE_MAX);
     for (size_t cut = 1; cut < bytes.len; cut++) {
         if (bytes.len > all && cut > all / 4 && cut < bytes.len - all / 4 &&
-            cut % 97 != 0)
+            cut % CUTS_STEP != 0)
             continue;
         wire_stream(&other, w, bytes, cut);
         check_same(&whole, &other);
