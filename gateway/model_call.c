@@ -111,7 +111,6 @@ static void list_fields(struct model_call *m)
 {
     add_field(m, "model");
     add_field(m, "service_tier");
-    add_field(m, "serviceTier"); /* Gemini's */
     for (size_t i = 0; m->ask->fields[i] != NULL; i++)
         add_field(m, m->ask->fields[i]);
     for (size_t i = 0; m->wire != NULL && m->wire->fields[i] != NULL; i++)
@@ -261,9 +260,8 @@ static enum rc read_talk(struct request *r, struct model_call *m)
 /* A dearer service that has no price here would be sold at a loss. */
 static enum rc read_tier(struct request *r, struct model_call *m)
 {
-    const struct json_field *camel = model_call_field(m, "serviceTier");
     const struct json_field *f =
-        camel->type != JSON_ABSENT ? camel : model_call_field(m, "service_tier");
+        m->tier != NULL ? m->tier : model_call_field(m, "service_tier");
     struct slice tier = SLICE_NONE;
 
     if (f->type != JSON_ABSENT && f->type != JSON_NULL &&

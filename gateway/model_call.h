@@ -76,14 +76,14 @@ struct model_call {
     bool stream;
     bool usage_asked;    /* the client wants the usage told in the stream */
     bool cost_as_number; /* in it */
-    uint64_t choices;
-    uint64_t output_bound;
+    uint64_t choices, output_bound;
     bool bound_given;
     bool bound_forced; /* by what was paid: spliced in whatever was given */
     uint64_t prompt_bound;
     uint64_t references; /* images, files and the like, for the prompt bound */
     uint64_t searches;   /* that the vendor may run */
-    unsigned tiers;      /* that it may serve: price_tiers() */
+    const struct json_field *tier; /* that asks for one; NULL: "service_tier" */
+    unsigned tiers;                /* that it may serve: price_tiers() */
     enum usage_tier tier_asked;
     struct buf sent; /* the body of the present try */
     struct slice part;
@@ -99,7 +99,7 @@ struct model_call {
     bool done;        /* its terminal event came in */
     bool begun;       /* the stream's head went out */
     enum rc stream_rc;
-    unsigned now;     /* MODEL_NOW_*: what the present event brought; model_answer.c */
+    unsigned now;     /* MODEL_NOW_* of the present event */
     struct buf plain; /* a whole answer */
     struct buf out;   /* what the writer made and nobody has seen */
     struct buf lead;  /* the short way: what came before any content */

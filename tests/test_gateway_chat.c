@@ -236,6 +236,33 @@ static void all_else_passes_unread(void **state)
     leave(x);
 }
 
+/* Only the dialect's own field asks for a tier: another's would make the hold small. */
+static void a_field_of_another_dialect_asks_for_no_tier(void **state)
+{
+    struct money worst[2];
+
+    (void)state;
+    gate_config(
+        "providers: {p: {kind: openai, api_keys: [k-0123456789]}}\n"
+        "models: {m: {targets: [{provider: p, model: x}], price: {input: \"1\", "
+        "output: \"10\", tiers: {priority: {input: \"100\", output: \"1000\"}}}, "
+        "hold_output_tokens: 100}}\n");
+    for (size_t i = 0; i < 2; i++) {
+        struct exchange *x = post(
+            "/v1/chat/completions",
+            i == 0 ? "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":"
+                     "\"a\"}],\"service_tier\":\"priority\"}"
+                   : "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":"
+                     "\"a\"}],\"service_tier\":\"priority\",\"serviceTier\":"
+                     "\"default\"}");
+
+        assert_false(x->answered);
+        worst[i] = request_of(x)->quote.worst;
+        leave(x);
+    }
+    assert_true(money_cmp(worst[1], worst[0]) >= 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +276,7 @@ int main(void)
         GATE_TEST(what_stands_for_more_than_its_bytes_counts_as_a_reference),
         GATE_TEST(tools_that_the_vendor_runs_count_as_references),
         GATE_TEST(references_end_at_the_models_context),
+        GATE_TEST(a_field_of_another_dialect_asks_for_no_tier),
         GATE_TEST(all_else_passes_unread),
     };
 

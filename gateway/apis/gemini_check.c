@@ -179,12 +179,13 @@ static enum rc check_cache(struct request *r)
 
 /* Prices know the words of Google's SDKs: one that is written otherwise would be served
  * and not be seen. */
-static enum rc check_tier(struct request *r)
+static enum rc check_tier(struct request *r, struct model_call *m)
 {
     static const char *const known[] = {"unspecified", "standard", "flex", "priority"};
     const struct json_field *f;
 
     TRY(gemini_member(&f, r, "serviceTier", "service_tier"));
+    m->tier = f;
     if (f->type == JSON_ABSENT || f->type == JSON_NULL)
         return RC_OK;
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
@@ -197,7 +198,7 @@ static enum rc check_tier(struct request *r)
 enum rc gemini_check(struct request *r, struct model_call *m)
 {
     TRY(check_contents(r, m));
-    TRY(check_tier(r));
+    TRY(check_tier(r, m));
     TRY(check_tools(r, m));
     return check_cache(r);
 }
