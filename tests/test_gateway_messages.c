@@ -101,14 +101,17 @@ static void expect_body_sent(const char *body)
 
 /* ---- The short way ---- */
 
+#define PLAIN "\"speed\":\"standard\",\"inference_geo\":\"not_available\","
+
 static void a_body_goes_on_byte_for_byte_but_for_the_model(void **state)
 {
     struct exchange *x = post(
-        path, "{ \"novelty\": 1e2,\"model\":\"sonnet\",\"max_tokens\":100," HELLO "}");
+        path,
+        "{ \"novelty\": 1e2,\"model\":\"sonnet\",\"max_tokens\":100," PLAIN HELLO "}");
 
     (void)state;
     expect_body_sent("{ \"novelty\": 1e2,\"model\":\"claude-sonnet-4-5\","
-                     "\"max_tokens\":100," HELLO "}");
+                     "\"max_tokens\":100," PLAIN HELLO "}");
     assert_string_equal(upstream_last()->url, "https://claude.example/v1/messages");
     expect_sent("anthropic-version", "2023-06-01");
     expect_sent("anthropic-beta", NULL);
@@ -315,6 +318,9 @@ static void our_own_errors_name_the_field(void **state)
         {CALL("sonnet", ",\"tools\":[7]"), "tools[0]"},
         {CALL("sonnet", ",\"thinking\":true"), "thinking"},
         {CALL("sonnet", ",\"metadata\":\"me\""), "metadata"},
+        {CALL("sonnet", ",\"speed\":\"fast\""), "speed"},
+        {CALL("sonnet", ",\"inference_geo\":\"us\""), "inference_geo"},
+        {CALL("sonnet", ",\"inference_geo\":1"), "inference_geo"},
     };
 
     (void)state;

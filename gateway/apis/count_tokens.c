@@ -11,9 +11,7 @@ enum {
     MESSAGE_TOKENS = 4 /* of what stands around each message */
 };
 
-static const char *const fields[] = {
-    "model",         "messages",    "system",   "tools",       "thread",    "thinking",
-    "output_config", "tool_choice", "metadata", "mcp_servers", "container", NULL};
+static const char *const fields[] = {"model", MESSAGES_CHECK_FIELDS, NULL};
 
 static const struct model_ask ask = {
     .wire = &wire_messages,

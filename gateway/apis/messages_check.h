@@ -6,7 +6,12 @@
 
 #include "gateway/model_call.h"
 
-/* `messages`, `system`, `tools` and `thinking` of a scanned body; counts what stands
+/* What it looks at: the api's scan must have them all. */
+#define MESSAGES_CHECK_FIELDS                                             \
+    "messages", "system", "tools", "thread", "thinking", "output_config", \
+        "tool_choice", "metadata", "mcp_servers", "container"
+
+/* The body's messages, system and tools, and the types of the rest; counts what stands
  * for more than its bytes. */
 MUST_CHECK enum rc messages_check(struct request *r, struct model_call *m);
 
