@@ -22,6 +22,7 @@ enum {
 /* So that the guard's table of keys fits in the request's arena. */
 enum {
     KEYS_MAX = 50000,
+    OUT_MORE = 1 << 20,
     LEAD_MAX = 2 << 20, /* twice of what is kept back */
     TALK_MAX = 64 << 20 /* of what is made of a body: ten times the largest */
 };
@@ -133,7 +134,9 @@ enum rc model_call_begin(struct model_call **out, struct request *r,
     m->choices = 1;
     buf_init(&m->sent, SIZE_MAX / 2);
     buf_init(&m->plain, r->config->limits.max_response_bytes);
-    buf_init(&m->out, r->config->limits.max_response_bytes);
+    /* Other words for the same may be longer; that they do not fit is seen only when
+     * the money is booked, so they must. */
+    buf_init(&m->out, 2 * r->config->limits.max_response_bytes + OUT_MORE);
     buf_init(&m->lead, LEAD_MAX);
     if (ask->refers) {
         m->bond = arena_new(r->arena, struct model_bond);
