@@ -96,6 +96,7 @@ struct config_rows;
 
 /* payments: and all that is in it is gateway/config_payments.h's. */
 struct config_payments;
+struct config_skills; /* skills: gateway/config_skills.h */
 
 struct config_limits {
     uint64_t requests_per_minute, tokens_per_minute, concurrent; /* per key; 0: none */
@@ -132,6 +133,7 @@ struct config {
     struct config_data_api *data_apis;
     struct config_limits limits;
     struct config_payments *payments; /* never NULL */
+    struct config_skills *skills;     /* never NULL */
     char *public_url; /* "https://toll.example": our origin, without a path; NULL: none
                        */
 

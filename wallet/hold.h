@@ -13,6 +13,7 @@
 #include "wallet/idem.h"
 #include "wallet/limit.h"
 #include "wallet/once.h"
+#include "wallet/share.h"
 
 /* What the journal keeps of a call, and statements and usage show. */
 struct wallet_call {
@@ -28,7 +29,8 @@ struct wallet_call {
     unsigned status; /* of the answer */
     bool estimated;  /* the upstream never said the usage */
     bool is_reported;
-    struct money reported; /* is_reported: what the upstream says that it charges */
+    struct money reported;     /* is_reported: what the upstream says that it charges */
+    struct wallet_share share; /* who gets a part of it */
 };
 
 struct wallet_refusal { /* which limit said no */
@@ -49,7 +51,8 @@ struct wallet_hold {
     struct money amount;
     uint64_t expires_us; /* the call's absolute deadline plus 60 s */
     struct wallet_idem idem;
-    struct wallet_once once; /* RC_USED: another call has used it up */
+    struct wallet_once once;   /* RC_USED: another call has used it up */
+    struct wallet_quota quota; /* RC_QUOTA_SPENT: there is none left */
     /* Once per operation: on the writer's thread, or, when it is refused at once, on
      * the caller's own before the function returns. Must not block; may free h. */
     void (*done)(struct wallet_hold *h);

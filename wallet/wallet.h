@@ -12,7 +12,7 @@
  * and balances, keys, top-ups and refunds (transfer.h), who calls (caller.h), what the
  * call pays (hold.h) and its Idempotency-Key, and payments that came with
  * calls (payment.h, once.h), what we buy ourselves (purchase.h), and reports
- * (statement.h). */
+ * (statement.h). What a call's money may carry besides (share.h). */
 #ifndef WALLET_WALLET_H
 #define WALLET_WALLET_H
 
@@ -28,6 +28,7 @@
 #include "wallet/once.h"
 #include "wallet/payment.h"
 #include "wallet/purchase.h"
+#include "wallet/share.h"
 #include "wallet/statement.h"
 #include "wallet/transfer.h"
 
