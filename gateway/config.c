@@ -45,6 +45,7 @@ static void free_secrets(const struct config *c)
     for (size_t i = 0; i < c->data_api_count; i++)
         secret_unref(c->data_apis[i].auth_value);
     config__free_payments(c->payments);
+    config__free_skills(c->skills);
 }
 
 void config__snapshot_free(struct config__snapshot *s)

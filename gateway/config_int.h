@@ -101,8 +101,9 @@ bool config__find_known(struct config_row *out, struct config__reader *r,
 void config__read_payments(struct config__reader *r, struct conf_node *n);
 void config__free_payments(
     const struct config_payments *p); /* its secrets; NULL: fine */
-/* Checks the form of what a later version will use, and keeps nothing. */
-void config__read_unused(struct config__reader *r, struct conf_node *skills);
+/* After the payments, on whose networks publishers are paid. */
+void config__read_skills(struct config__reader *r, struct conf_node *n);
+void config__free_skills(const struct config_skills *s); /* likewise */
 
 /* ---- Values ---- */
 /* A line of warning about the value at n. */

@@ -272,7 +272,7 @@ static void read_root(struct config__reader *r, struct conf_node *root)
     config__read_payments(r, conf_get(c, root, "payments"));
     config__read_data_apis(r, conf_get(c, root, "data_apis"));
     read_limits(r, conf_get(c, root, "limits"));
-    config__read_unused(r, conf_get(c, root, "skills"));
+    config__read_skills(r, conf_get(c, root, "skills"));
     conf_unknown(c);
 }
 

@@ -4,10 +4,10 @@
  * the signer alone; what a reload may not change is refused. */
 #include "gateway/config_payments.h"
 #include "gateway/config_int.h"
+#include "gateway/config_key.h"
 
 #include "base/nearest.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -29,145 +29,12 @@ static struct money from_cent(uint64_t cent)
     return money_from_nano(cent * NANO_PER_CENT);
 }
 
-/* Keys --------------------------------------------------------------------------------
- */
-
-/* The path of a file that another part reads. */
-static char *read_path(struct config__reader *r, struct conf_node *n, const char *what)
-{
-    struct slice text;
-    char *path = NULL;
-
-    /* A path is shown in messages: what a file holds may not stand for one. */
-    if (conf_is_contents(n)) {
-        conf_fault(r->conf, n, "%s takes the name of a file, not its contents", what);
-        return NULL;
-    }
-    if (!conf_path(r->conf, n, &path, r->arena))
-        return NULL;
-    text = slice_str(path);
-    if (slice_has_ctl(text)) {
-        conf_fault(r->conf, n, "%s holds a control character", what);
-        return NULL;
-    }
-    return path;
-}
-
-/* systemd.exec(5), LoadCredential=: a file in a folder that only we may read. */
-static char *credential_path(struct config__reader *r, const struct conf_node *n,
-                             struct slice name)
-{
-    const char *dir = getenv("CREDENTIALS_DIRECTORY");
-
-    if (name.len == 0 || slice_find(name, '/') < name.len || name.bytes[0] == '.' ||
-        slice_has_ctl(name)) {
-        conf_fault(r->conf, n, "'%.*s' is no name of a credential", SLICE_FMT(name));
-        return NULL;
-    }
-    if (dir == NULL || dir[0] == '\0') {
-        conf_fault(r->conf, n, "no credential '%.*s': CREDENTIALS_DIRECTORY is not set",
-                   SLICE_FMT(name));
-        return NULL;
-    }
-    return arena_printf(r->arena, "%s/%.*s", dir, SLICE_FMT(name));
-}
-
-/* FILE, cred:NAME, or the passphrase itself by ${cred:NAME} or ${file:PATH}. */
-static void read_passphrase(struct config__reader *r, struct config_key_file *k,
-                            struct conf_node *n)
-{
-    struct slice text;
-
-    if (conf_is_contents(n)) {
-        k->passphrase = config__secret(r, n, "the passphrase");
-        return;
-    }
-    if (!conf_text(r->conf, n, &text))
-        return;
-    if (slice_equal_str(text, CONFIG__HIDDEN))
-        conf_fault(r->conf, n,
-                   "passphrase_file is %s, which stands for a secret that was not "
-                   "shown",
-                   CONFIG__HIDDEN);
-    else if (slice_starts(text, SLICE("cred:")))
-        k->passphrase_file = credential_path(r, n, slice_sub(text, 5, text.len));
-    else
-        k->passphrase_file = read_path(r, n, "passphrase_file");
-}
-
-static void read_key(struct config__reader *r, struct config_key_file *k,
-                     struct conf_node *n)
-{
-    struct conf_node *keystore, *passphrase, *hex;
-
-    if (n == NULL || !config__may_be_mapping(r, n))
-        return;
-    keystore = conf_get(r->conf, n, "keystore");
-    passphrase = conf_get(r->conf, n, "passphrase_file");
-    hex = conf_get(r->conf, n, "hex_file");
-    k->present = true;
-    if ((keystore == NULL) == (hex == NULL) ||
-        (keystore == NULL) != (passphrase == NULL)) {
-        conf_fault(r->conf, n,
-                   "a key is {keystore, passphrase_file}, or {hex_file} alone");
-        return;
-    }
-    k->keystore = read_path(r, keystore, "keystore");
-    read_passphrase(r, k, passphrase);
-    k->hex_file = read_path(r, hex, "hex_file");
-    if (k->hex_file != NULL)
-        config__warn(r, hex, "the key in a hex_file is not encrypted: use a keystore");
-}
-
-static bool same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-static bool same_key(const struct config_key_file *a, const struct config_key_file *b)
-{
-    return a->present == b->present && same_text(a->keystore, b->keystore) &&
-           same_text(a->passphrase_file, b->passphrase_file) &&
-           same_text(a->hex_file, b->hex_file) &&
-           (a->passphrase == NULL) == (b->passphrase == NULL) &&
-           slice_equal_secret(secret_open(a->passphrase), secret_open(b->passphrase));
-}
-
 /* Chains and tokens -------------------------------------------------------------------
  */
 
 static bool is_known(uint64_t chain_id)
 {
     return x402_network_v1_name(chain_id) != NULL || x402_token_usual(chain_id) != NULL;
-}
-
-/* "eip155:8453", or the short name that version 1 of x402 has for it. */
-static bool read_chain(struct config__reader *r, uint64_t *chain_id,
-                       struct conf_node *n)
-{
-    const struct x402_token *token;
-    char room[CONFIG__SHOWN_SIZE];
-    struct nearest nearest;
-    struct slice text;
-
-    if (!conf_text(r->conf, n, &text))
-        return false;
-    if (x402_network_parse(chain_id, text) == RC_OK ||
-        x402_network_from_v1(chain_id, text) == RC_OK)
-        return true;
-    nearest_start(&nearest, text);
-    for (size_t i = 0; (token = x402_token_at(i)) != NULL; i++)
-        if (x402_network_v1_name(token->chain_id) != NULL)
-            nearest_offer(&nearest, x402_network_v1_name(token->chain_id));
-    if (nearest.name != NULL && !conf_is_expanded(n))
-        conf_fault(r->conf, n,
-                   "expected a network such as eip155:8453 or base, not %s (did you "
-                   "mean '%s'?)",
-                   config__shown(room, n, text), nearest.name);
-    else
-        conf_fault(r->conf, n, "expected a network such as eip155:8453 or base, not %s",
-                   config__shown(room, n, text));
-    return false;
 }
 
 static bool read_address(struct config__reader *r, struct x402_address *out,
@@ -367,7 +234,7 @@ static bool read_settlement(struct config__reader *r, struct config_network *net
     builtin = read_facilitator(r, net, conf_get(r->conf, n, "facilitator"));
     net->rpc_private = net->allow_private || is_on_this_machine(r, rpc_url);
     net->rpc_url = config__url(r, rpc_url, "rpc_url", net->rpc_private);
-    read_key(r, &net->settle_key, key);
+    config__read_key(r, &net->settle_key, key);
     (void)conf_u64(r->conf, confirmations, &count, 1, CONFIRMATIONS_MAX);
     net->confirmations = (unsigned)count;
     if (builtin && rpc_url == NULL)
@@ -423,7 +290,7 @@ static bool read_network(struct config__reader *r, struct config_network *net,
     network = conf_get(r->conf, n, "network");
     if (network == NULL)
         conf_fault(r->conf, n, "'network' is missing");
-    if (read_chain(r, &net->chain_id, network) && read_asset(r, net, n))
+    if (config__read_chain(r, &net->chain_id, network) && read_asset(r, net, n))
         read_token(r, net, n);
     else /* one fault is enough */
         for (size_t i = 0; i < sizeof(token_keys) / sizeof(token_keys[0]); i++)
@@ -582,7 +449,7 @@ static void read_buyer_chains(struct config__reader *r, struct config_buyer *b,
         return;
     b->chains = arena_new_array(r->arena, uint64_t, LIST_MAX);
     while (b->chains != NULL && conf_next_item(r->conf, list, &at, &item))
-        if (read_chain(r, &b->chains[b->chain_count], item))
+        if (config__read_chain(r, &b->chains[b->chain_count], item))
             b->chain_count++;
 }
 
@@ -597,7 +464,7 @@ static void read_buyer(struct config__reader *r, struct config_payments *p,
     key = conf_get(r->conf, n, "key");
     if (key == NULL)
         conf_fault(r->conf, n, "'key' is missing: the buyer pays with it");
-    read_key(r, &b->key, key);
+    config__read_key(r, &b->key, key);
     b->max_per_day = from_cent(MAX_PER_DAY_CENT);
     (void)conf_money(r->conf, conf_get(r->conf, n, "max_per_day"), &b->max_per_day);
     b->max_per_payment = money_min(from_cent(MAX_PER_PAYMENT_CENT), b->max_per_day);
@@ -664,6 +531,11 @@ static void read_mpp(struct config__reader *r, struct config_payments *p,
 /* Reload ------------------------------------------------------------------------------
  */
 
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 static bool same_network(const struct config_network *a, const struct config_network *b)
 {
     return a->chain_id == b->chain_id && x402_address_equal(&a->asset, &b->asset) &&
@@ -672,7 +544,7 @@ static bool same_network(const struct config_network *a, const struct config_net
            a->decimals == b->decimals && x402_address_equal(&a->pay_to, &b->pay_to) &&
            same_text(a->facilitator_url, b->facilitator_url) &&
            same_text(a->rpc_url, b->rpc_url) && a->allow_private == b->allow_private &&
-           same_key(&a->settle_key, &b->settle_key) &&
+           config__same_key(&a->settle_key, &b->settle_key) &&
            a->confirmations == b->confirmations && a->exact == b->exact &&
            a->permit2 == b->permit2 && a->upto == b->upto;
 }
@@ -690,7 +562,7 @@ static bool same_networks(const struct config_payments *a,
 
 static bool same_buyer(const struct config_buyer *a, const struct config_buyer *b)
 {
-    if (!same_key(&a->key, &b->key) ||
+    if (!config__same_key(&a->key, &b->key) ||
         money_cmp(a->max_per_payment, b->max_per_payment) != 0 ||
         money_cmp(a->max_per_day, b->max_per_day) != 0 ||
         money_cmp(a->max_per_host_day, b->max_per_host_day) != 0 ||

@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "gateway/catalog.h"
-#include "gateway/config_payments.h"
+#include "gateway/config_skills.h"
 #include "gateway/price.h"
 
 #include <assert.h>
@@ -614,6 +614,31 @@ static void print_payments(struct printer *p, const struct config_payments *paym
     close_mapping(p);
 }
 
+static void print_skills(struct printer *p, const struct config_skills *s)
+{
+    static const char *const reviews[] = {"findings", "new", "all"};
+    char network[X402_NETWORK_TEXT_SIZE];
+
+    put_key(p, "skills");
+    open_mapping(p);
+    put_kpercent(p, "platform_share", s->platform_ppm);
+    put_kspan(p, "payout_delay", s->payout_delay_us / 1000);
+    put_kbool(p, "allow_private", s->allow_private);
+    put_ktext(p, "review", reviews[s->review]);
+    put_ktext(p, "registration", s->registration_open ? "open" : "operator");
+    put_ku64(p, "max_upload_bytes", s->max_upload_bytes);
+    if (s->payout_network != NULL) {
+        put_key(p, "payout");
+        open_mapping(p);
+        x402_network_print(network, s->payout_network->chain_id);
+        put_ktext(p, "network", network);
+        print_key(p, "key", &s->payout_key);
+        put_kmoney(p, "max_per_payout", s->payout_max);
+        close_mapping(p);
+    }
+    close_mapping(p);
+}
+
 static void print_limits(struct printer *p, const struct config_limits *l)
 {
     put_key(p, "limits");
@@ -657,6 +682,7 @@ void config_print(struct buf *out, const struct config *c, bool json)
         close_mapping(&p);
     }
     print_payments(&p, c->payments);
+    print_skills(&p, c->skills);
     print_limits(&p, &c->limits);
     if (json)
         json_out_end_object(&p.j);

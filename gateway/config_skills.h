@@ -18,9 +18,12 @@ struct config_skills {
     uint64_t max_upload_bytes; /* `max_upload_bytes` of one publisher's files that wait
                                   for their version; default 64 MiB */
 
-    /* `payout: {network: "eip155:84532", key: {..}}`: who pays publishers there. */
-    const struct config_network *payout_network; /* of payments; NULL: by hand only */
+    /* `payout: {network: "eip155:84532", key: {..}, max_per_payout: "1000"}`: who pays
+     * publishers there. Read once: a reload that changes it needs a restart. */
+    const struct config_network *payout_network; /* of payments, builtin, with at least
+                                                    6 decimals; NULL: by hand only */
     struct config_key_file payout_key;
+    struct money payout_max;
 };
 
 #endif

@@ -30,8 +30,7 @@ static void the_manuals_example_loads(void **state)
     (void)state;
     WARNINGS_OF(config_fixture_example,
                 "warning: octroi.yaml:33: the key in a hex_file is not encrypted: use "
-                "a keystore",
-                "warning: octroi.yaml:36: 'skills' is not used by this version");
+                "a keystore");
 }
 
 static void an_empty_mapping_is_all_defaults(void **state)
@@ -100,8 +99,7 @@ static void all_faults_are_told_at_once(void **state)
               "octroi.yaml:10:22: expected a whole number, not '-1'",
               "octroi.yaml:12:26: expected a percentage such as 12.5%, not '10'",
               "octroi.yaml:2:3: unknown key 'lisen' (did you mean 'listen'?)",
-              "octroi.yaml:13:1: unknown key 'webhooks'",
-              "warning: octroi.yaml:12: 'skills' is not used by this version");
+              "octroi.yaml:13:1: unknown key 'webhooks'");
 }
 
 static void more_faults_than_anyone_reads_are_cut(void **state)
@@ -401,22 +399,6 @@ static void limits_have_limits(void **state)
     LOADS("limits: {call_timeout: 24h}\n");
 }
 
-/* What a later version will use -------------------------------------------------------
- */
-
-static void unused_sections_must_be_well_formed(void **state)
-{
-    (void)state;
-    FAULTS_OF("skills:\n"
-              "  payout_delay: 7\n"
-              "  platform_shares: 10%\n",
-              "octroi.yaml:2:17: expected a time span such as 90s, 15m, 12h or 7d, not "
-              "'7'",
-              "octroi.yaml:3:3: unknown key 'platform_shares' (did you mean "
-              "'platform_share'?)",
-              "warning: octroi.yaml:1: 'skills' is not used by this version");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -438,7 +420,6 @@ int main(void)
         cmocka_unit_test(a_secret_in_a_public_file_is_warned_of),
         cmocka_unit_test(limits_are_read),
         cmocka_unit_test(limits_have_limits),
-        cmocka_unit_test(unused_sections_must_be_well_formed),
     };
 
     return cmocka_run_group_tests(tests, config_fixture_open, conf_fixture_close);
