@@ -74,6 +74,13 @@ enum skill_viewer {
 MUST_CHECK enum rc skill_get(struct skill *out, struct skills *s,
                              struct slice publisher, struct slice slug,
                              enum skill_viewer viewer);
+/* Every skill that the viewer may see, of one publisher or (SLICE_NONE) of all, in the
+ * order of publishers and slugs, behind `after` ("publisher/slug"; SLICE_NONE: from the
+ * first), until each() returns false; each() must not call back. */
+typedef bool skill_list_fn(void *arg, const struct skill *skill);
+MUST_CHECK enum rc skill_list(struct skills *s, struct slice publisher,
+                              struct slice after, enum skill_viewer viewer,
+                              skill_list_fn *each, void *arg);
 /* version SLICE_NONE or "latest": the latest listed one. A withdrawn version is given
  * to who asks for it by number (so that a buyer gets it again). */
 MUST_CHECK enum rc skill_version_get(struct skill_version *out, struct skills *s,
