@@ -25,8 +25,10 @@ enum {
     API_PRICED = 1, /* a call costs: needs a key or a payment, is held and captured */
     API_NEEDS_KEY = 2, /* free, or about the caller: 401 without a key */
     API_JSON_BODY = 4, /* Content-Type must be application/json when it is given */
-    API_FLAT = 8,  /* plan() needs no body: an unpaid call is told its price at once */
-    API_TOPUP = 16 /* no upstream: what is paid is the answer */
+    API_FLAT = 8,   /* plan() needs no body: an unpaid call is told its price at once */
+    API_TOPUP = 16, /* no upstream: what is paid is the answer */
+    API_LOCAL = 32  /* no upstream: finish() has the answer once it is paid, and of the
+                       functions below only plan, cost, finish and close are called */
 };
 
 struct api_route {
@@ -54,6 +56,10 @@ struct api {
      * STEP_ON, and has answered. While r->money_busy is set it is not called, and the
      * request does not end, whoever has left. */
     enum step (*serve_wait)(struct request *r);
+    /* At the head, the caller being known: the largest body that it may send, and its
+     * refusal in r->fault. So much is set aside of what all bodies before a payment may
+     * take together (RC_BUSY). NULL: 64 KiB of serve_wait, 16 KiB of serve. */
+    enum rc (*body_max)(struct request *r, uint64_t *bytes);
 
     /* Priced ones. plan: the body is in: checks it, fills r->quote. On failure r->fault
      * has detail and param. It may answer (request_reply()): then it was free. May set

@@ -20,6 +20,8 @@ const char *error_content_type(enum dialect d)
         return "application/json";
     case DIALECT_PROBLEM:
         return "application/problem+json";
+    case DIALECT_TEXT:
+        return "text/plain; charset=utf-8";
     }
     return "application/json";
 }
@@ -287,6 +289,13 @@ static void print_problem(struct buf *out, const struct fault *f,
     json_out_end_object(&o);
 }
 
+/* No line end: clients add their own. */
+static void print_text(struct buf *out, const struct fault *f)
+{
+    buf_printf(out, "%s (%s)", f->detail ? f->detail : error_sentence(f->rc),
+               f->code ? f->code : rc_reason(f->rc));
+}
+
 void error_print(struct buf *out, enum dialect d, const struct fault *f,
                  const char *request_id)
 {
@@ -306,6 +315,9 @@ void error_print(struct buf *out, enum dialect d, const struct fault *f,
         return;
     case DIALECT_PROBLEM:
         print_problem(out, f, request_id);
+        return;
+    case DIALECT_TEXT:
+        print_text(out, f);
         return;
     }
 }

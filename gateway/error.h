@@ -14,7 +14,8 @@ enum dialect {
     DIALECT_OPENAI,
     DIALECT_ANTHROPIC,
     DIALECT_GEMINI,
-    DIALECT_PROBLEM /* RFC 9457: data, skills, wallet, everything else */
+    DIALECT_PROBLEM, /* RFC 9457: data, skills, wallet, everything else */
+    DIALECT_TEXT     /* a sentence and the code: registry clients print it as it is */
 };
 
 struct fault {

@@ -14,7 +14,8 @@
 
 static const unsigned legal[REQUEST__COUNT] = {
     [REQUEST_READ] = 1u << REQUEST_PLAN | 1u << REQUEST_DONE,
-    [REQUEST_PLAN] = 1u << REQUEST_HOLD | 1u << REQUEST_DONE,
+    /* To DRAIN: a file that costs nothing. */
+    [REQUEST_PLAN] = 1u << REQUEST_HOLD | 1u << REQUEST_DRAIN | 1u << REQUEST_DONE,
     /* To SETTLE: the client left while the hold was being made. */
     [REQUEST_HOLD] = 1u << REQUEST_SEND | 1u << REQUEST_SETTLE | 1u << REQUEST_DONE,
     [REQUEST_SEND] = 1u << REQUEST_ANSWER | 1u << REQUEST_SETTLE,
@@ -74,6 +75,12 @@ static enum rc take_tokens(struct request *r)
     return RC_OK;
 }
 
+/* Answered without money: only a file is still on its way. */
+static enum step answered(struct request *r)
+{
+    return go(r, r->file.open ? REQUEST_DRAIN : REQUEST_DONE);
+}
+
 /* What costs nothing is answered from here. */
 static enum step serve_free(struct request *r)
 {
@@ -90,7 +97,7 @@ static enum step serve_free(struct request *r)
     else if (api->serve_wait(r) == STEP_WAIT)
         return STEP_WAIT;
     r->outcome = OUTCOME_OK;
-    return go(r, REQUEST_DONE);
+    return answered(r);
 }
 
 static enum step step_plan(struct request *r)
@@ -104,7 +111,7 @@ static enum step step_plan(struct request *r)
     r->planned = rc == RC_OK;
     if (rc == RC_OK && r->status != 0) { /* it needed nobody else, and was free */
         r->outcome = OUTCOME_OK;
-        return go(r, REQUEST_DONE);
+        return answered(r);
     }
     if (rc == RC_OK && r->payment == NULL)
         rc = RC_PAYMENT_REQUIRED;
@@ -115,6 +122,20 @@ static enum step step_plan(struct request *r)
     if (rc == RC_OK)
         rc = take_tokens(r);
     return rc == RC_OK ? go(r, REQUEST_HOLD) : refuse(r, rc);
+}
+
+/* The worst case is set aside: to work. */
+static enum step held(struct request *r)
+{
+    r->held = true;
+    r->worker->stranger_bytes -= r->stranger_bytes; /* it has paid */
+    r->stranger_bytes = 0;
+    if (r->gone)
+        return settle_as(r, OUTCOME_GONE, RC_GONE);
+    if (r->cut_off)
+        return settle_as(r, OUTCOME_FAILED, RC_DRAINING);
+    return r->match.api->flags & API_LOCAL ? settle_as(r, OUTCOME_OK, RC_OK)
+                                           : go(r, REQUEST_SEND);
 }
 
 static enum step step_hold(struct request *r)
@@ -144,12 +165,7 @@ static enum step step_hold(struct request *r)
             r->match.api->finish(r);
         return go(r, REQUEST_DONE);
     }
-    r->held = true;
-    r->worker->stranger_bytes -= r->stranger_bytes; /* it has paid */
-    r->stranger_bytes = 0;
-    if (r->gone)
-        return settle_as(r, OUTCOME_GONE, RC_GONE);
-    return r->cut_off ? settle_as(r, OUTCOME_FAILED, RC_DRAINING) : go(r, REQUEST_SEND);
+    return held(r);
 }
 
 /* What a try that brought no answer means, when no other target is left. */
@@ -342,7 +358,7 @@ static enum step step_settle(struct request *r)
 
 static enum step step_drain(struct request *r)
 {
-    if (!request__flush(r))
+    if (!request__flush(r) || !request__pour(r))
         return STEP_WAIT;
     if (r->end_asked && !r->gone)
         exchange_end(r->exchange, r->end_complete && !buf_spent(&r->backlog));

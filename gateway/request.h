@@ -17,6 +17,7 @@
 #include "gateway/error.h"
 #include "gateway/limiter.h"
 #include "gateway/payment.h"
+#include "gateway/request_file.h"
 #include "gateway/server.h"
 #include "gateway/upstream.h"
 #include "gateway/worker.h"
@@ -94,7 +95,7 @@ struct request {
     const uint8_t *claim;     /* its key, while we are being paid for it; NULL: none */
     struct wallet_once once;  /* what the call uses up besides money */
     struct answer_slot *slot; /* where the answer is kept for a repeat; NULL: nowhere */
-    uint64_t stranger_bytes; /* of the pool for bodies of those who have not paid yet */
+    uint64_t stranger_bytes;  /* of the pool for bodies of who has not paid (yet) */
 
     /* The attempt. */
     struct upstream_call *upcall;
@@ -111,16 +112,15 @@ struct request {
     struct buf up_error; /* the body of a failure, cut at 64 KiB */
 
     bool receipt_told;
-    bool end_asked;
-    bool end_complete;
+    bool end_asked, end_complete;
     unsigned status; /* of the answer given; 0: none yet */
     uint64_t out_bytes;
-    struct buf backlog;      /* written, but without room in the exchange yet */
-    struct loop_timer timer; /* the api's own, through request_tick() */
+    struct buf backlog;       /* written, but without room in the exchange yet */
+    struct request_file file; /* what follows the backlog in DRAIN */
+    struct loop_timer timer;  /* the api's own, through request_tick() */
     void (*tick)(struct request *r);
     void *api_state;
-    struct request *next; /* in the worker's list, or its pool */
-    struct request *prev;
+    struct request *next, *prev; /* in the worker's list, or its pool */
 };
 
 /* Runs the state machine until it waits. Safe to call at any time. */

@@ -33,7 +33,7 @@ static void keep_head(struct request *r, unsigned status, const char *content_ty
 }
 
 /* Anthropic's SDKs look for it under Anthropic's name. */
-static void tell_id(struct request *r)
+void request__tell_id(struct request *r)
 {
     request_header(r, "x-request-id", slice_str(r->id_text));
     if (r->match.api != NULL && r->match.api->dialect == DIALECT_ANTHROPIC)
@@ -44,7 +44,7 @@ void request_reply(struct request *r, unsigned status, const char *content_type,
                    struct slice body)
 {
     r->status = status;
-    tell_id(r);
+    request__tell_id(r);
     if (content_type[0] != '\0')
         request_header(r, "Content-Type", slice_str(content_type));
     keep_head(r, status, content_type);
@@ -58,7 +58,7 @@ void request_reply_head(struct request *r, unsigned status, const char *content_
                         uint64_t content_length)
 {
     r->status = status;
-    tell_id(r);
+    request__tell_id(r);
     if (content_type[0] != '\0')
         request_header(r, "Content-Type", slice_str(content_type));
     keep_head(r, status, content_type);
@@ -216,7 +216,7 @@ void request_stream_begin(struct request *r, unsigned status, const char *conten
 
     money_print(text, r->hold.amount);
     receipt_header(r);
-    tell_id(r);
+    request__tell_id(r);
     request_header(r, "x-octroi-hold", slice_str(text));
     if (content_type[0] != '\0')
         request_header(r, "Content-Type", slice_str(content_type));

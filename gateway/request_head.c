@@ -137,6 +137,7 @@ void request__free(struct request *r)
         r->match.api->close(r);
     buf_free(&r->up_error);
     buf_free(&r->backlog);
+    request_file_close(&r->file);
     config_unref(r->config);
     finish_exchange(r);
     retire(r);
@@ -312,28 +313,37 @@ enum {
 };
 
 /* What costs nothing must not cost us memory: anybody may ask for it. */
-static uint64_t body_max(const struct request *r)
+static enum rc body_max(struct request *r, uint64_t *bytes)
 {
+    const struct api *api = r->match.api;
     const uint64_t limit = r->config->limits.max_body_bytes;
     uint64_t most = limit;
 
+    if (api->body_max != NULL) {
+        TRY(api->body_max(r, bytes));
+        return *bytes > WAIT_BODY_MAX ? take_room(r, *bytes) : RC_OK;
+    }
     if (is_stranger(r))
         most = STRANGER_BODY_MAX;
-    else if (r->match.api->serve_wait != NULL)
+    else if (api->serve_wait != NULL)
         most = WAIT_BODY_MAX;
-    else if (r->match.api->serve != NULL)
+    else if (api->serve != NULL)
         most = FREE_BODY_MAX;
-    return most < limit ? most : limit;
+    *bytes = most < limit ? most : limit;
+    return RC_OK;
 }
 
-static uint64_t body_ms(const struct request *r)
+static uint64_t body_ms(const struct request *r, uint64_t most)
 {
-    return is_stranger(r) || r->match.api->serve_wait != NULL ? STRANGER_BODY_MS : 0;
+    const bool waits = r->match.api->serve_wait != NULL && most <= WAIT_BODY_MAX;
+
+    return is_stranger(r) || waits ? STRANGER_BODY_MS : 0;
 }
 
 static void on_head(void *arg, struct exchange *x)
 {
     struct request *r = request_new(arg, x);
+    uint64_t most = 0;
     enum rc rc;
 
     if (r == NULL) { /* nothing can be said without memory: the server closes */
@@ -342,8 +352,10 @@ static void on_head(void *arg, struct exchange *x)
         return;
     }
     rc = admit(r);
+    if (rc == RC_OK)
+        rc = body_max(r, &most);
     if (rc == RC_OK) {
-        exchange_accept(x, body_max(r), body_ms(r));
+        exchange_accept(x, most, body_ms(r, most));
         return;
     }
     r->rc = rc;

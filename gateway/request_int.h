@@ -17,6 +17,12 @@ enum rc request__upstream_start(struct request *r);
 /* request_answer.c */
 /* Moves the backlog on. Whether it is empty. */
 bool request__flush(struct request *r);
+/* The headers that name the request. */
+void request__tell_id(struct request *r);
+
+/* request_file.c */
+/* Moves the file on, as far as there is room. Whether nothing of it is left. */
+bool request__pour(struct request *r);
 
 /* request_head.c */
 unsigned request__retry_after(const struct http_header *headers, size_t count);

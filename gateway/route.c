@@ -66,12 +66,20 @@ enum dialect api_dialect(struct slice path)
         const char *prefix;
         enum dialect dialect;
     } known[] = {
-        {"/v1/data", DIALECT_PROBLEM},          {"/v1/wallet", DIALECT_PROBLEM},
-        {"/v1/skills", DIALECT_PROBLEM},        {"/v1/messages", DIALECT_ANTHROPIC},
-        {"/v1beta/", DIALECT_GEMINI},           {"/v1/", DIALECT_OPENAI},
-        {"/api/v1/chat/", DIALECT_OPENAI},      {"/api/v1/models", DIALECT_OPENAI},
-        {"/api/v1/credits", DIALECT_OPENAI},    {"/api/v1/key", DIALECT_OPENAI},
+        {"/v1/data", DIALECT_PROBLEM},
+        {"/v1/wallet", DIALECT_PROBLEM},
+        {"/v1/skills", DIALECT_PROBLEM},
+        {"/v1/messages", DIALECT_ANTHROPIC},
+        {"/v1/publishers", DIALECT_PROBLEM},
+        {"/v1beta/", DIALECT_GEMINI},
+        {"/v1/", DIALECT_OPENAI},
+        {"/api/v1/chat/", DIALECT_OPENAI},
+        {"/api/v1/models", DIALECT_OPENAI},
+        {"/api/v1/credits", DIALECT_OPENAI},
+        {"/api/v1/key", DIALECT_OPENAI},
         {"/api/v1/generation", DIALECT_OPENAI},
+        {"/api/v1/", DIALECT_TEXT},
+        {"/api/cli/", DIALECT_TEXT},
     };
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)

@@ -150,6 +150,20 @@ static void a_status_of_its_own_wins(void **state)
     json_put(o);
 }
 
+static void text_is_the_sentence_and_the_code(void **state)
+{
+    struct fault f = {.rc = RC_NOT_FOUND, .detail = "There is no skill 'a'."};
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, 65536);
+    error_print(&b, DIALECT_TEXT, &f, "req_1");
+    assert_true(
+        slice_equal(buf_slice(&b), SLICE("There is no skill 'a'. (not_found)")));
+    assert_string_equal(error_content_type(DIALECT_TEXT), "text/plain; charset=utf-8");
+    buf_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +174,7 @@ int main(void)
         cmocka_unit_test(an_upstreams_own_body_passes_whole),
         cmocka_unit_test(members_inside_and_beside_land_there),
         cmocka_unit_test(a_status_of_its_own_wins),
+        cmocka_unit_test(text_is_the_sentence_and_the_code),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,6 +111,10 @@ static void errors_are_told_in_the_dialect_of_the_path(void **state)
     assert_int_equal(api_dialect(SLICE("/v1/chat/completions")), DIALECT_OPENAI);
     assert_int_equal(api_dialect(SLICE("/v1/anything")), DIALECT_OPENAI);
     assert_int_equal(api_dialect(SLICE("/v1/data/search/a")), DIALECT_PROBLEM);
+    assert_int_equal(api_dialect(SLICE("/v1/publishers/acme")), DIALECT_PROBLEM);
+    assert_int_equal(api_dialect(SLICE("/api/v1/skills/x")), DIALECT_TEXT);
+    assert_int_equal(api_dialect(SLICE("/api/v1/models/x")), DIALECT_OPENAI);
+    assert_int_equal(api_dialect(SLICE("/api/cli/telemetry/install")), DIALECT_TEXT);
     assert_int_equal(api_dialect(SLICE("/v1/wallet")), DIALECT_PROBLEM);
     assert_int_equal(api_dialect(SLICE("/v1/skills/a/b")), DIALECT_PROBLEM);
     assert_int_equal(api_dialect(SLICE("/healthz")), DIALECT_PROBLEM);
