@@ -111,8 +111,10 @@ static enum rc take_folder(struct client *c, struct buf *faults)
     TRY(become_owner(c->data_dir));
     TRY(config_cell_open(&c->cell, c->config));
     TRY(datadir_open(&c->dir, c->data_dir, faults));
-    c->admin = (struct admin){
-        .ledger = c->dir->ledger, .book = c->dir->book, .config = c->cell};
+    c->admin = (struct admin){.ledger = c->dir->ledger,
+                              .book = c->dir->book,
+                              .skills = c->dir->skills,
+                              .config = c->cell};
     return RC_OK;
 }
 

@@ -16,10 +16,12 @@
 
 struct buyer; /* gateway/settle/purchase.h */
 struct scout; /* gateway/scout.h */
+struct skills;
 
 struct admin {
     struct ledger *ledger;
     struct wallet_book *book;
+    struct skills *skills; /* NULL: there is no market */
     struct config_cell
         *config; /* NULL: prices, models and configuration are not known */
     const struct buyer *buyer; /* pays others; NULL: the key is read when it is needed,

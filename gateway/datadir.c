@@ -22,6 +22,7 @@
 #define LOCK_NAME    "lock"
 #define MASTER_NAME  "master.key"
 #define RECEIPT_NAME "receipt.key"
+#define SKILLS_NAME  "packages"
 #define SOCKET_NAME  "admin.sock"
 
 enum {
@@ -245,6 +246,26 @@ static enum rc open_receipts(struct datadir *d, struct buf *faults)
     return rc;
 }
 
+static enum rc open_skills(struct datadir *d, struct buf *faults)
+{
+    char *path = join(d->path, SKILLS_NAME);
+    struct skills_options options = {.ledger = d->ledger, .book = d->book, .dir = path};
+    enum rc rc;
+
+    if (path == NULL)
+        return RC_NOMEM;
+    rc = skills_open(&d->skills, &options);
+    if (rc == RC_CORRUPT)
+        buf_printf(faults,
+                   "the records of skills in %s are damaged: put a backup of "
+                   "ledger.mdb in its place\n",
+                   d->path);
+    else if (rc != RC_OK)
+        buf_printf(faults, "cannot open %s: %s\n", path, rc_reason(rc));
+    free(path);
+    return rc;
+}
+
 enum rc datadir_open(struct datadir **out, const char *path, struct buf *faults)
 {
     struct datadir *d = calloc(1, sizeof(*d));
@@ -262,6 +283,8 @@ enum rc datadir_open(struct datadir **out, const char *path, struct buf *faults)
         rc = open_keys(d, faults);
     if (rc == RC_OK)
         rc = open_receipts(d, faults);
+    if (rc == RC_OK)
+        rc = open_skills(d, faults);
     if (rc != RC_OK) {
         datadir_close(d);
         return rc;
@@ -274,6 +297,7 @@ void datadir_close(struct datadir *d)
 {
     if (d == NULL)
         return;
+    skills_close(d->skills);
     receipts_close(d->receipts);
     wallet_book_close(d->book);
     ledger_close(d->ledger);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The data folder: one lock, one book, one master key, the key of receipts, one admin
- * socket. Who holds the
- * lock owns the folder: the daemon, or the command line while no daemon runs. */
+/* The data folder: one lock, one book, one master key, the key of receipts, the
+ * packages of skills, one admin socket. Who holds the lock owns the folder: the daemon,
+ * or the command line while no daemon runs. */
 #ifndef GATEWAY_DATADIR_H
 #define GATEWAY_DATADIR_H
 
@@ -11,6 +11,7 @@
 #include "base/rc.h"
 #include "gateway/receipts.h"
 #include "ledger/ledger.h"
+#include "skills/skills.h"
 #include "wallet/wallet.h"
 
 struct datadir {
@@ -19,6 +20,7 @@ struct datadir {
     struct ledger *ledger;
     struct wallet_book *book;
     struct receipts *receipts;
+    struct skills *skills;
 };
 
 /* Makes the folder (mode 0700) with an empty book and a new master key. RC_EXISTS: it

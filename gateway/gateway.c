@@ -144,6 +144,7 @@ static enum rc lane_open(struct lane *lane, struct gateway *g, const struct conf
     lane->gateway = g;
     w->ledger = g->dir->ledger;
     w->book = g->dir->book;
+    w->skills = g->dir->skills;
     w->config = g->config;
     w->limiter = g->limiter;
     w->answers = g->answers;
@@ -344,6 +345,7 @@ static enum rc open_all(struct gateway *g, const struct gateway_options *options
         g->admin =
             (struct admin){.ledger = g->dir->ledger,
                            .book = g->dir->book,
+                           .skills = g->dir->skills,
                            .config = g->config,
                            .buyer = c->payments->buyer.key.present ? &g->buyer : NULL,
                            .scout = g->scout,

@@ -20,6 +20,7 @@ struct limiter;
 struct receipts;
 struct loop;
 struct request;
+struct skills;
 struct upstream;
 struct wallet_book;
 
@@ -27,8 +28,9 @@ struct worker {
     struct loop *loop;
     struct server *server;
     struct upstream *upstream;
-    struct ledger *ledger; /* this and the next four are shared by all loops */
+    struct ledger *ledger; /* this and the next five are shared by all loops */
     struct wallet_book *book;
+    struct skills *skills;
     struct config_cell *config;
     struct limiter *limiter;
     struct answers *answers;

@@ -222,13 +222,21 @@ static struct slice blurred(char *out, struct slice name)
     return slice_from(out, len);
 }
 
-bool skill_names_close(struct slice a, struct slice b)
+bool skill_names_alike(struct slice a, struct slice b)
 {
     char a_room[SKILL_SLUG_MAX], b_room[SKILL_SLUG_MAX];
+
+    if (a.len > SKILL_SLUG_MAX || b.len > SKILL_SLUG_MAX)
+        return false;
+    return slice_equal(blurred(a_room, a), blurred(b_room, b));
+}
+
+bool skill_names_close(struct slice a, struct slice b)
+{
     const size_t shorter = a.len < b.len ? a.len : b.len;
 
     if (slice_equal(a, b) || a.len > SKILL_SLUG_MAX || b.len > SKILL_SLUG_MAX)
         return false;
-    return slice_equal(blurred(a_room, a), blurred(b_room, b)) ||
+    return skill_names_alike(a, b) ||
            edits(a, b) <= (shorter < SHORT_NAME ? 1 : EDITS_MAX);
 }

@@ -36,5 +36,7 @@ int skill_semver_cmp(const struct skill_semver *a, const struct skill_semver *b)
  * one of the other, or they are equal when look-alikes (0 o, 1 l i, 5 s, rn m, vv w)
  * and hyphens are set aside. (D23) */
 bool skill_names_close(struct slice a, struct slice b);
+/* The second half of it: equal when look-alikes and hyphens are set aside. */
+bool skill_names_alike(struct slice a, struct slice b);
 
 #endif

@@ -41,7 +41,8 @@ struct skill_publisher {
 struct id skill_publisher_id(struct slice handle);
 
 /* Waits. handle, display, wallet, key, network, address, house_ppm from *p; the rest is
- * filled. RC_BAD_INPUT, RC_EXISTS; RC_CONFLICT: too close to another's name. */
+ * filled. RC_BAD_INPUT, RC_EXISTS; RC_CONFLICT: too close to another's name;
+ * RC_FORBIDDEN: a name that nobody may have ("admin", "official", ..). */
 MUST_CHECK enum rc skill_publisher_create(struct skill_publisher *p, struct skills *s);
 /* Waits. All but handle, id, created_us as in *p, whose version must be the present one
  * (RC_STALE). */

@@ -2,7 +2,7 @@
 /* The records of a payment that came with a call, and of a purchase, and what may be in
  * them. Nothing here reads or writes the store. */
 #include "base/codec.h"
-#include "wallet/field.h"
+#include "base/field.h"
 #include "wallet/record.h"
 
 #include <assert.h>
@@ -83,38 +83,38 @@ struct slice wallet__payment_encode(uint8_t *value, const struct wallet_payment 
     size_t method_len = strlen(p->method);
     size_t network_len = strlen(p->network);
     size_t reference_len = strlen(p->reference);
-    struct wallet__out o;
+    struct field_out o;
     enum rc rc;
 
     assert(wallet__payment_ok(p));
     rc = hex_decode(payer, PAYER_LEN, slice_from(p->payer + 2, 2 * PAYER_LEN));
     assert(rc == RC_OK);
-    wallet__put_start(&o, value, LEDGER_VALUE_MAX);
-    wallet__put_uint(&o, WALLET__RECORD_VERSION, 1);
-    wallet__put_uint(&o, stored[p->state], 1);
-    wallet__put_uint(&o, (p->after ? FLAG_AFTER : 0u) | (p->closed ? FLAG_CLOSED : 0u),
-                     1);
-    wallet__put_uint(&o, method_len, 1);
-    wallet__put_uint(&o, network_len, 1);
-    wallet__put_uint(&o, reference_len, 1);
-    wallet__put_uint(&o, p->details_len, 2);
-    wallet__put_bytes(&o, payer, PAYER_LEN);
-    wallet__put_uint(&o, money_to_nano(p->value), 8);
-    wallet__put_uint(&o, money_to_nano(p->settle), 8);
-    wallet__put_bytes(&o, p->target.bytes, ID_LEN);
-    wallet__put_uint(&o, p->created_us, 8);
-    wallet__put_uint(&o, p->expires_us, 8);
-    wallet__put_bytes(&o, p->method, method_len);
-    wallet__put_bytes(&o, p->network, network_len);
-    wallet__put_bytes(&o, p->reference, reference_len);
-    wallet__put_bytes(&o, p->details, p->details_len);
-    return wallet__put_end(&o);
+    field_put_start(&o, value, LEDGER_VALUE_MAX);
+    field_put_uint(&o, FIELD_RECORD_VERSION, 1);
+    field_put_uint(&o, stored[p->state], 1);
+    field_put_uint(&o, (p->after ? FLAG_AFTER : 0u) | (p->closed ? FLAG_CLOSED : 0u),
+                   1);
+    field_put_uint(&o, method_len, 1);
+    field_put_uint(&o, network_len, 1);
+    field_put_uint(&o, reference_len, 1);
+    field_put_uint(&o, p->details_len, 2);
+    field_put_bytes(&o, payer, PAYER_LEN);
+    field_put_uint(&o, money_to_nano(p->value), 8);
+    field_put_uint(&o, money_to_nano(p->settle), 8);
+    field_put_bytes(&o, p->target.bytes, ID_LEN);
+    field_put_uint(&o, p->created_us, 8);
+    field_put_uint(&o, p->expires_us, 8);
+    field_put_bytes(&o, p->method, method_len);
+    field_put_bytes(&o, p->network, network_len);
+    field_put_bytes(&o, p->reference, reference_len);
+    field_put_bytes(&o, p->details, p->details_len);
+    return field_put_end(&o);
 }
 
-static void take_state(struct wallet__in *i, struct wallet_payment *p)
+static void take_state(struct field_in *i, struct wallet_payment *p)
 {
-    uint64_t state = wallet__take_uint(i, 1);
-    uint8_t flags = wallet__take_flags(i, FLAG_AFTER | FLAG_CLOSED);
+    uint64_t state = field_take_uint(i, 1);
+    uint8_t flags = field_take_flags(i, FLAG_AFTER | FLAG_CLOSED);
 
     p->after = (flags & FLAG_AFTER) != 0;
     p->closed = (flags & FLAG_CLOSED) != 0;
@@ -123,11 +123,11 @@ static void take_state(struct wallet__in *i, struct wallet_payment *p)
             p->state = (enum wallet_payment_state)s;
 }
 
-static void take_payer(struct wallet__in *i, struct wallet_payment *p)
+static void take_payer(struct field_in *i, struct wallet_payment *p)
 {
     uint8_t payer[PAYER_LEN];
 
-    wallet__take_bytes(i, payer, PAYER_LEN);
+    field_take_bytes(i, payer, PAYER_LEN);
     p->payer[0] = '0';
     p->payer[1] = 'x';
     hex_encode(p->payer + 2, payer, PAYER_LEN);
@@ -136,33 +136,33 @@ static void take_payer(struct wallet__in *i, struct wallet_payment *p)
 enum rc wallet__payment_decode(struct wallet_payment *out, struct slice key,
                                struct slice value)
 {
-    struct wallet__in i = wallet__take_start(value);
-    struct wallet__in k = wallet__take_start(key);
+    struct field_in i = field_take_start(value);
+    struct field_in k = field_take_start(key);
     size_t method_len, network_len, reference_len, details_len;
 
     memset(out, 0, sizeof(*out));
-    wallet__take_bytes(&k, out->key, sizeof(out->key));
-    wallet__take_version(&i);
+    field_take_bytes(&k, out->key, sizeof(out->key));
+    field_take_version(&i);
     take_state(&i, out);
-    method_len = (size_t)wallet__take_uint(&i, 1);
-    network_len = (size_t)wallet__take_uint(&i, 1);
-    reference_len = (size_t)wallet__take_uint(&i, 1);
-    details_len = (size_t)wallet__take_uint(&i, 2);
+    method_len = (size_t)field_take_uint(&i, 1);
+    network_len = (size_t)field_take_uint(&i, 1);
+    reference_len = (size_t)field_take_uint(&i, 1);
+    details_len = (size_t)field_take_uint(&i, 2);
     take_payer(&i, out);
-    out->value = money_from_nano(wallet__take_uint(&i, 8));
-    out->settle = money_from_nano(wallet__take_uint(&i, 8));
-    wallet__take_bytes(&i, out->target.bytes, ID_LEN);
-    out->created_us = wallet__take_uint(&i, 8);
-    out->expires_us = wallet__take_uint(&i, 8);
-    wallet__take_exact(&i, out->method, method_len, sizeof(out->method));
-    wallet__take_exact(&i, out->network, network_len, sizeof(out->network));
-    wallet__take_exact(&i, out->reference, reference_len, sizeof(out->reference));
+    out->value = money_from_nano(field_take_uint(&i, 8));
+    out->settle = money_from_nano(field_take_uint(&i, 8));
+    field_take_bytes(&i, out->target.bytes, ID_LEN);
+    out->created_us = field_take_uint(&i, 8);
+    out->expires_us = field_take_uint(&i, 8);
+    field_take_exact(&i, out->method, method_len, sizeof(out->method));
+    field_take_exact(&i, out->network, network_len, sizeof(out->network));
+    field_take_exact(&i, out->reference, reference_len, sizeof(out->reference));
     if (details_len > WALLET_PAYMENT_DETAILS_MAX)
         return RC_CORRUPT;
     out->details_len = (uint16_t)details_len;
-    wallet__take_bytes(&i, out->details, details_len);
-    TRY(wallet__take_end(&k));
-    TRY(wallet__take_end(&i));
+    field_take_bytes(&i, out->details, details_len);
+    TRY(field_take_end(&k));
+    TRY(field_take_end(&i));
     return wallet__payment_ok(out) ? RC_OK : RC_CORRUPT;
 }
 
@@ -194,9 +194,9 @@ static unsigned purchase_stored(const struct wallet_purchase *p)
     return 0;
 }
 
-static void take_purchase_state(struct wallet__in *i, struct wallet_purchase *p)
+static void take_purchase_state(struct field_in *i, struct wallet_purchase *p)
 {
-    uint64_t stored_as = wallet__take_uint(i, 1);
+    uint64_t stored_as = field_take_uint(i, 1);
 
     p->state = WALLET_PURCHASE_OPEN;
     if (stored_as == STORED_PAID)
@@ -212,44 +212,44 @@ struct slice wallet__purchase_encode(uint8_t *value, const struct wallet_purchas
     size_t host_len = strlen(p->host);
     size_t network_len = strlen(p->network);
     size_t reference_len = strlen(p->reference);
-    struct wallet__out o;
+    struct field_out o;
 
     assert(wallet__purchase_ok(p));
-    wallet__put_start(&o, value, WALLET__VALUE_MAX);
-    wallet__put_uint(&o, WALLET__RECORD_VERSION, 1);
-    wallet__put_uint(&o, purchase_stored(p), 1);
-    wallet__put_uint(&o, host_len, 1);
-    wallet__put_uint(&o, network_len, 1);
-    wallet__put_uint(&o, reference_len, 1);
-    wallet__put_bytes(&o, p->request.bytes, ID_LEN);
-    wallet__put_bytes(&o, p->wallet.bytes, ID_LEN);
-    wallet__put_uint(&o, money_to_nano(p->amount), 8);
-    wallet__put_uint(&o, p->begun_us, 8);
-    wallet__put_bytes(&o, p->host, host_len);
-    wallet__put_bytes(&o, p->network, network_len);
-    wallet__put_bytes(&o, p->reference, reference_len);
-    return wallet__put_end(&o);
+    field_put_start(&o, value, WALLET__VALUE_MAX);
+    field_put_uint(&o, FIELD_RECORD_VERSION, 1);
+    field_put_uint(&o, purchase_stored(p), 1);
+    field_put_uint(&o, host_len, 1);
+    field_put_uint(&o, network_len, 1);
+    field_put_uint(&o, reference_len, 1);
+    field_put_bytes(&o, p->request.bytes, ID_LEN);
+    field_put_bytes(&o, p->wallet.bytes, ID_LEN);
+    field_put_uint(&o, money_to_nano(p->amount), 8);
+    field_put_uint(&o, p->begun_us, 8);
+    field_put_bytes(&o, p->host, host_len);
+    field_put_bytes(&o, p->network, network_len);
+    field_put_bytes(&o, p->reference, reference_len);
+    return field_put_end(&o);
 }
 
 enum rc wallet__purchase_decode(struct wallet_purchase *out, struct slice value)
 {
-    struct wallet__in i = wallet__take_start(value);
+    struct field_in i = field_take_start(value);
     struct wallet_purchase p = {.day_cap = MONEY_ZERO};
     size_t host_len, network_len, reference_len;
 
-    wallet__take_version(&i);
+    field_take_version(&i);
     take_purchase_state(&i, &p);
-    host_len = (size_t)wallet__take_uint(&i, 1);
-    network_len = (size_t)wallet__take_uint(&i, 1);
-    reference_len = (size_t)wallet__take_uint(&i, 1);
-    wallet__take_bytes(&i, p.request.bytes, ID_LEN);
-    wallet__take_bytes(&i, p.wallet.bytes, ID_LEN);
-    p.amount = money_from_nano(wallet__take_uint(&i, 8));
-    p.begun_us = wallet__take_uint(&i, 8);
-    wallet__take_exact(&i, p.host, host_len, sizeof(p.host));
-    wallet__take_exact(&i, p.network, network_len, sizeof(p.network));
-    wallet__take_exact(&i, p.reference, reference_len, sizeof(p.reference));
-    TRY(wallet__take_end(&i));
+    host_len = (size_t)field_take_uint(&i, 1);
+    network_len = (size_t)field_take_uint(&i, 1);
+    reference_len = (size_t)field_take_uint(&i, 1);
+    field_take_bytes(&i, p.request.bytes, ID_LEN);
+    field_take_bytes(&i, p.wallet.bytes, ID_LEN);
+    p.amount = money_from_nano(field_take_uint(&i, 8));
+    p.begun_us = field_take_uint(&i, 8);
+    field_take_exact(&i, p.host, host_len, sizeof(p.host));
+    field_take_exact(&i, p.network, network_len, sizeof(p.network));
+    field_take_exact(&i, p.reference, reference_len, sizeof(p.reference));
+    TRY(field_take_end(&i));
     if (!wallet__purchase_ok(&p))
         return RC_CORRUPT;
     *out = p;

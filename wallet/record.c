@@ -5,8 +5,8 @@
  * guess. Nothing here reads or writes the store. */
 #include "wallet/record.h"
 
+#include "base/field.h"
 #include "base/utf8.h"
-#include "wallet/field.h"
 
 #include <assert.h>
 #include <string.h>
@@ -67,41 +67,41 @@ bool wallet__models_ok(struct slice models)
 
 struct slice wallet__wallet_encode(uint8_t *value, const struct wallet *w)
 {
-    struct wallet__out o;
+    struct field_out o;
     size_t name_len = strlen(w->name);
 
     assert(name_len >= 1 && name_len <= WALLET_NAME_MAX);
     assert(w->depth <= WALLET_DEPTH_MAX && (w->depth == 0) == id_is_none(w->parent));
-    wallet__put_start(&o, value, WALLET__VALUE_MAX);
-    wallet__put_uint(&o, WALLET__RECORD_VERSION, 1);
-    wallet__put_uint(&o, w->frozen ? FLAG_FROZEN : 0, 1);
-    wallet__put_uint(&o, w->depth, 1);
-    wallet__put_uint(&o, name_len, 1);
-    wallet__put_uint(&o, w->created_us, 8);
-    wallet__put_bytes(&o, w->parent.bytes, ID_LEN);
-    wallet__put_bytes(&o, w->root.bytes, ID_LEN);
-    wallet__put_bytes(&o, w->name, name_len);
-    return wallet__put_end(&o);
+    field_put_start(&o, value, WALLET__VALUE_MAX);
+    field_put_uint(&o, FIELD_RECORD_VERSION, 1);
+    field_put_uint(&o, w->frozen ? FLAG_FROZEN : 0, 1);
+    field_put_uint(&o, w->depth, 1);
+    field_put_uint(&o, name_len, 1);
+    field_put_uint(&o, w->created_us, 8);
+    field_put_bytes(&o, w->parent.bytes, ID_LEN);
+    field_put_bytes(&o, w->root.bytes, ID_LEN);
+    field_put_bytes(&o, w->name, name_len);
+    return field_put_end(&o);
 }
 
 enum rc wallet__wallet_decode(struct wallet *out, struct slice key, struct slice value)
 {
-    struct wallet__in i = wallet__take_start(value);
-    struct wallet__in k = wallet__take_start(key);
+    struct field_in i = field_take_start(value);
+    struct field_in k = field_take_start(key);
     struct wallet w = {0};
     size_t name_len;
 
-    wallet__take_bytes(&k, w.id.bytes, ID_LEN);
-    wallet__take_version(&i);
-    w.frozen = wallet__take_flags(&i, FLAG_FROZEN) != 0;
-    w.depth = (unsigned)wallet__take_uint(&i, 1);
-    name_len = (size_t)wallet__take_uint(&i, 1);
-    w.created_us = wallet__take_uint(&i, 8);
-    wallet__take_bytes(&i, w.parent.bytes, ID_LEN);
-    wallet__take_bytes(&i, w.root.bytes, ID_LEN);
-    wallet__take_text(&i, w.name, name_len, WALLET_NAME_MAX);
-    TRY(wallet__take_end(&k));
-    TRY(wallet__take_end(&i));
+    field_take_bytes(&k, w.id.bytes, ID_LEN);
+    field_take_version(&i);
+    w.frozen = field_take_flags(&i, FLAG_FROZEN) != 0;
+    w.depth = (unsigned)field_take_uint(&i, 1);
+    name_len = (size_t)field_take_uint(&i, 1);
+    w.created_us = field_take_uint(&i, 8);
+    field_take_bytes(&i, w.parent.bytes, ID_LEN);
+    field_take_bytes(&i, w.root.bytes, ID_LEN);
+    field_take_text(&i, w.name, name_len, WALLET_NAME_MAX);
+    TRY(field_take_end(&k));
+    TRY(field_take_end(&i));
     if (!wallet__text_ok(slice_from(w.name, name_len), 1, WALLET_NAME_MAX) ||
         id_is_none(w.id) || w.depth > WALLET_DEPTH_MAX ||
         (w.depth == 0) != id_is_none(w.parent) ||
@@ -113,22 +113,22 @@ enum rc wallet__wallet_decode(struct wallet *out, struct slice key, struct slice
 
 struct slice wallet__name_encode(uint8_t *value, struct id wallet)
 {
-    struct wallet__out o;
+    struct field_out o;
 
-    wallet__put_start(&o, value, WALLET__VALUE_MAX);
-    wallet__put_uint(&o, WALLET__RECORD_VERSION, 1);
-    wallet__put_bytes(&o, wallet.bytes, ID_LEN);
-    return wallet__put_end(&o);
+    field_put_start(&o, value, WALLET__VALUE_MAX);
+    field_put_uint(&o, FIELD_RECORD_VERSION, 1);
+    field_put_bytes(&o, wallet.bytes, ID_LEN);
+    return field_put_end(&o);
 }
 
 enum rc wallet__name_decode(struct id *out, struct slice value)
 {
-    struct wallet__in i = wallet__take_start(value);
+    struct field_in i = field_take_start(value);
     struct id id = ID_NONE;
 
-    wallet__take_version(&i);
-    wallet__take_bytes(&i, id.bytes, ID_LEN);
-    TRY(wallet__take_end(&i));
+    field_take_version(&i);
+    field_take_bytes(&i, id.bytes, ID_LEN);
+    TRY(field_take_end(&i));
     *out = id;
     return RC_OK;
 }
@@ -137,46 +137,46 @@ enum rc wallet__name_decode(struct id *out, struct slice value)
 
 struct slice wallet__key_encode(uint8_t *value, const struct wallet_key *k)
 {
-    struct wallet__out o;
+    struct field_out o;
     size_t name_len = strlen(k->name);
     size_t models_len = strlen(k->models);
 
     assert(name_len <= WALLET_NAME_MAX && models_len <= WALLET_GLOBS_MAX);
     assert(k->generation > 0);
-    wallet__put_start(&o, value, WALLET__VALUE_MAX);
-    wallet__put_uint(&o, WALLET__RECORD_VERSION, 1);
-    wallet__put_uint(&o, k->revoked ? FLAG_REVOKED : 0, 1);
-    wallet__put_uint(&o, name_len, 1);
-    wallet__put_uint(&o, models_len, 2);
-    wallet__put_uint(&o, k->generation, 4);
-    wallet__put_uint(&o, k->created_us, 8);
-    wallet__put_uint(&o, k->expires_us, 8);
-    wallet__put_bytes(&o, k->wallet.bytes, ID_LEN);
-    wallet__put_bytes(&o, k->name, name_len);
-    wallet__put_bytes(&o, k->models, models_len);
-    return wallet__put_end(&o);
+    field_put_start(&o, value, WALLET__VALUE_MAX);
+    field_put_uint(&o, FIELD_RECORD_VERSION, 1);
+    field_put_uint(&o, k->revoked ? FLAG_REVOKED : 0, 1);
+    field_put_uint(&o, name_len, 1);
+    field_put_uint(&o, models_len, 2);
+    field_put_uint(&o, k->generation, 4);
+    field_put_uint(&o, k->created_us, 8);
+    field_put_uint(&o, k->expires_us, 8);
+    field_put_bytes(&o, k->wallet.bytes, ID_LEN);
+    field_put_bytes(&o, k->name, name_len);
+    field_put_bytes(&o, k->models, models_len);
+    return field_put_end(&o);
 }
 
 enum rc wallet__key_decode(struct wallet_key *out, struct slice key, struct slice value)
 {
-    struct wallet__in i = wallet__take_start(value);
+    struct field_in i = field_take_start(value);
     struct wallet_key k = {0};
     size_t name_len, models_len;
 
     if (!wallet__key_id_ok(key))
         return RC_CORRUPT;
     TRY(slice_to_cstr(k.id, sizeof(k.id), key));
-    wallet__take_version(&i);
-    k.revoked = wallet__take_flags(&i, FLAG_REVOKED) != 0;
-    name_len = (size_t)wallet__take_uint(&i, 1);
-    models_len = (size_t)wallet__take_uint(&i, 2);
-    k.generation = (uint32_t)wallet__take_uint(&i, 4);
-    k.created_us = wallet__take_uint(&i, 8);
-    k.expires_us = wallet__take_uint(&i, 8);
-    wallet__take_bytes(&i, k.wallet.bytes, ID_LEN);
-    wallet__take_text(&i, k.name, name_len, WALLET_NAME_MAX);
-    wallet__take_text(&i, k.models, models_len, WALLET_GLOBS_MAX);
-    TRY(wallet__take_end(&i));
+    field_take_version(&i);
+    k.revoked = field_take_flags(&i, FLAG_REVOKED) != 0;
+    name_len = (size_t)field_take_uint(&i, 1);
+    models_len = (size_t)field_take_uint(&i, 2);
+    k.generation = (uint32_t)field_take_uint(&i, 4);
+    k.created_us = field_take_uint(&i, 8);
+    k.expires_us = field_take_uint(&i, 8);
+    field_take_bytes(&i, k.wallet.bytes, ID_LEN);
+    field_take_text(&i, k.name, name_len, WALLET_NAME_MAX);
+    field_take_text(&i, k.models, models_len, WALLET_GLOBS_MAX);
+    TRY(field_take_end(&i));
     if (k.generation == 0 ||
         !wallet__text_ok(slice_from(k.name, name_len), 0, WALLET_NAME_MAX) ||
         !wallet__models_ok(slice_from(k.models, models_len)))
@@ -189,59 +189,59 @@ enum rc wallet__key_decode(struct wallet_key *out, struct slice key, struct slic
 
 struct slice wallet__limits_encode(uint8_t *value, const struct wallet__limits *l)
 {
-    struct wallet__out o;
+    struct field_out o;
 
-    wallet__put_start(&o, value, WALLET__VALUE_MAX);
-    wallet__put_uint(&o, WALLET__RECORD_VERSION, 1);
+    field_put_start(&o, value, WALLET__VALUE_MAX);
+    field_put_uint(&o, FIELD_RECORD_VERSION, 1);
     for (unsigned per = 0; per < WALLET_PER__COUNT; per++) {
         const struct wallet__slot *s = &l->slots[per];
 
-        wallet__put_uint(&o, s->set ? FLAG_SET : 0, 1);
-        wallet__put_uint(&o, s->generation, 4);
-        wallet__put_uint(&o, money_to_nano(s->amount), 8);
+        field_put_uint(&o, s->set ? FLAG_SET : 0, 1);
+        field_put_uint(&o, s->generation, 4);
+        field_put_uint(&o, money_to_nano(s->amount), 8);
     }
-    return wallet__put_end(&o);
+    return field_put_end(&o);
 }
 
 enum rc wallet__limits_decode(struct wallet__limits *out, struct slice value)
 {
-    struct wallet__in i = wallet__take_start(value);
+    struct field_in i = field_take_start(value);
     struct wallet__limits l = {0};
 
-    wallet__take_version(&i);
+    field_take_version(&i);
     for (unsigned per = 0; per < WALLET_PER__COUNT; per++) {
         struct wallet__slot *s = &l.slots[per];
 
-        s->set = wallet__take_flags(&i, FLAG_SET) != 0;
-        s->generation = (uint32_t)wallet__take_uint(&i, 4);
-        s->amount = money_from_nano(wallet__take_uint(&i, 8));
+        s->set = field_take_flags(&i, FLAG_SET) != 0;
+        s->generation = (uint32_t)field_take_uint(&i, 4);
+        s->amount = money_from_nano(field_take_uint(&i, 8));
         /* A cleared limit keeps its generation only. */
         if (s->set ? s->generation == 0 : !money_is_zero(s->amount))
             i.bad = true;
     }
-    TRY(wallet__take_end(&i));
+    TRY(field_take_end(&i));
     *out = l;
     return RC_OK;
 }
 
 struct slice wallet__refund_encode(uint8_t *value, struct money refunded)
 {
-    struct wallet__out o;
+    struct field_out o;
 
-    wallet__put_start(&o, value, WALLET__VALUE_MAX);
-    wallet__put_uint(&o, WALLET__RECORD_VERSION, 1);
-    wallet__put_uint(&o, money_to_nano(refunded), 8);
-    return wallet__put_end(&o);
+    field_put_start(&o, value, WALLET__VALUE_MAX);
+    field_put_uint(&o, FIELD_RECORD_VERSION, 1);
+    field_put_uint(&o, money_to_nano(refunded), 8);
+    return field_put_end(&o);
 }
 
 enum rc wallet__refund_decode(struct money *out, struct slice value)
 {
-    struct wallet__in i = wallet__take_start(value);
+    struct field_in i = field_take_start(value);
     struct money refunded;
 
-    wallet__take_version(&i);
-    refunded = money_from_nano(wallet__take_uint(&i, 8));
-    TRY(wallet__take_end(&i));
+    field_take_version(&i);
+    refunded = money_from_nano(field_take_uint(&i, 8));
+    TRY(field_take_end(&i));
     *out = refunded;
     return RC_OK;
 }
@@ -256,43 +256,43 @@ enum {
 
 struct slice wallet__idem_encode(uint8_t *value, const struct wallet__idem *r)
 {
-    struct wallet__out o;
+    struct field_out o;
 
     assert(r->state == WALLET_IDEM_IN_FLIGHT || r->state == WALLET_IDEM_DONE);
-    wallet__put_start(&o, value, WALLET__VALUE_MAX);
-    wallet__put_uint(&o, WALLET__RECORD_VERSION, 1);
-    wallet__put_uint(&o, r->state == WALLET_IDEM_DONE ? STORED_DONE : STORED_IN_FLIGHT,
-                     1);
-    wallet__put_uint(&o, r->status, 2);
-    wallet__put_bytes(&o, r->boot.bytes, ID_LEN);
-    wallet__put_bytes(&o, r->fingerprint, sizeof(r->fingerprint));
-    wallet__put_bytes(&o, r->request.bytes, ID_LEN);
-    wallet__put_bytes(&o, r->transfer.bytes, ID_LEN);
-    wallet__put_uint(&o, money_to_nano(r->cost), 8);
-    wallet__put_uint(&o, r->created_us, 8);
+    field_put_start(&o, value, WALLET__VALUE_MAX);
+    field_put_uint(&o, FIELD_RECORD_VERSION, 1);
+    field_put_uint(&o, r->state == WALLET_IDEM_DONE ? STORED_DONE : STORED_IN_FLIGHT,
+                   1);
+    field_put_uint(&o, r->status, 2);
+    field_put_bytes(&o, r->boot.bytes, ID_LEN);
+    field_put_bytes(&o, r->fingerprint, sizeof(r->fingerprint));
+    field_put_bytes(&o, r->request.bytes, ID_LEN);
+    field_put_bytes(&o, r->transfer.bytes, ID_LEN);
+    field_put_uint(&o, money_to_nano(r->cost), 8);
+    field_put_uint(&o, r->created_us, 8);
     assert(o.len == WALLET__IDEM_LEN);
-    return wallet__put_end(&o);
+    return field_put_end(&o);
 }
 
 enum rc wallet__idem_decode(struct wallet__idem *out, struct slice value)
 {
-    struct wallet__in i = wallet__take_start(value);
+    struct field_in i = field_take_start(value);
     struct wallet__idem r = {0};
     uint64_t state;
 
-    wallet__take_version(&i);
-    state = wallet__take_uint(&i, 1);
+    field_take_version(&i);
+    state = field_take_uint(&i, 1);
     if (state != STORED_IN_FLIGHT && state != STORED_DONE)
         i.bad = true;
     r.state = state == STORED_DONE ? WALLET_IDEM_DONE : WALLET_IDEM_IN_FLIGHT;
-    r.status = (unsigned)wallet__take_uint(&i, 2);
-    wallet__take_bytes(&i, r.boot.bytes, ID_LEN);
-    wallet__take_bytes(&i, r.fingerprint, sizeof(r.fingerprint));
-    wallet__take_bytes(&i, r.request.bytes, ID_LEN);
-    wallet__take_bytes(&i, r.transfer.bytes, ID_LEN);
-    r.cost = money_from_nano(wallet__take_uint(&i, 8));
-    r.created_us = wallet__take_uint(&i, 8);
-    TRY(wallet__take_end(&i));
+    r.status = (unsigned)field_take_uint(&i, 2);
+    field_take_bytes(&i, r.boot.bytes, ID_LEN);
+    field_take_bytes(&i, r.fingerprint, sizeof(r.fingerprint));
+    field_take_bytes(&i, r.request.bytes, ID_LEN);
+    field_take_bytes(&i, r.transfer.bytes, ID_LEN);
+    r.cost = money_from_nano(field_take_uint(&i, 8));
+    r.created_us = field_take_uint(&i, 8);
+    TRY(field_take_end(&i));
     *out = r;
     return RC_OK;
 }
@@ -352,37 +352,37 @@ static enum wallet_once_state once_state(uint64_t stored, bool *bad)
 
 struct slice wallet__once_encode(uint8_t *value, const struct wallet__once *r)
 {
-    struct wallet__out o;
+    struct field_out o;
 
-    wallet__put_start(&o, value, WALLET__VALUE_MAX);
-    wallet__put_uint(&o, WALLET__RECORD_VERSION, 1);
-    wallet__put_uint(&o, once_stored(r->state), 1);
-    wallet__put_uint(&o, r->status, 2);
-    wallet__put_bytes(&o, r->boot.bytes, ID_LEN);
-    wallet__put_bytes(&o, r->fingerprint, sizeof(r->fingerprint));
-    wallet__put_bytes(&o, r->request.bytes, ID_LEN);
-    wallet__put_bytes(&o, r->transfer.bytes, ID_LEN);
-    wallet__put_uint(&o, money_to_nano(r->cost), 8);
-    wallet__put_uint(&o, r->expires_us, 8);
+    field_put_start(&o, value, WALLET__VALUE_MAX);
+    field_put_uint(&o, FIELD_RECORD_VERSION, 1);
+    field_put_uint(&o, once_stored(r->state), 1);
+    field_put_uint(&o, r->status, 2);
+    field_put_bytes(&o, r->boot.bytes, ID_LEN);
+    field_put_bytes(&o, r->fingerprint, sizeof(r->fingerprint));
+    field_put_bytes(&o, r->request.bytes, ID_LEN);
+    field_put_bytes(&o, r->transfer.bytes, ID_LEN);
+    field_put_uint(&o, money_to_nano(r->cost), 8);
+    field_put_uint(&o, r->expires_us, 8);
     assert(o.len == WALLET__ONCE_LEN);
-    return wallet__put_end(&o);
+    return field_put_end(&o);
 }
 
 enum rc wallet__once_decode(struct wallet__once *out, struct slice value)
 {
-    struct wallet__in i = wallet__take_start(value);
+    struct field_in i = field_take_start(value);
     struct wallet__once r = {0};
 
-    wallet__take_version(&i);
-    r.state = once_state(wallet__take_uint(&i, 1), &i.bad);
-    r.status = (unsigned)wallet__take_uint(&i, 2);
-    wallet__take_bytes(&i, r.boot.bytes, ID_LEN);
-    wallet__take_bytes(&i, r.fingerprint, sizeof(r.fingerprint));
-    wallet__take_bytes(&i, r.request.bytes, ID_LEN);
-    wallet__take_bytes(&i, r.transfer.bytes, ID_LEN);
-    r.cost = money_from_nano(wallet__take_uint(&i, 8));
-    r.expires_us = wallet__take_uint(&i, 8);
-    TRY(wallet__take_end(&i));
+    field_take_version(&i);
+    r.state = once_state(field_take_uint(&i, 1), &i.bad);
+    r.status = (unsigned)field_take_uint(&i, 2);
+    field_take_bytes(&i, r.boot.bytes, ID_LEN);
+    field_take_bytes(&i, r.fingerprint, sizeof(r.fingerprint));
+    field_take_bytes(&i, r.request.bytes, ID_LEN);
+    field_take_bytes(&i, r.transfer.bytes, ID_LEN);
+    r.cost = money_from_nano(field_take_uint(&i, 8));
+    r.expires_us = field_take_uint(&i, 8);
+    TRY(field_take_end(&i));
     *out = r;
     return RC_OK;
 }
@@ -391,23 +391,23 @@ enum rc wallet__once_decode(struct wallet__once *out, struct slice value)
 
 struct slice wallet__debt_encode(uint8_t *value, struct money owed)
 {
-    struct wallet__out o;
+    struct field_out o;
 
     assert(!money_is_zero(owed));
-    wallet__put_start(&o, value, WALLET__DEBT_LEN);
-    wallet__put_uint(&o, WALLET__RECORD_VERSION, 1);
-    wallet__put_uint(&o, money_to_nano(owed), 8);
-    return wallet__put_end(&o);
+    field_put_start(&o, value, WALLET__DEBT_LEN);
+    field_put_uint(&o, FIELD_RECORD_VERSION, 1);
+    field_put_uint(&o, money_to_nano(owed), 8);
+    return field_put_end(&o);
 }
 
 enum rc wallet__debt_decode(struct money *out, struct slice value)
 {
-    struct wallet__in i = wallet__take_start(value);
+    struct field_in i = field_take_start(value);
     struct money owed;
 
-    wallet__take_version(&i);
-    owed = money_from_nano(wallet__take_uint(&i, 8));
-    TRY(wallet__take_end(&i));
+    field_take_version(&i);
+    owed = money_from_nano(field_take_uint(&i, 8));
+    TRY(field_take_end(&i));
     if (money_is_zero(owed))
         return RC_CORRUPT; /* a mark that is paid is deleted */
     *out = owed;
