@@ -397,6 +397,11 @@ bool conf_is_list(const struct conf_node *n)
     return n != NULL && n->kind == CONF__LIST;
 }
 
+bool conf_is_plain(const struct conf_node *n)
+{
+    return n != NULL && n->plain;
+}
+
 bool conf_is_expanded(const struct conf_node *n)
 {
     return n != NULL && n->expanded;

@@ -58,6 +58,8 @@ unsigned conf_line(const struct conf_node *n);
 bool conf_is_scalar(const struct conf_node *n);
 bool conf_is_mapping(const struct conf_node *n);
 bool conf_is_list(const struct conf_node *n);
+/* Whether the scalar was written without quotes, so that a word may be a number. */
+bool conf_is_plain(const struct conf_node *n);
 /* Whether the scalar was written with a ${..} form. */
 bool conf_is_expanded(const struct conf_node *n);
 /* Whether it has what a ${file:..} or ${cred:..} yields in it. */
@@ -78,6 +80,10 @@ bool conf_choice(struct conf *c, struct conf_node *n, unsigned *out,
                  const char *const *names);
 /* A path relative to the YAML file, made absolute in a. */
 bool conf_path(struct conf *c, struct conf_node *n, char **out, struct arena *a);
+
+/* Appends a value as one JSON text, all of it read: scalars without quotes that look so
+ * are numbers, true and false, all others strings; ~ is null. n is not NULL. */
+void conf_json(struct buf *out, struct conf *c, struct conf_node *n);
 
 /* Reports a fault at a node (NULL: at the file). */
 void conf_fault(struct conf *c, const struct conf_node *n, const char *format, ...)

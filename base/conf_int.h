@@ -53,6 +53,7 @@ struct conf_node {
     size_t text_len;
     bool expanded;
     bool contents; /* of a file or credential */
+    bool plain;    /* written without quotes */
 
     /* A mapping or a list */
     struct conf_node **items;

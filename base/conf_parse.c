@@ -172,6 +172,7 @@ static enum rc add_scalar(struct builder *b, const yaml_event_t *event)
     n = add_node(b, null ? CONF__NULL : CONF__SCALAR, event);
     if (n == NULL)
         return b->conf->broken ? RC_OK : RC_NOMEM;
+    n->plain = is_plain(event);
     return null ? RC_OK : conf__expand(b->conf, n, text);
 }
 

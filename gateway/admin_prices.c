@@ -108,7 +108,7 @@ static void put_endpoint_price(struct json_out *o, const char *api,
     json_out_kbool(o, "priced", e->priced);
     if (e->priced) {
         json_out_kmoney(o, "price", e->price);
-        json_out_kstr(o, "charge", e->charge_always ? "always" : "success");
+        json_out_kstr(o, "charge", config_charge_name(e->charge));
         json_out_kstr(o, "version", e->version);
     }
     json_out_kstr(o, "source", "config");

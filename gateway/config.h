@@ -15,6 +15,7 @@
 #include "base/rc.h"
 #include "base/secret.h"
 #include "base/slice.h"
+#include "gateway/config_api.h"
 #include "gateway/config_price.h"
 
 struct provider; /* gateway/provider.h: the adapter */
@@ -56,39 +57,6 @@ struct config_model {
     bool caps_known;         /* false: caps and endpoints say nothing */
     unsigned caps;           /* MODEL_CAP_* of gateway/catalog.h */
     unsigned endpoints;      /* MODEL_BY_*; 0: unknown */
-};
-
-enum config_flow {
-    CONFIG_UPFRONT, /* settled before the work is done */
-    CONFIG_AFTER    /* verified before, settled after: "authorization" */
-};
-
-struct config_endpoint {
-    char *method; /* upper case; "ANY": all */
-    char *path;   /* "/markets/{id}", "/files/{rest*}" */
-    bool priced;
-    struct money price; /* markup applied; at cost: the most that it may be */
-    /* Of a host that is paid (`buys`): */
-    bool at_cost;           /* no price: a call costs what was paid, and the markup */
-    uint32_t markup_ppm;    /* at cost */
-    struct money max_price; /* what it may ask for a call */
-    bool charge_always;     /* else: on 2xx only */
-    size_t pass_count;
-    char **pass_headers; /* lower case */
-    char version[24];
-    enum config_flow flow; /* when a payment for it is settled */
-};
-
-struct config_data_api {
-    char *name;
-    char *base_url; /* without trailing slash; may have a path */
-    bool allow_private;
-    char *auth_header; /* NULL: none */
-    struct secret *auth_value;
-    bool buys; /* auth: {x402: ..} or {mpp: ..}: paid from the central wallet key */
-    size_t endpoint_count;
-    struct config_endpoint *endpoints; /* first match wins */
-    uint64_t first_byte_timeout_ms, idle_timeout_ms;
 };
 
 /* Rows of prices: gateway/config_catalog.h. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The section `data_apis`: hosts that are called at a flat price per call, and which of
  * their paths. */
-#include "gateway/config_int.h"
+#include "gateway/config_data_int.h"
 
+#include "base/codec.h"
 #include "gateway/config_payments.h"
 #include "gateway/path.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -170,18 +170,6 @@ static void read_pass_headers(struct config__reader *r, struct config_endpoint *
     }
 }
 
-/* The name under which a price stands in the books. */
-static void name_price(struct config_endpoint *e, const char *kind)
-{
-    char text[MONEY_TEXT_SIZE];
-    char whole[MONEY_TEXT_SIZE + 32];
-    int len;
-
-    money_print(text, e->price);
-    len = snprintf(whole, sizeof(whole), "%s %s", kind, text);
-    config__price_version(e->version, slice_from(whole, (size_t)len));
-}
-
 /* What a host that is paid may ask: at most the price before its markup, or, without a
  * price, max_price, which is what is held. */
 static void read_max_price(struct config__reader *r, const struct config_data_api *api,
@@ -216,7 +204,7 @@ static void read_cost(struct config__reader *r, struct config_endpoint *e,
     e->priced = true;
     e->at_cost = true;
     e->markup_ppm = markup_ppm;
-    name_price(e, "cost");
+    config__name_price(e->version, "cost", e->price, NULL);
 }
 
 static void read_call_price(struct config__reader *r, const struct config_data_api *api,
@@ -235,7 +223,6 @@ static void read_call_price(struct config__reader *r, const struct config_data_a
             return;
         }
         e->priced = true;
-        name_price(e, "call");
     }
     read_max_price(r, api, e, n);
     if (value == NULL && api->buys)
@@ -258,7 +245,6 @@ static void read_endpoint(struct config__reader *r, const struct config_data_api
 {
     static const char *const methods[] = {"GET",    "HEAD",    "POST", "PUT", "PATCH",
                                           "DELETE", "OPTIONS", "ANY",  NULL};
-    static const char *const charges[] = {"success", "always", NULL};
     struct conf_node *method, *path;
     unsigned choice = 0;
 
@@ -274,11 +260,9 @@ static void read_endpoint(struct config__reader *r, const struct config_data_api
         conf_fault(r->conf, n, "an endpoint without 'path'");
     e->path = read_path(r, path);
     read_call_price(r, api, e, n);
-    choice = 0;
-    (void)conf_choice(r->conf, conf_get(r->conf, n, "charge"), &choice, charges);
-    e->charge_always = choice == 1;
     read_flow(r, &e->flow, n);
     read_pass_headers(r, e, n);
+    config__read_endpoint(r, api, e, n);
 }
 
 /* The first match wins, so the same method and paths again would never be reached. */
@@ -343,26 +327,92 @@ static void read_buys(struct config__reader *r, struct config_data_api *api,
         conf_fault(r->conf, auth, "nothing can be paid without payments.x402.buyer");
 }
 
-static void read_auth(struct config__reader *r, struct config_data_api *api,
-                      struct conf_node *n)
+/* {header: NAME, value: ..} */
+static void read_auth_header(struct config__reader *r, struct config_data_api *api,
+                             struct conf_node *header)
 {
-    struct conf_node *auth = conf_get(r->conf, n, "auth");
-    struct conf_node *header, *value;
-    char *name;
+    char *name = config__header_name(r, header);
 
-    if (auth == NULL || !config__may_be_mapping(r, auth))
-        return;
-    header = conf_get(r->conf, auth, "header");
-    value = conf_get(r->conf, auth, "value");
-    read_buys(r, api, auth);
-    if ((header == NULL) != (value == NULL) || (header == NULL && !api->buys))
-        conf_fault(r->conf, auth,
-                   "auth needs both 'header' and 'value', or one of 'x402' and 'mpp'");
-    name = config__header_name(r, header);
     if (name != NULL && config__is_hop_header(name))
         conf_fault(r->conf, header, "header '%s' belongs to the connection", name);
     else if (name != NULL)
         api->auth_header = config__text(r, header); /* in the case that was written */
+}
+
+/* {basic: {user: .., password: ..}}, RFC 7617 */
+static void read_auth_basic(struct config__reader *r, struct config_data_api *api,
+                            struct conf_node *n)
+{
+    struct conf_node *user, *password;
+    struct secret *secret;
+    struct slice pair;
+    char *text;
+
+    if (!config__may_be_mapping(r, n))
+        return;
+    user = conf_get(r->conf, n, "user");
+    password = conf_get(r->conf, n, "password");
+    if (user == NULL || password == NULL)
+        conf_fault(r->conf, n, "basic needs both 'user' and 'password'");
+    api->auth_user = config__text(r, user);
+    secret = config__secret(r, password, "the password of auth");
+    if (api->auth_user != NULL && strchr(api->auth_user, ':') != NULL)
+        conf_fault(r->conf, user, "a user's name has no colon");
+    if (api->auth_user == NULL || secret == NULL) {
+        secret_unref(secret);
+        return;
+    }
+    text = arena_printf(r->arena, "%s:%.*s", api->auth_user,
+                        SLICE_FMT(secret_open(secret)));
+    pair = base64_encode(r->arena, slice_str(text));
+    text = arena_printf(r->arena, "Basic %.*s", (int)pair.len, pair.bytes);
+    secret_unref(secret);
+    api->auth_header = arena_copy(r->arena, "Authorization", strlen("Authorization"));
+    if (text != NULL)
+        r->rc = secret_new(&api->auth_value, slice_str(text));
+}
+
+/* A parameter's name as it stands in a URL: RFC 3986 unreserved, and brackets. */
+static void read_auth_query(struct config__reader *r, struct config_data_api *api,
+                            struct conf_node *n)
+{
+    static const struct config__name_form form = {"query parameter", "-_.~",
+                                                  CONFIG__NAME_MAX};
+    struct slice name;
+
+    if (conf_text(r->conf, n, &name))
+        api->auth_query = config__name(r, n, &form, name);
+    if (api->buys)
+        conf_fault(r->conf, n, "a host that is paid takes no key in its URL");
+}
+
+static void read_auth(struct config__reader *r, struct config_data_api *api,
+                      struct conf_node *n)
+{
+    struct conf_node *auth = conf_get(r->conf, n, "auth");
+    struct conf_node *header, *query, *basic, *value;
+    int forms;
+
+    if (auth == NULL || !config__may_be_mapping(r, auth))
+        return;
+    header = conf_get(r->conf, auth, "header");
+    query = conf_get(r->conf, auth, "query");
+    basic = conf_get(r->conf, auth, "basic");
+    value = conf_get(r->conf, auth, "value");
+    read_buys(r, api, auth);
+    forms = (header != NULL) + (query != NULL) + (basic != NULL);
+    if ((header != NULL || query != NULL) != (value != NULL) || forms > 1 ||
+        (forms == 0 && !api->buys))
+        conf_fault(r->conf, auth,
+                   "auth needs 'value' with one of 'header' and 'query', or 'basic', "
+                   "or one of 'x402' and 'mpp'");
+    if (basic != NULL) {
+        read_auth_basic(r, api, basic);
+        return;
+    }
+    if (query != NULL)
+        read_auth_query(r, api, query);
+    read_auth_header(r, api, header);
     api->auth_value = config__secret(r, value, "the value of auth");
 }
 

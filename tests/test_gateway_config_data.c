@@ -55,13 +55,13 @@ static void an_api_is_read(void **state)
     assert_string_equal(e->path, "/");
     assert_true(e->priced);
     assert_int_equal(money_to_nano(e->price), 5000000);
-    assert_false(e->charge_always);
+    assert_int_equal(e->charge, CONFIG_CHARGE_SUCCESS);
     assert_int_equal(e->pass_count, 0);
     e = &api->endpoints[1];
     assert_string_equal(e->method, "POST");
     assert_string_equal(e->path, "/m/{id}/x/{rest*}");
     assert_int_equal(money_to_nano(e->price), 1100000);
-    assert_true(e->charge_always);
+    assert_int_equal(e->charge, CONFIG_CHARGE_ALWAYS);
     assert_int_equal(e->pass_count, 2);
     assert_string_equal(e->pass_headers[0], "x-trace");
     assert_string_equal(e->pass_headers[1], "accept");
@@ -294,8 +294,8 @@ static void auth_is_one_clean_header(void **state)
         "character",
         "octroi.yaml:4:45: header 'host' belongs to the connection",
         "octroi.yaml:4:58: the value of auth is empty",
-        "octroi.yaml:6:30: auth needs both 'header' and 'value', or one of 'x402' and "
-        "'mpp'",
+        "octroi.yaml:6:30: auth needs 'value' with one of 'header' and 'query', or "
+        "'basic', or one of 'x402' and 'mpp'",
         "octroi.yaml:8:36: expected a mapping, found a single value");
 }
 
@@ -424,6 +424,126 @@ static void faults_of_paid_hosts_are_placed(void **state)
               "hold");
 }
 
+/* What a call is ----------------------------------------------------------------------
+ */
+
+static void an_endpoint_says_what_it_takes_and_charges(void **state)
+{
+    const struct config *c = config_fixture_load(
+        API
+        "{method: GET, path: /a, price: \"0.01\", markup: 10%,\n"
+        " unit: {of: rows, price: \"0.001\", per: 3, max: 100},\n"
+        " free: {calls: 5, per: day},\n"
+        " tiers: [{from: 10, price: \"0.02\"}, {from: 20, price: 0}],\n"
+        " charge: [200, 4xx], cache: 60s, max_query_bytes: 7, body: json,\n"
+        " max_body_bytes: 9, description: 'What it is', \n"
+        " input: {type: object, properties: {n: {type: integer, default: 5},\n"
+        "   s: {enum: [\"5\", true, ~, -1.5e3]}}}, example: {n: 5}},\n"
+        "{method: GET, path: /b, price: 1, unit: {of: /a/0, price: 1, max: 2}}" END);
+    const struct config_endpoint *e = &c->data_apis[0].endpoints[0];
+
+    (void)state;
+    assert_int_equal(e->unit.of, CONFIG_UNIT_ROWS);
+    assert_int_equal(money_to_nano(e->unit.price), 1100000);
+    assert_int_equal(money_to_nano(config_unit_price(e, 0)), 0);
+    assert_int_equal(money_to_nano(config_unit_price(e, 1)), 366667);
+    assert_int_equal(money_to_nano(config_unit_price(e, 1000)), 36666667);
+    assert_int_equal(money_to_nano(e->most), 11000000 + 36666667);
+    assert_int_equal(e->free.calls, 5);
+    assert_true(e->free.per_day);
+    assert_int_equal(e->tier_count, 2);
+    assert_int_equal(e->tiers[0].from, 10);
+    assert_int_equal(money_to_nano(e->tiers[0].price), 22000000);
+    assert_true(money_is_zero(e->tiers[1].price));
+    assert_string_not_equal(e->tiers[0].version, e->version);
+    assert_true(config_charges(e, 200) && config_charges(e, 404));
+    assert_false(config_charges(e, 201) || config_charges(e, 500));
+    assert_int_equal(e->cache_ms, 60000);
+    assert_int_equal(e->max_query_bytes, 7);
+    assert_int_equal(e->max_body_bytes, 9);
+    assert_int_equal(e->body, CONFIG_BODY_JSON);
+    assert_string_equal(e->description, "What it is");
+    assert_string_equal(e->input_schema,
+                        "{\"type\":\"object\",\"properties\":{\"n\":{\"type\":"
+                        "\"integer\",\"default\":5},\"s\":{\"enum\":[\"5\",true,null,"
+                        "-1.5e3]}}}");
+    assert_string_equal(e->example, "{\"n\":5}");
+    e++;
+    assert_int_equal(e->unit.of, CONFIG_UNIT_POINTER);
+    assert_string_equal(e->unit.pointer, "/a/0");
+    assert_int_equal(e->unit.per, 1);
+    assert_int_equal(e->max_body_bytes, UINT64_MAX);
+    assert_null(e->input_schema);
+    config_unref(c);
+}
+
+static void faults_of_what_a_call_is_are_placed(void **state)
+{
+    (void)state;
+    FAULTS_OF(
+        API "{method: POST, path: /a, price: 1, cache: 5s,\n"
+            "unit: {of: lines, price: 1},\n"
+            "free: {per: week},\n"
+            "tiers: [{from: 5, price: 1}, {from: 5, price: 1}, {from: 6}],\n"
+            "charge: [99, 6xx], body: xml, input: {type: array},\n"
+            "description: \"\", max_query_bytes: 99999999}" END,
+        "octroi.yaml:6:10: expected a status from 200 to 599, or a class such as 2xx",
+        "octroi.yaml:6:14: expected a status from 200 to 599, or a class such as 2xx",
+        "octroi.yaml:3:1: a unit needs 'of', 'price' and 'max'",
+        "octroi.yaml:3:12: expected rows, bytes or a JSON pointer such as "
+        "/meta/count, of at most 256 bytes and 16 steps",
+        "octroi.yaml:4:1: free needs 'calls': how many",
+        "octroi.yaml:4:13: expected one of day, month, not 'week'",
+        "octroi.yaml:5:37: tiers begin one after the other: 'from' must rise",
+        "octroi.yaml:5:51: a tier needs 'from' and 'price'",
+        "octroi.yaml:7:35: must be from 0 to 16384",
+        "octroi.yaml:6:26: expected one of any, none, json, not 'xml'",
+        "octroi.yaml:2:43: only answers to GET are kept",
+        "octroi.yaml:7:14: a description has 1 to 1024 bytes, without control "
+        "characters",
+        "octroi.yaml:6:31: the schema of an input says 'type: object'");
+    FAULTS_OF(API "{method: GET, path: /a, free: {calls: 1}}" END,
+              "octroi.yaml:2:1: units, free calls and tiers need a 'price'",
+              "warning: octroi.yaml:2: an endpoint without a price is refused "
+              "(price_missing)");
+    FAULTS_OF(API "{method: GET, path: /a, price: 18446744073, unit: {of: bytes, "
+                  "price: 1, max: 2}}" END,
+              "octroi.yaml:2:1: the dearest call is more than an amount can hold");
+}
+
+#define AUTH(auth)                                                   \
+    "data_apis:\n  a: {base_url: \"https://a\", auth: {" auth "},\n" \
+    "      endpoints: [{method: GET, path: /, price: 1}]}\n"
+
+static void keys_also_go_into_the_query_or_as_a_password(void **state)
+{
+    const struct config *c =
+        config_fixture_load(AUTH("query: api_key, value: \"${SEARCH_KEY}\""));
+
+    (void)state;
+    assert_null(c->data_apis[0].auth_header);
+    assert_string_equal(c->data_apis[0].auth_query, "api_key");
+    assert_true(
+        slice_equal(secret_open(c->data_apis[0].auth_value), SLICE("search-key")));
+    config_unref(c);
+    c = config_fixture_load(AUTH("basic: {user: Aladdin, password: \"open sesame\"}"));
+    assert_string_equal(c->data_apis[0].auth_header, "Authorization");
+    assert_string_equal(c->data_apis[0].auth_user, "Aladdin");
+    assert_true(slice_equal(secret_open(c->data_apis[0].auth_value),
+                            SLICE("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")));
+    config_unref(c);
+    FAULTS_OF(AUTH("basic: {user: \"a:b\"}"),
+              "octroi.yaml:2:37: basic needs both 'user' and 'password'",
+              "octroi.yaml:2:51: a user's name has no colon");
+    FAULTS_OF(AUTH("query: \"a&b\", value: v"),
+              "octroi.yaml:2:44: the name of a query parameter has 1 to 64 letters, "
+              "digits and '-_.~', and begins with a letter or digit");
+    FAULTS_OF(
+        AUTH("query: k, header: X-K, value: v"),
+        "octroi.yaml:2:30: auth needs 'value' with one of 'header' and 'query', or "
+        "'basic', or one of 'x402' and 'mpp'");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -442,6 +562,9 @@ int main(void)
         cmocka_unit_test(lists_have_an_end),
         cmocka_unit_test(what_a_paid_host_may_ask_is_bounded_by_the_price),
         cmocka_unit_test(faults_of_paid_hosts_are_placed),
+        cmocka_unit_test(an_endpoint_says_what_it_takes_and_charges),
+        cmocka_unit_test(faults_of_what_a_call_is_are_placed),
+        cmocka_unit_test(keys_also_go_into_the_query_or_as_a_password),
     };
 
     return cmocka_run_group_tests(tests, config_fixture_open, conf_fixture_close);

@@ -55,6 +55,15 @@ static const char rich[] =
     "  paid: {base_url: \"https://p\", auth: {mpp: {}}, endpoints: [\n"
     "    {method: GET, path: /cost, markup: 10%, max_price: \"0.3\"},\n"
     "    {method: GET, path: /flat, price: \"0.2\", markup: 10%}]}\n"
+    "  basic: {base_url: \"https://b\", auth: {basic: {user: u, password: "
+    "\"${SEARCH_KEY}\"}}, endpoints: [\n"
+    "    {method: GET, path: /all, price: \"0.2\", markup: 10%, unit: {of: /a/0, price: "
+    "\"0.3\", per: 7, max: 9}, free: {calls: 3}, tiers: [{from: 2, price: 1}],\n"
+    "     charge: [404, 2xx], max_query_bytes: 5, max_body_bytes: 6, body: json, cache: "
+    "5m, description: \"$${x}\", input: {type: object, pattern: \"$${y}\\n\", a: [~, 1, "
+    "\"1\"]}, example: {}}]}\n"
+    "  query: {base_url: \"https://q\", auth: {query: k, value: \"${SEARCH_KEY}\"}, "
+    "endpoints: [{method: GET, path: /, price: 1}]}\n"
     "payments: {x402: {buyer: {key: {keystore: k, passphrase_file: p}}}}\n"
     "limits: {concurrent: 0, call_timeout: 90m}\n";
 

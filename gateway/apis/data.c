@@ -372,11 +372,12 @@ static bool is_owed(const struct request *r, const struct data_call *d, bool goo
     switch (r->outcome) {
     case OUTCOME_OK:
         return data_buy_taken(&d->buy, good) ||
-               (!at_cost && (good || d->endpoint->charge_always));
+               (!at_cost && (good || d->endpoint->charge == CONFIG_CHARGE_ALWAYS));
     case OUTCOME_GONE: /* the caller left: the upstream did its work all the same */
         if (at_cost || (d->api->buys && !good))
             return r->contacted && data_buy_sent(&d->buy);
-        return r->contacted && (good || d->status == 0 || d->endpoint->charge_always);
+        return r->contacted &&
+               (good || d->status == 0 || d->endpoint->charge == CONFIG_CHARGE_ALWAYS);
     case OUTCOME_OPEN:
     case OUTCOME_FAILED:
     case OUTCOME_BROKEN:
