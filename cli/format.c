@@ -104,6 +104,49 @@ void cell_bool(struct table *t, struct json_object *o, const char *key)
     table_cell(t, slice_str(format_bool(text, o, key)));
 }
 
+static void print_csv_field(struct slice text)
+{
+    bool quote = false;
+
+    for (size_t i = 0; i < text.len; i++)
+        quote = quote || text.bytes[i] == ',' || text.bytes[i] == '"';
+    if (quote)
+        (void)putchar('"');
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.bytes[i] == '"')
+            (void)putchar('"');
+        (void)putchar(text.bytes[i]);
+    }
+    if (quote)
+        (void)putchar('"');
+}
+
+void print_csv_titles(const char *const *members)
+{
+    for (size_t i = 0; members[i] != NULL; i++)
+        (void)printf("%s%s", i > 0 ? "," : "", members[i]);
+    (void)fputs("\r\n", stdout);
+}
+
+void print_csv_row(const char *const *members, struct json_object *item)
+{
+    for (size_t i = 0; members[i] != NULL; i++) {
+        struct slice text;
+        uint64_t count;
+        bool yes = false;
+
+        if (i > 0)
+            (void)putchar(',');
+        if (json_get_bool(&yes, item, members[i]) == RC_OK && yes)
+            print_csv_field(SLICE("true"));
+        else if (json_get_u64(&count, item, members[i]) == RC_OK)
+            (void)printf("%" PRIu64, count);
+        else if (json_get_string(&text, item, members[i]) == RC_OK)
+            print_csv_field(text);
+    }
+    (void)fputs("\r\n", stdout);
+}
+
 void print_field(const char *name, const char *value)
 {
     (void)printf("%-10s %s\n", name, value);

@@ -28,6 +28,11 @@ void cell_time(struct table *t, struct json_object *o, const char *key);
 void cell_u64(struct table *t, struct json_object *o, const char *key);
 void cell_bool(struct table *t, struct json_object *o, const char *key);
 
+/* RFC 4180: the names of members (ends with NULL), and an item's values, each line with
+ * CRLF. What is absent or false is empty. */
+void print_csv_titles(const char *const *members);
+void print_csv_row(const char *const *members, struct json_object *item);
+
 /* One line: "balance   12.5". */
 void print_field(const char *name, const char *value);
 

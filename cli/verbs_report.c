@@ -65,49 +65,13 @@ static void row_row(struct table *t, struct json_object *item)
 static const char *const csv_members[] = {
     "request_id", "transfer", "time",       "kind",          "wallet",
     "key",        "model",    "api",        "direction",     "amount",
-    "balance",    "ref",      "by_payment", "reported_cost",
+    "balance",    "ref",      "by_payment", "reported_cost", NULL,
 };
-
-/* RFC 4180. */
-static void print_csv_field(struct slice text)
-{
-    bool quote = false;
-
-    for (size_t i = 0; i < text.len; i++)
-        quote = quote || text.bytes[i] == ',' || text.bytes[i] == '"';
-    if (quote)
-        (void)putchar('"');
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.bytes[i] == '"')
-            (void)putchar('"');
-        (void)putchar(text.bytes[i]);
-    }
-    if (quote)
-        (void)putchar('"');
-}
-
-static void print_csv_titles(void)
-{
-    for (size_t i = 0; i < sizeof(csv_members) / sizeof(csv_members[0]); i++)
-        (void)printf("%s%s", i > 0 ? "," : "", csv_members[i]);
-    (void)fputs("\r\n", stdout);
-}
 
 static void csv_row(struct table *t, struct json_object *item)
 {
     (void)t; /* stays empty */
-    for (size_t i = 0; i < sizeof(csv_members) / sizeof(csv_members[0]); i++) {
-        struct slice text;
-        bool yes = false;
-
-        if (i > 0)
-            (void)putchar(',');
-        if (json_get_bool(&yes, item, csv_members[i]) == RC_OK && yes)
-            print_csv_field(SLICE("true"));
-        else if (json_get_string(&text, item, csv_members[i]) == RC_OK)
-            print_csv_field(text);
-    }
-    (void)fputs("\r\n", stdout);
+    print_csv_row(csv_members, item);
 }
 
 int verb_wallet_statement(const struct cli *c)
@@ -122,7 +86,7 @@ int verb_wallet_statement(const struct cli *c)
     client_request_segment(&q, "statement");
     add_range(&q, c);
     if (csv)
-        print_csv_titles();
+        print_csv_titles(csv_members);
     return client_list(c, &q, row_columns, csv ? csv_row : row_row);
 }
 

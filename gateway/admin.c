@@ -4,6 +4,7 @@
  * reached in admin_server.c. docs/admin-api.md describes it to its users. */
 #include "gateway/admin_int.h"
 
+#include "base/clock.h"
 #include "gateway/error.h"
 #include "gateway/path.h"
 
@@ -82,6 +83,15 @@ enum rc admin__body_money(struct money *out, struct admin_call *c, const char *n
     return RC_OK;
 }
 
+enum rc admin__body_bool(bool *out, struct admin_call *c, const char *name)
+{
+    enum rc rc = c->body != NULL ? json_get_bool(out, c->body, name) : RC_NOT_FOUND;
+
+    if (rc == RC_BAD_INPUT)
+        return admin__refuse(c, rc, name, "'%s' must be true or false", name);
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
 static bool named_in(const char *names, struct slice name)
 {
     struct slice rest = slice_str(names);
@@ -121,6 +131,8 @@ static enum rc read_body(struct admin_call *c, const char *members)
         return RC_OK;
     if (members == NULL)
         return admin__refuse(c, RC_BAD_INPUT, NULL, "this call takes no body");
+    if (members == admin__raw_body)
+        return RC_OK;
     rc = json_parse(&c->body, body);
     if (rc == RC_OK && json_raw_type(body) != JSON_OBJECT)
         rc = RC_BAD_JSON;
@@ -167,6 +179,20 @@ enum rc admin__query_u64(uint64_t *out, struct admin_call *c, const char *name,
     return RC_OK;
 }
 
+enum rc admin__query_time(uint64_t *out, struct admin_call *c, const char *name)
+{
+    struct slice text;
+    enum rc rc = admin__query(&text, c, name);
+
+    if (rc == RC_NOT_FOUND)
+        return RC_OK;
+    TRY(rc);
+    if (clock_parse(out, text) != RC_OK)
+        return admin__refuse(c, RC_BAD_INPUT, name,
+                             "'%s' must be a time, like 2030-01-31T00:00:00Z", name);
+    return RC_OK;
+}
+
 /* ---- Pages ---- */
 
 enum rc admin__page_start(struct admin_page *p, struct admin_call *c)
@@ -202,13 +228,23 @@ void admin__page_end(struct admin_page *p)
     json_out_end_object(o);
 }
 
+size_t admin_body_max(struct slice target)
+{
+    const struct slice path = slice_sub(target, 0, slice_find(target, '?'));
+
+    return slice_equal(path, SLICE("/admin/v1/skills")) ? ADMIN_PACKAGE_MAX
+                                                        : ADMIN_BODY_MAX;
+}
+
 /* ---- Routes ---- */
 
 static const struct admin_route *const tables[] = {
     admin__wallet_routes, admin__key_routes,    admin__report_routes,
     admin__ledger_routes, admin__config_routes, admin__model_routes,
-    admin__pay_routes,    admin__price_routes,
+    admin__pay_routes,    admin__price_routes,  admin__publisher_routes,
 };
+
+const char admin__raw_body[] = "raw";
 
 static bool route_takes(struct slice params[ADMIN_PARAMS_MAX],
                         const struct admin_route *r, struct slice path)

@@ -50,6 +50,10 @@ struct admin_reply {
 void admin_handle(struct admin_reply *reply, struct admin *a,
                   const struct admin_request *q);
 
+/* The most that a body of a call of this target (path and query) may hold: packages of
+ * skills are larger than all else. */
+size_t admin_body_max(struct slice target);
+
 /* ---- Serving it ---- */
 struct admin_server;
 

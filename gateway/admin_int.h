@@ -10,9 +10,13 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "gateway/admin.h"
+#include "skills/skills.h"
 
 enum {
-    ADMIN_PARAMS_MAX = 2,
+    ADMIN_PARAMS_MAX = 3,
+    ADMIN_NEXT_SIZE = 128,
+    ADMIN_BODY_MAX = 1 << 20,
+    ADMIN_PACKAGE_MAX = 70 << 20,
     ADMIN_DETAIL_SIZE = 4096,
     ADMIN_PAGE_DEFAULT = 100,
     ADMIN_PAGE_MAX = 1000,
@@ -54,6 +58,9 @@ extern const struct admin_route admin__config_routes[];
 extern const struct admin_route admin__model_routes[];
 extern const struct admin_route admin__pay_routes[];
 extern const struct admin_route admin__price_routes[];
+extern const struct admin_route admin__publisher_routes[];
+/* The members of a route whose body is not JSON, and is not looked at by the frame. */
+extern const char admin__raw_body[];
 
 /* Says why, in words for people, and returns rc. param NULL: no single field. */
 enum rc admin__refuse(struct admin_call *c, enum rc rc, const char *param,
@@ -64,12 +71,16 @@ MUST_CHECK enum rc admin__body_text(struct slice *out, struct admin_call *c,
                                     const char *name, bool required);
 MUST_CHECK enum rc admin__body_money(struct money *out, struct admin_call *c,
                                      const char *name);
+MUST_CHECK enum rc admin__body_bool(bool *out, struct admin_call *c, const char *name);
 
 /* A parameter of the query, decoded. RC_NOT_FOUND: not given. */
 MUST_CHECK enum rc admin__query(struct slice *out, struct admin_call *c,
                                 const char *name);
 MUST_CHECK enum rc admin__query_u64(uint64_t *out, struct admin_call *c,
                                     const char *name, uint64_t fallback, uint64_t max);
+/* A time; not given: *out stays as it is. */
+MUST_CHECK enum rc admin__query_time(uint64_t *out, struct admin_call *c,
+                                     const char *name);
 
 /* The wallet that the text names; RC_NOT_FOUND is refused in words. */
 MUST_CHECK enum rc admin__find_wallet(struct wallet *out, struct admin_call *c,
@@ -77,6 +88,16 @@ MUST_CHECK enum rc admin__find_wallet(struct wallet *out, struct admin_call *c,
 /* One limit of a wallet or key: the {per} of the path and, if wanted, the amount. */
 MUST_CHECK enum rc admin__limit(enum wallet_per *per, struct money *amount,
                                 struct admin_call *c, bool amount_wanted);
+
+/* ---- The market ---- */
+MUST_CHECK enum rc admin__market(struct skills **out, struct admin_call *c);
+/* RC_NOT_FOUND is refused in words. */
+MUST_CHECK enum rc admin__find_publisher(struct skill_publisher *out,
+                                         struct admin_call *c, struct slice handle);
+uint64_t admin__payout_delay(struct admin_call *c); /* of the configuration */
+/* The skill of the path, {publisher} and {skill}, in whatever state. */
+MUST_CHECK enum rc admin__find_skill(struct skill *out, struct admin_call *c);
+void admin__put_offer(struct json_out *o, const struct skill_offer *offer);
 
 /* Copies an id's text as a member; none: null. */
 void admin__put_id(struct json_out *o, const char *name, char kind, struct id id);
@@ -97,7 +118,7 @@ struct admin_page {
     struct admin_call *call;
     uint64_t limit;
     uint64_t count;
-    char next[WALLET_ID_TEXT_SIZE]; /* "": this is all */
+    char next[ADMIN_NEXT_SIZE]; /* "": this is all */
 };
 /* Reads `limit` from the query and begins the answer. */
 MUST_CHECK enum rc admin__page_start(struct admin_page *p, struct admin_call *c);

@@ -46,26 +46,12 @@ static bool put_row(void *arg, const struct wallet_row *row)
     return true;
 }
 
-static enum rc read_time(uint64_t *out, struct admin_call *c, const char *name)
-{
-    struct slice text;
-    enum rc rc = admin__query(&text, c, name);
-
-    if (rc == RC_NOT_FOUND)
-        return RC_OK;
-    TRY(rc);
-    if (clock_parse(out, text) != RC_OK)
-        return admin__refuse(c, RC_BAD_INPUT, name,
-                             "'%s' must be a time, like 2030-01-31T00:00:00Z", name);
-    return RC_OK;
-}
-
 static enum rc read_range(struct rows *r, struct admin_call *c)
 {
     *r = (struct rows){.until_us = UINT64_MAX};
     TRY(admin__query_u64(&r->from_seq, c, "after", 0, UINT64_MAX));
-    TRY(read_time(&r->since_us, c, "since"));
-    return read_time(&r->until_us, c, "until");
+    TRY(admin__query_time(&r->since_us, c, "since"));
+    return admin__query_time(&r->until_us, c, "until");
 }
 
 static enum rc serve_statement(struct admin_call *c)

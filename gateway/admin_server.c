@@ -27,8 +27,9 @@
 enum {
     CONNECTIONS_MAX = 32,
     IDLE_TIMEOUT_S = 10,
+    BODY_QUICK_MAX = 1 << 20,
     BODY_DEADLINE_MS = 30000,
-    BODY_MAX = 1 << 20,
+    PACKAGE_DEADLINE_MS = 300000, /* 70 MiB over a slow line */
     METRICS_MAX = 4 << 20,
     GUESSES_PER_MINUTE = 10,
     ADDRESS_SIZE = 64,
@@ -54,6 +55,7 @@ struct admin_server {
 /* One request, from its first line until it is answered. */
 struct admin_exchange {
     char *uri; /* raw, with the query */
+    size_t body_max;
     struct buf body;
     uint64_t body_until_ms;
     bool started;
@@ -352,7 +354,9 @@ static enum MHD_Result take(void *arg, struct MHD_Connection *connection,
         return MHD_NO; /* out of memory when it began */
     if (!x->started) {
         x->started = true;
-        x->body_until_ms = clock_mono_ms() + BODY_DEADLINE_MS;
+        x->body_until_ms =
+            clock_mono_ms() +
+            (x->body_max > BODY_QUICK_MAX ? PACKAGE_DEADLINE_MS : BODY_DEADLINE_MS);
         rc = admit(&detail, d, connection);
         return rc == RC_OK ? MHD_YES : refuse(connection, rc, detail);
     }
@@ -375,7 +379,8 @@ static void *begin(void *arg, const char *uri, struct MHD_Connection *connection
     (void)connection;
     if (x == NULL)
         return NULL;
-    buf_init(&x->body, BODY_MAX);
+    x->body_max = admin_body_max(slice_str(uri));
+    buf_init(&x->body, x->body_max);
     x->uri = strndup(uri, URI_MAX);
     if (x->uri == NULL) {
         free(x);
