@@ -443,9 +443,13 @@ char *config__url(struct config__reader *r, struct conf_node *n, const char *wha
     char host[HOST_SIZE] = "";
     char *url = read_url(r, n, what, host);
 
-    /* Not a fault: the address is checked when it is connected to, wherever it came
-     * from. */
-    if (url != NULL && !allow_private && is_private_host(slice_str(host)))
+    /* Of ours no fault: the address is checked when it is connected to, wherever it
+     * came from. */
+    if (url == NULL || allow_private || !is_private_host(slice_str(host)))
+        return url;
+    if (r->published)
+        conf_fault(r->conf, n, "%s is on a private or loopback address", what);
+    else
         config__warn(r, n,
                      "%s is on a private or loopback address: calls are refused until "
                      "'allow_private: true' is set",

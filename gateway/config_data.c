@@ -214,7 +214,7 @@ static void read_call_price(struct config__reader *r, const struct config_data_a
     uint32_t markup_ppm = 0;
 
     (void)conf_percent(r->conf, conf_get(r->conf, n, "markup"), &markup_ppm);
-    if (value == NULL && !api->buys)
+    if (value == NULL && !api->buys && !r->published)
         config__warn(r, n, "an endpoint without a price is refused (price_missing)");
     if (conf_money(r->conf, value, &e->max_price)) {
         if (!money_markup(&e->price, e->max_price, markup_ppm)) {
@@ -260,7 +260,8 @@ static void read_endpoint(struct config__reader *r, const struct config_data_api
         conf_fault(r->conf, n, "an endpoint without 'path'");
     e->path = read_path(r, path);
     read_call_price(r, api, e, n);
-    read_flow(r, &e->flow, n);
+    if (!r->published) /* whoever serves before it is paid bears the loss */
+        read_flow(r, &e->flow, n);
     read_pass_headers(r, e, n);
     config__read_endpoint(r, api, e, n);
 }
@@ -288,7 +289,8 @@ static void read_endpoints(struct config__reader *r, struct config_data_api *api
     struct conf_node *item;
     size_t at = 0;
 
-    read_flow(r, &flow, n);
+    if (!r->published)
+        read_flow(r, &flow, n);
     if (list == NULL || (conf_is_list(list) && conf_count(list) == 0)) {
         conf_fault(r->conf, list != NULL ? list : n, "no endpoints: nothing is served");
         return;
@@ -386,6 +388,22 @@ static void read_auth_query(struct config__reader *r, struct config_data_api *ap
         conf_fault(r->conf, n, "a host that is paid takes no key in its URL");
 }
 
+/* A publisher's host gets a key that we derive for it: {header: NAME} says where. */
+static void read_auth_published(struct config__reader *r, struct config_data_api *api,
+                                struct conf_node *n)
+{
+    struct conf_node *auth = conf_get(r->conf, n, "auth");
+    struct conf_node *header = conf_get(r->conf, auth, "header");
+
+    if (header != NULL)
+        read_auth_header(r, api, header);
+    else
+        api->auth_header =
+            arena_copy(r->arena, "Authorization", strlen("Authorization"));
+    if (auth != NULL && header == NULL && config__may_be_mapping(r, auth))
+        conf_fault(r->conf, auth, "auth of a published host is {header: NAME}");
+}
+
 static void read_auth(struct config__reader *r, struct config_data_api *api,
                       struct conf_node *n)
 {
@@ -416,19 +434,23 @@ static void read_auth(struct config__reader *r, struct config_data_api *api,
     api->auth_value = config__secret(r, value, "the value of auth");
 }
 
-static void read_data_api(struct config__reader *r, struct config_data_api *api,
-                          struct conf_node *n)
+void config__read_data_api(struct config__reader *r, struct config_data_api *api,
+                           struct conf_node *n)
 {
     api->first_byte_timeout_ms = TIMEOUT_MS;
     api->idle_timeout_ms = TIMEOUT_MS;
     if (!config__may_be_mapping(r, n))
         return;
-    (void)conf_bool(r->conf, conf_get(r->conf, n, "allow_private"),
-                    &api->allow_private);
+    if (!r->published)
+        (void)conf_bool(r->conf, conf_get(r->conf, n, "allow_private"),
+                        &api->allow_private);
     if (conf_get(r->conf, n, "base_url") == NULL)
         conf_fault(r->conf, n, "'base_url' is missing");
     api->base_url = config__base_url(r, n, api->allow_private);
-    read_auth(r, api, n);
+    if (r->published)
+        read_auth_published(r, api, n);
+    else
+        read_auth(r, api, n);
     config__duration(r, n, "first_byte_timeout", &api->first_byte_timeout_ms);
     config__duration(r, n, "idle_timeout", &api->idle_timeout_ms);
     read_endpoints(r, api, n);
@@ -448,6 +470,6 @@ void config__read_data_apis(struct config__reader *r, struct conf_node *n)
         struct config_data_api *api = &c->data_apis[c->data_api_count++];
 
         api->name = config__name(r, value, &api_name, name);
-        read_data_api(r, api, value);
+        config__read_data_api(r, api, value);
     }
 }

@@ -17,4 +17,9 @@ void config__name_price(char out[CONFIG__VERSION_SIZE], const char *kind,
 void config__read_endpoint(struct config__reader *r, const struct config_data_api *api,
                            struct config_endpoint *e, struct conf_node *n);
 
+/* All of an entry but its name. With r->published, allow_private and the value of auth
+ * are not among its keys. */
+void config__read_data_api(struct config__reader *r, struct config_data_api *api,
+                           struct conf_node *n);
+
 #endif

@@ -52,8 +52,8 @@ struct config__reader {
     struct buf *more_faults;      /* lines about other files than this one */
     const char *path;             /* of the file, for warnings */
     const struct config *running; /* NULL: a first load */
-    bool exposed;                 /* everyone on this machine may read the file */
-    const struct found *found;    /* NULL: nothing is known of what providers say */
+    bool exposed, published; /* everyone here may read the file; a stranger wrote it */
+    const struct found *found; /* NULL: nothing is known of what providers say */
     enum rc rc;
 };
 
