@@ -9,12 +9,11 @@
 
 #include "gateway/sse.h"
 #include "gateway/wire.h"
-#include "gateway/wires/chat_int.h"
+#include "tests/answer_order.h"
 
 enum {
     ARENA_MAX = 8 << 20,
-    OUT_MAX = 32 << 20,
-    PARTS_MAX = 256
+    OUT_MAX = 32 << 20
 };
 
 struct pipe {
@@ -22,79 +21,23 @@ struct pipe {
     void *reader, *writer;
     struct arena *a;
     struct buf out;
-    struct usage usage;
-    unsigned parts[CHAT_CHOICES_MAX];
-    uint8_t open[CHAT_CHOICES_MAX][PARTS_MAX]; /* 1: open, 2: ended */
-    bool stopped[CHAT_CHOICES_MAX];
-    bool begun, over, failed, again;
+    struct answer_order order;
+    bool again;
 };
-
-static void check_part(struct pipe *p, const struct answer_event *e)
-{
-    uint8_t *open;
-
-    assert(p->begun && e->choice < CHAT_CHOICES_MAX && !p->stopped[e->choice]);
-    if (e->kind == ANSWER_PART)
-        assert(e->part == p->parts[e->choice]++);
-    assert(e->part < p->parts[e->choice]);
-    if (e->part >= PARTS_MAX)
-        return;
-    open = &p->open[e->choice][e->part];
-    if (e->kind == ANSWER_PART)
-        *open = 1;
-    assert(e->kind != ANSWER_DELTA || *open == 1);
-    if (e->kind == ANSWER_PART_END) {
-        assert(*open == 1);
-        *open = 2;
-    }
-}
-
-static void check_stop(struct pipe *p, const struct answer_event *e)
-{
-    assert(p->begun && e->choice < CHAT_CHOICES_MAX && !p->stopped[e->choice]);
-    p->stopped[e->choice] = true;
-    for (unsigned i = 0; i < PARTS_MAX; i++)
-        assert(p->open[e->choice][i] != 1);
-}
 
 static enum rc take(void *arg, const struct answer_event *e)
 {
     struct pipe *p = arg;
 
-    assert(!p->over);
-    switch (e->kind) {
-    case ANSWER_BEGIN:
-        assert(!p->begun);
-        p->begun = true;
-        break;
-    case ANSWER_PART:
-    case ANSWER_DELTA:
-    case ANSWER_SIGNATURE:
-    case ANSWER_CITATION:
-    case ANSWER_LOGPROBS:
-    case ANSWER_MEDIA:
-    case ANSWER_PART_END:
-        check_part(p, e);
-        break;
-    case ANSWER_STOP:
-        check_stop(p, e);
-        break;
-    case ANSWER_USAGE:
-        assert(p->begun && e->usage.known);
-        p->usage = e->usage;
-        break;
-    case ANSWER_END:
-        assert(p->begun);
-        p->over = true;
-        break;
-    case ANSWER_ERROR:
-        p->over = true;
-        p->failed = true;
-        break;
-    }
+    answer_order_take(&p->order, e);
     if (p->writer != NULL)
         p->wire->out_event(p->writer, &p->out, e);
     return RC_OK;
+}
+
+static bool is_over(const struct pipe *p)
+{
+    return p->order.ended || p->order.failed;
 }
 
 static bool is_json(struct slice text, struct arena *a)
@@ -121,7 +64,7 @@ static enum rc on_event(void *arg, const struct sse_event *e)
     const struct wire_event we = {.name = e->event, .data = e->data};
     const bool done = slice_equal(e->data, SLICE("[DONE]"));
 
-    if (e->is_comment || p->over)
+    if (e->is_comment || is_over(p))
         return RC_OK;
     if (!done && !is_json(e->data, p->a)) {
         assert(!p->again || arena_spent(p->a));
@@ -191,7 +134,7 @@ static void pass(const struct wire *to, struct slice bytes, bool stream)
 
     if (p == NULL)
         return;
-    bill = (struct wire_bill){.usage = &p->usage};
+    bill = (struct wire_bill){.usage = &p->order.usage};
     p->wire = to;
     p->writer = to->out_open(&w, p->a);
     if (p->writer != NULL) {
@@ -199,12 +142,12 @@ static void pass(const struct wire *to, struct slice bytes, bool stream)
             read_stream(p, bytes);
         else if (is_json(bytes, p->a))
             (void)!wire_chat.answer(bytes, take, p, p->a);
-        if (p->over && !p->failed)
+        if (p->order.ended)
             to->out_end(p->writer, &p->out, &bill);
         to->out_close(p->writer);
     }
     made = p->out;
-    if (p->over && !p->failed && !arena_spent(p->a) && !buf_spent(&made)) {
+    if (p->order.ended && !arena_spent(p->a) && !buf_spent(&made)) {
         arena_close(p->a);
         read_again(buf_slice(&made), stream);
     } else {

@@ -13,11 +13,11 @@
 #include "base/json_guard.h"
 #include "gateway/sse.h"
 #include "gateway/wire.h"
+#include "tests/answer_order.h"
 
 enum {
     MEMORY_MAX = 32 << 20,
-    OUT_MAX = 16 << 20,
-    PARTS_MAX = 512
+    OUT_MAX = 16 << 20
 };
 
 static const struct json_limits limits = {.depth = 32};
@@ -70,65 +70,18 @@ static void try_body(struct slice body, struct arena *a)
 /* ---- Answers ---- */
 
 struct watch {
-    bool begun, stopped, ended, failed;
-    unsigned parts;
-    bool open[PARTS_MAX];
+    struct answer_order order;
     void *reader, *writer;
-    struct usage usage;
     struct buf out;
 };
-
-static void check_part(struct watch *w, const struct answer_event *e)
-{
-    assert(e->choice == 0);
-    if (e->kind == ANSWER_PART)
-        assert(e->part == w->parts++);
-    else
-        assert(e->part < w->parts);
-    if (e->part >= PARTS_MAX)
-        return;
-    assert(w->open[e->part] == (e->kind != ANSWER_PART));
-    w->open[e->part] = e->kind != ANSWER_PART_END;
-}
 
 static enum rc take(void *arg, const struct answer_event *e)
 {
     struct watch *w = arg;
 
-    assert(!w->ended && !w->failed);
-    assert(w->begun == (e->kind != ANSWER_BEGIN) || e->kind == ANSWER_ERROR);
-    switch (e->kind) {
-    case ANSWER_BEGIN:
-        w->begun = true;
-        break;
-    case ANSWER_PART:
-    case ANSWER_DELTA:
-    case ANSWER_SIGNATURE:
-    case ANSWER_CITATION:
-    case ANSWER_LOGPROBS:
-    case ANSWER_MEDIA:
-    case ANSWER_PART_END:
-        assert(!w->stopped);
-        check_part(w, e);
-        break;
-    case ANSWER_STOP:
-        assert(!w->stopped);
-        for (size_t i = 0; i < PARTS_MAX; i++)
-            assert(!w->open[i]);
-        w->stopped = true;
-        break;
-    case ANSWER_USAGE:
-        w->usage = e->usage;
-        break;
-    case ANSWER_END:
-        assert(w->stopped);
-        w->ended = true;
-        break;
-    case ANSWER_ERROR:
-        w->failed = true;
-        return RC_OK;
-    }
-    wire_messages.out_event(w->writer, &w->out, e);
+    answer_order_take(&w->order, e);
+    if (e->kind != ANSWER_ERROR)
+        wire_messages.out_event(w->writer, &w->out, e);
     return RC_OK;
 }
 
@@ -147,7 +100,7 @@ static enum rc on_event(void *arg, const struct sse_event *e)
     if (rc == RC_OK)
         rc = wire_messages.event(w->reader, &we, take, w, scratch);
     arena_close(scratch);
-    return w->ended || w->failed ? RC_ENDED : rc;
+    return w->order.ended || w->order.failed ? RC_ENDED : rc;
 }
 
 static void read_stream(struct watch *w, struct slice bytes, struct arena *a)
@@ -164,9 +117,9 @@ static void read_stream(struct watch *w, struct slice bytes, struct arena *a)
 
 static void end_answer(struct watch *w, bool stream, struct arena *a)
 {
-    const struct wire_bill bill = {.usage = &w->usage, .cost = MONEY_ZERO};
+    const struct wire_bill bill = {.usage = &w->order.usage, .cost = MONEY_ZERO};
 
-    if (w->ended && !buf_spent(&w->out)) {
+    if (w->order.ended && !buf_spent(&w->out)) {
         wire_messages.out_end(w->writer, &w->out, &bill);
         if (!stream && !buf_spent(&w->out))
             assert(json_guard(buf_slice(&w->out), &wide, NULL, 0, NULL, a) == RC_OK ||

@@ -9,81 +9,34 @@
 
 #include "gateway/sse.h"
 #include "gateway/wire.h"
+#include "tests/answer_order.h"
 
 enum {
     ARENA_MAX = 8 << 20,
-    OUT_MAX = 32 << 20,
-    PARTS_MAX = 4096
+    OUT_MAX = 32 << 20
 };
 
 struct pipe {
     void *reader, *writer;
     struct arena *a;
     struct buf out;
-    struct usage usage;
-    unsigned parts;
-    uint8_t open[PARTS_MAX]; /* 1: open, 2: ended */
-    bool begun, stopped, over, again;
+    struct answer_order order;
+    bool again;
 };
-
-static void check_part(struct pipe *p, const struct answer_event *e)
-{
-    assert(p->begun && !p->stopped && e->choice == 0);
-    if (e->kind == ANSWER_PART) {
-        assert(e->part == p->parts);
-        if (p->parts < PARTS_MAX)
-            p->open[p->parts] = 1;
-        p->parts++;
-        return;
-    }
-    assert(e->part < p->parts);
-    if (e->part >= PARTS_MAX)
-        return;
-    assert(e->kind != ANSWER_DELTA || p->open[e->part] == 1);
-    if (e->kind == ANSWER_PART_END) {
-        assert(p->open[e->part] == 1);
-        p->open[e->part] = 2;
-    }
-}
 
 static enum rc take(void *arg, const struct answer_event *e)
 {
     struct pipe *p = arg;
 
-    assert(!p->over);
-    switch (e->kind) {
-    case ANSWER_BEGIN:
-        assert(!p->begun);
-        p->begun = true;
-        break;
-    case ANSWER_PART:
-    case ANSWER_DELTA:
-    case ANSWER_SIGNATURE:
-    case ANSWER_CITATION:
-    case ANSWER_LOGPROBS:
-    case ANSWER_MEDIA:
-    case ANSWER_PART_END:
-        check_part(p, e);
-        break;
-    case ANSWER_STOP:
-        assert(p->begun && !p->stopped);
-        p->stopped = true;
-        break;
-    case ANSWER_USAGE:
-        assert(p->begun);
-        p->usage = e->usage;
-        break;
-    case ANSWER_END:
-        assert(p->stopped);
-        p->over = true;
-        break;
-    case ANSWER_ERROR:
-        p->over = true;
-        break;
-    }
+    answer_order_take(&p->order, e);
     if (p->writer != NULL)
         wire_responses.out_event(p->writer, &p->out, e);
     return RC_OK;
+}
+
+static bool is_over(const struct pipe *p)
+{
+    return p->order.ended || p->order.failed;
 }
 
 static enum rc on_event(void *arg, const struct sse_event *e)
@@ -94,7 +47,7 @@ static enum rc on_event(void *arg, const struct sse_event *e)
     const bool is_json = json_guard(e->data, &limits, NULL, 0, NULL, p->a) == RC_OK;
 
     assert(is_json || !p->again || arena_spent(p->a));
-    if (e->is_comment || !is_json || p->over)
+    if (e->is_comment || !is_json || is_over(p))
         return RC_OK;
     return wire_responses.event(p->reader, &we, take, p, p->a);
 }
@@ -123,7 +76,7 @@ static void read_again(struct slice bytes)
     if (arena_open(&p.a, 8 * ARENA_MAX) != RC_OK)
         return;
     stream(&p, bytes);
-    assert(p.over || arena_spent(p.a));
+    assert(is_over(&p) || arena_spent(p.a));
     arena_close(p.a);
 }
 
@@ -135,8 +88,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     const struct json_limits limits = {.bytes = 0};
     const struct wire_answer w = {.stream = true, .model = SLICE("m"), .id = "req_1"};
     const struct fault fault = {.rc = RC_UPSTREAM};
-    struct pipe p = {.begun = false};
-    struct wire_bill bill = {.usage = &p.usage};
+    struct pipe p = {.again = false};
+    struct wire_bill bill = {.usage = &p.order.usage};
 
     if (arena_open(&p.a, ARENA_MAX) != RC_OK)
         return 0;
@@ -144,11 +97,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     p.writer = wire_responses.out_open(&w, p.a);
     if (p.writer != NULL) {
         stream(&p, text);
-        if (p.over && p.stopped)
+        if (p.order.ended)
             wire_responses.out_end(p.writer, &p.out, &bill);
         else
             wire_responses.out_error(p.writer, &p.out, &fault, "req_1");
-        if (!arena_spent(p.a) && !buf_spent(&p.out) && p.begun)
+        if (!arena_spent(p.a) && !buf_spent(&p.out) && p.order.begun)
             read_again(buf_slice(&p.out));
         wire_responses.out_close(p.writer);
     }

@@ -12,7 +12,8 @@ static bool add_name(struct gemini_path *p, struct slice name)
 {
     if (p->depth == GEMINI_ARGS_DEPTH || p->names_len + name.len > GEMINI_ARGS_NAMES)
         return false;
-    memcpy(p->names + p->names_len, name.bytes, name.len);
+    if (name.len > 0)
+        memcpy(p->names + p->names_len, name.bytes, name.len);
     p->steps[p->depth].is_index = false;
     p->steps[p->depth].at = p->names_len;
     p->steps[p->depth++].len = (unsigned)name.len;
