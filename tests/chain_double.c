@@ -132,6 +132,7 @@ static void move(struct chain_job *j)
         assert(i < USED_MAX);
         used[counts.moved++] = nonce;
         counts.last_amount = j->amount;
+        counts.last_verified = j->verified;
     }
     give_lock();
 }

@@ -527,6 +527,28 @@ static void for_others_it_is_sent_once_and_told_once(void **state)
     sale_free(s);
 }
 
+static void our_own_counts_whoever_sent_it(void **state)
+{
+    struct till *t = *state;
+    struct sale *others = sale_exact(t, 1, 1, "0.01");
+    struct sale *own = sale_exact(t, 1, 2, "0.01");
+
+    assert_int_equal(sale_facilitate(t, others, true), CASHIER_PAID);
+    assert_false(chain_double_count().last_verified);
+    own->job.is_own = true;
+    says(CHAIN_UNREACHABLE, "", true);
+    assert_int_equal(sale_facilitate(t, own, true), CASHIER_PENDING);
+    says(CHAIN_OK, "", true);
+    till_restart(t); /* its record says so */
+    sale_comes_to_be(t, own, CASHIER__SWEEP_MS, WALLET_PAYMENT_SETTLED, true);
+    assert_true(chain_double_count().last_verified);
+    assert_int_equal(sale_facilitate(t, own, true), CASHIER_PAID);
+    assert_int_equal(sale_facilitate(t, own, true), CASHIER_USED);
+    till_house(t, "0", "0", "0");
+    sale_free(others);
+    sale_free(own);
+}
+
 static void for_others_a_refusal_has_its_reason(void **state)
 {
     struct till *t = *state;
@@ -650,6 +672,7 @@ int main(void)
         WITH_TILL(after_a_pending_settlement_goes_on_by_itself),
         WITH_TILL(for_others_it_is_sent_once_and_told_once),
         WITH_TILL(for_others_a_refusal_has_its_reason),
+        WITH_TILL(our_own_counts_whoever_sent_it),
         WITH_TILL(more_than_it_can_move_is_told_to_come_later),
         WITH_TILL(a_network_that_is_not_ours_is_down),
         WITH_TILL(everything_that_makes_it_another_payment_changes_its_key),

@@ -104,6 +104,7 @@ static void assert_same(const struct details *a, const struct details *b)
     assert_memory_equal(a->fingerprint, b->fingerprint, 32);
     assert_int_equal(a->topup, b->topup);
     assert_int_equal(a->facilitated, b->facilitated);
+    assert_int_equal(a->own, b->own);
     assert_int_equal(a->dead, b->dead);
     assert_int_equal(a->told, b->told);
     assert_string_equal(a->reason, b->reason);
@@ -130,6 +131,8 @@ static void all_of_it_comes_back(void **state)
     (void)state;
     there_and_back(&t);
     there_and_back(&p);
+    t.facilitated = t.own = true;
+    there_and_back(&t);
 }
 
 static void what_is_cut_or_longer_is_corrupt(void **state)

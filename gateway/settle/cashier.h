@@ -65,6 +65,8 @@ struct cashier_job {
     const struct x402_offer *offer;     /* that it was checked against */
     const char *method;                 /* "x402", "mpp" */
     bool after;
+    bool is_own;      /* facilitate: we have signed it ourselves, under a nonce that is
+                         nobody else's: whoever has sent it in has paid it */
     struct id target; /* a top-up: closed at once, credited there; at finish: of one
                          whose wallet was opened after it was settled */
     bool is_topup;

@@ -50,6 +50,7 @@ static enum rc keep_details(struct pay *e)
         .amount = j->offer->amount,
         .topup = j->is_topup,
         .facilitated = e->want != WANT_TAKE,
+        .own = e->want != WANT_TAKE && j->is_own,
     };
 
     memcpy(d.fingerprint, j->fingerprint, sizeof(d.fingerprint));

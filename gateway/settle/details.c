@@ -199,6 +199,21 @@ static void reason(struct walk *w, char field[DETAILS_REASON_SIZE])
         memcpy(field, s.bytes, s.len);
 }
 
+static void whose(struct walk *w, struct details *d)
+{
+    enum {
+        BOUGHT_HERE,
+        OF_OTHERS,
+        OUR_OWN
+    };
+
+    unsigned v = d->own ? OUR_OWN : d->facilitated ? OF_OTHERS : BOUGHT_HERE;
+
+    v = small(w, v, BOUGHT_HERE, OUR_OWN);
+    d->facilitated = v != BOUGHT_HERE;
+    d->own = v == OUR_OWN;
+}
+
 static void all(struct walk *w, struct details *d)
 {
     (void)small(w, FORMAT, FORMAT, FORMAT);
@@ -209,7 +224,7 @@ static void all(struct walk *w, struct details *d)
     number(w, &d->block, 8);
     bytes(w, d->fingerprint, sizeof(d->fingerprint));
     flag(w, &d->topup);
-    flag(w, &d->facilitated);
+    whose(w, d);
     flag(w, &d->told);
     flag(w, &d->dead);
     reason(w, d->reason);

@@ -30,6 +30,7 @@ struct details {
     uint8_t fingerprint[32];
     bool topup;                       /* closed at once when it is settled */
     bool facilitated;                 /* for others */
+    bool own;                         /* ..who is nobody but us: a payout */
     bool told;                        /* ..and one of them was told that it is paid */
     bool dead;                        /* nobody could end it, and the log has said so */
     char reason[DETAILS_REASON_SIZE]; /* why it failed; "" */
