@@ -66,6 +66,12 @@ static void print_tokens(struct json_out *o, const struct wallet_row *row)
     json_out_ku64(o, "reasoning_tokens", row->reasoning_tokens);
 }
 
+static void print_text(struct json_out *o, const char *key, struct slice text)
+{
+    if (text.len > 0)
+        json_out_kslice(o, key, text);
+}
+
 void wallet_json_row(struct json_out *o, const struct wallet_row *row, bool to_operator)
 {
     bool data = strcmp(row->kind, "data") == 0;
@@ -85,12 +91,10 @@ void wallet_json_row(struct json_out *o, const struct wallet_row *row, bool to_o
     json_out_kmoney(o, "balance", row->balance);
     if (row->by_payment) /* whose own balance that is */
         json_out_kbool(o, "by_payment", true);
-    if (row->ref.len > 0)
-        json_out_kslice(o, "ref", row->ref);
-    if (row->target.len > 0)
-        json_out_kslice(o, "target", row->target);
-    if (row->price_version.len > 0)
-        json_out_kslice(o, "price_version", row->price_version);
+    print_text(o, "ref", row->ref);
+    print_text(o, "target", row->target);
+    print_text(o, "price_version", row->price_version);
+    print_text(o, "skill", row->skill);
     if (row->prompt_tokens + row->completion_tokens > 0)
         print_tokens(o, row);
     if (row->status != 0)

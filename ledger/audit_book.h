@@ -15,7 +15,7 @@ __extension__ typedef __int128
 enum {
     AUDIT_LEGS = 16,
     AUDIT_WRITES = 4,
-    AUDIT_TAGS = 3,
+    AUDIT_TAGS = 4,
     AUDIT_KEY_MAX = 66 /* with its kind in front */
 };
 

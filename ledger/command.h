@@ -15,7 +15,7 @@
 enum {
     LEDGER_LEGS_MAX = 16,
     LEDGER_WRITES_MAX = 4,
-    LEDGER_TAGS_MAX = 3,
+    LEDGER_TAGS_MAX = 4,
     LEDGER_MEMO_MAX = 1024,  /* bytes */
     LEDGER_KEY_MAX = 64,     /* bytes of a record's key */
     LEDGER_VALUE_MAX = 4096, /* bytes of a record's value */

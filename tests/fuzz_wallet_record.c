@@ -35,7 +35,7 @@ static void check_small(struct slice value)
     uint8_t room[WALLET__VALUE_MAX];
     struct wallet__limits limits;
     struct wallet__idem idem;
-    struct money refunded;
+    struct wallet__refunded refunded;
     struct id id;
 
     if (wallet__limits_decode(&limits, value) == RC_OK)
@@ -43,7 +43,7 @@ static void check_small(struct slice value)
     if (wallet__idem_decode(&idem, value) == RC_OK)
         must(slice_equal(wallet__idem_encode(room, &idem), value));
     if (wallet__refund_decode(&refunded, value) == RC_OK)
-        must(slice_equal(wallet__refund_encode(room, refunded), value));
+        must(slice_equal(wallet__refund_encode(room, &refunded), value));
     if (wallet__name_decode(&id, value) == RC_OK)
         must(slice_equal(wallet__name_encode(room, id), value));
 }

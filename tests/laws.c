@@ -194,6 +194,80 @@ static void check_purchases(struct wallet_book *b)
     assert_int_equal(money_to_nano(spent), money_to_nano(paid));
 }
 
+/* ---- Shares ---- */
+
+enum {
+    PAYEES_MAX = 4096
+};
+
+/* Accounts that got shares of calls, and those that it was moved on to. */
+struct payees {
+    struct id ids[PAYEES_MAX];
+    unsigned count;
+};
+
+static bool is_payee(const struct payees *p, struct id id)
+{
+    for (unsigned i = 0; i < p->count; i++)
+        if (id_cmp(p->ids[i], id) == 0)
+            return true;
+    return false;
+}
+
+static void add_payee(struct payees *p, struct wallet_book *b, struct id id)
+{
+    struct wallet w;
+
+    if (is_payee(p, id) || memcmp(id.bytes, "house/", 6) == 0 ||
+        wallet_get(&w, b, id) == RC_OK)
+        return;
+    assert_true(p->count < PAYEES_MAX);
+    p->ids[p->count++] = id;
+}
+
+static void find_payees(struct payees *p, struct wallet_book *b,
+                        const struct ledger_entry *e)
+{
+    for (unsigned i = 0; i < e->leg_count; i++) {
+        const struct ledger_leg *leg = &e->legs[i];
+        bool share = i > 0 && leg->number == WALLET__USD && wallet__is_call(e) &&
+                     id_cmp(leg->credit, wallet__revenue) != 0;
+
+        if (e->verb != LEDGER_HOLD && (share || is_payee(p, leg->debit)))
+            add_payee(p, b, leg->credit);
+    }
+}
+
+static struct money shares_held(struct ledger *l, struct wallet_book *b)
+{
+    static struct payees payees;
+    struct money sum = MONEY_ZERO;
+    struct ledger_account a;
+    struct ledger_view *v;
+    uint64_t head;
+
+    payees.count = 0;
+    assert_int_equal(ledger_view_open(&v, l), RC_OK);
+    head = ledger_view_head(v);
+    ledger_view_close(v);
+    for (uint64_t seq = 1; seq <= head; seq++) {
+        struct ledger_entry e;
+
+        assert_int_equal(ledger_view_open(&v, l), RC_OK);
+        assert_int_equal(ledger_view_entry(&e, v, seq), RC_OK);
+        ledger_view_close(v); /* legs are copies; the memo is not looked at */
+        find_payees(&payees, b, &e);
+    }
+    assert_int_equal(ledger_view_open(&v, l), RC_OK);
+    for (unsigned i = 0; i < payees.count; i++) {
+        assert_int_equal(ledger_view_account(&a, v, payees.ids[i]), RC_OK);
+        add(&sum, ledger_available(&a));
+        add(&sum, a.held);
+    }
+    ledger_view_close(v);
+    return sum;
+}
+
 void laws_check_wallets(struct ledger *l, struct wallet_book *b)
 {
     struct total t = {.has = MONEY_ZERO};
@@ -211,6 +285,7 @@ void laws_check_wallets(struct ledger *l, struct wallet_book *b)
     add(&given, house.shortfall);
     taken = t.has;
     add(&taken, held);
+    add(&taken, shares_held(l, b));
     add(&taken, house.revenue);
     assert_int_equal(money_to_nano(taken), money_to_nano(given));
 }

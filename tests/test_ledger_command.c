@@ -142,6 +142,25 @@ static void every_command_comes_back(void **state)
     }
 }
 
+/* A journal of a build that knew three tags: what it wrote must be read for ever. */
+static void a_command_with_three_tags_is_spelt_as_ever(void **state)
+{
+    static const char bytes[] = /* op, verb, bits, legs, writes, tags, 0, memo length */
+        "0123456789abcdef\0\0\0\0\3\0\2\0"
+        "tag-one.........tag-two.........tag-three.......{}";
+    struct slice spelt = slice_from(bytes, sizeof(bytes) - 1);
+    struct ledger_cmd cmd;
+    uint8_t again[128];
+
+    (void)state;
+    assert_int_equal(ledger__command_decode(&cmd, spelt), RC_OK);
+    assert_memory_equal(cmd.tags[2].bytes, "tag-three.......", ID_LEN);
+    assert_true(id_is_none(cmd.tags[3]));
+    assert_int_equal(ledger__command_len(&cmd), spelt.len);
+    ledger__command_encode(again, &cmd);
+    assert_memory_equal(again, bytes, spelt.len);
+}
+
 /* Whatever is changed: it is refused, or it is another command, spelt just so. */
 static void a_spelling_is_the_only_one(void **state)
 {
@@ -288,6 +307,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_command_comes_back),
+        cmocka_unit_test(a_command_with_three_tags_is_spelt_as_ever),
         cmocka_unit_test(a_spelling_is_the_only_one),
         cmocka_unit_test(a_cut_or_longer_command_is_refused),
         cmocka_unit_test(malformed_commands_are_refused),

@@ -56,10 +56,10 @@ static enum rc recode_limits(struct slice *again, uint8_t *room, struct slice va
 
 static enum rc recode_refund(struct slice *again, uint8_t *room, struct slice value)
 {
-    struct money m;
+    struct wallet__refunded r;
 
-    TRY(wallet__refund_decode(&m, value));
-    *again = wallet__refund_encode(room, m);
+    TRY(wallet__refund_decode(&r, value));
+    *again = wallet__refund_encode(room, &r);
     return RC_OK;
 }
 
@@ -245,11 +245,19 @@ static void limits_are_read_strictly(void **state)
 
 static void refunds_are_read_strictly(void **state)
 {
+    struct wallet__refunded whole = {.total = money_from_nano(UINT64_MAX)};
+    struct wallet__refunded shared = {
+        .total = money_from_nano(1000), .shared = true, .share = money_from_nano(1000)};
+    uint8_t room[WALLET__VALUE_MAX];
+    struct slice again;
     uint8_t value[WALLET__VALUE_MAX];
 
     (void)state;
-    check_strict(wallet__refund_encode(value, money_from_nano(UINT64_MAX)),
-                 recode_refund);
+    check_strict(wallet__refund_encode(value, &whole), recode_refund);
+    check_strict(wallet__refund_encode(value, &shared), recode_refund);
+    shared.share = money_from_nano(1001);
+    assert_int_equal(recode_refund(&again, room, wallet__refund_encode(value, &shared)),
+                     RC_CORRUPT);
 }
 
 static void idempotency_records_are_read_strictly(void **state)

@@ -249,6 +249,15 @@ enum rc capture_call(struct fixture *f, struct call *c, const char *amount)
     return wait_for(c);
 }
 
+enum rc capture_shared(struct fixture *f, struct call *c, const char *amount)
+{
+    struct wallet_call call = {
+        .kind = "data", .model = SLICE("weather"), .status = 200, .share = c->share};
+
+    wallet_capture(f->book, &c->hold, usd(amount), &call);
+    return wait_for(c);
+}
+
 enum rc void_call(struct fixture *f, struct call *c, bool executed)
 {
     wallet_void(f->book, &c->hold, executed, 502);

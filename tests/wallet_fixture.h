@@ -56,6 +56,7 @@ struct call {
     struct wallet_hold hold; /* first */
     sem_t done;
     struct call *next;
+    struct wallet_share share; /* of capture_shared() */
 };
 /* Zeroed; good until fixture_close(). Not for threads. */
 struct call *new_call(struct fixture *f);
@@ -65,6 +66,8 @@ enum rc hold_call(struct fixture *f, struct call *c, struct id wallet,
 /* As the caller stands in c->hold.caller. */
 enum rc hold_again(struct fixture *f, struct call *c);
 enum rc capture_call(struct fixture *f, struct call *c, const char *amount);
+/* The same, with c->share. */
+enum rc capture_shared(struct fixture *f, struct call *c, const char *amount);
 enum rc void_call(struct fixture *f, struct call *c, bool executed);
 /* Hold and capture, which must go well. */
 void pay(struct fixture *f, struct id wallet, const char *held, const char *taken);

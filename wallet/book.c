@@ -27,6 +27,7 @@ const struct id wallet__revenue = {"house/revenue"};
 const struct id wallet__topups = {"house/topup"};
 const struct id wallet__shortfall = {"house/shortfall"};
 const struct id wallet__used = {"limit/used"};
+const struct id wallet__quota_used = {"quota/used"};
 
 /* ---- The master key ---- */
 
@@ -216,6 +217,8 @@ static struct slice id_prefix(char kind)
         return SLICE("w_");
     if (kind == 't')
         return SLICE("t_");
+    if (kind == 'p')
+        return SLICE("p_");
     assert(kind == 'r');
     return SLICE("req_");
 }

@@ -7,12 +7,14 @@
 #include "base/log.h"
 #include "wallet/hold_int.h"
 #include "wallet/memo.h"
+#include "wallet/payment_int.h"
 
 #include <assert.h>
 #include <string.h>
 
 _Static_assert(WALLET_PATH_LIMITS_MAX + 1 <= LEDGER_LEGS_MAX,
                "the root and every limit");
+_Static_assert(LEDGER_TAGS_MAX >= 4, "root, request, wallet, and who has a share");
 
 static struct wallet_hold *hold_of(struct ledger_cmd *cmd)
 {
@@ -40,12 +42,13 @@ static struct ledger_cmd *fresh_cmd(struct wallet_hold *h, enum ledger_verb verb
     return cmd;
 }
 
-/* The least that any of the command's accounts can still spend. */
-static struct money least_available(const struct ledger_cmd *cmd)
+/* The least that the root and every limit can still spend. */
+static struct money least_available(const struct wallet_hold *h,
+                                    const struct ledger_cmd *cmd)
 {
     struct money least = cmd->result.available[0];
 
-    for (unsigned i = 1; i < cmd->leg_count; i++)
+    for (unsigned i = 1; i <= h->caller.bound_count; i++)
         least = money_min(least, cmd->result.available[i]);
     return least;
 }
@@ -100,6 +103,8 @@ static enum rc explain_refusal(struct wallet_hold *h)
             h->balance = r->available[0];
             return RC_NO_FUNDS;
         }
+        if (r->at > h->caller.bound_count)
+            return RC_QUOTA_SPENT;
         refuse_windowed(h, r->at - 1, r->available[r->at]);
         return RC_LIMIT;
     case RC_EXISTS: /* of the INSERTs these two can meet another one */
@@ -122,8 +127,33 @@ static void hold_done(struct ledger_cmd *cmd)
         return;
     }
     h->held = true;
-    h->balance = least_available(cmd);
+    h->balance = least_available(h, cmd);
     finish(h, RC_OK);
+}
+
+/* One call of the quota; its grant comes from an account of its own, as a limit's
+ * does. */
+static void add_quota_leg(const struct wallet_hold *h, struct ledger_cmd *cmd)
+{
+    if (!h->quota.present)
+        return;
+    assert(h->quota.grant > 0);
+    cmd->legs[cmd->leg_count++] = (struct ledger_leg){
+        .debit = h->quota.account,
+        .credit = cmd->verb == LEDGER_HOLD ? ID_NONE : wallet__quota_used,
+        .amount = money_from_nano(1),
+        .number = WALLET__QUOTA,
+        .debit_flags = LEDGER_NO_OVERDRAFT,
+        .grant = money_from_nano(h->quota.grant),
+        .grant_from = wallet__hash_id("quota", wallet__id_slice(&h->quota.account)),
+    };
+}
+
+/* Whether the capture will fit: it has the legs of the hold, and the share's. */
+static bool has_room(const struct wallet_hold *h)
+{
+    return h->caller.bound_count + 1 + h->quota.present + h->has_share <=
+           LEDGER_LEGS_MAX;
 }
 
 /* The accounts are those of this moment; capture and void go to the same, whenever they
@@ -152,6 +182,7 @@ static void add_hold_legs(struct wallet_hold *h, struct ledger_cmd *cmd)
         };
     }
     cmd->leg_count = h->caller.bound_count + 1;
+    add_quota_leg(h, cmd);
 }
 
 static void add_hold_writes(struct wallet_hold *h, struct ledger_cmd *cmd)
@@ -181,6 +212,10 @@ void wallet_hold(struct wallet_book *b, struct wallet_hold *h)
     if (h->caller.has_per_call && money_cmp(h->amount, h->caller.per_call) > 0) {
         refuse_per_call(h);
         finish(h, RC_LIMIT);
+        return;
+    }
+    if (!has_room(h)) {
+        finish(h, RC_TOO_BIG);
         return;
     }
     cmd->expires_us = h->expires_us;
@@ -218,6 +253,43 @@ static void add_tags(const struct wallet_hold *h, struct ledger_cmd *cmd)
     cmd->tags[1] = h->request;
     if (id_cmp(h->caller.wallet, h->caller.root) != 0)
         cmd->tags[2] = h->caller.wallet;
+    if (h->share.present)
+        cmd->tags[3] = h->share.tag;
+}
+
+/* The house's part, rounded down, and the rest. Without a share all is the house's. */
+static void split(struct money *house, struct money *rest, const struct wallet_hold *h,
+                  struct money amount)
+{
+    const uint32_t million = 1000000;
+    bool ok;
+
+    *house = amount;
+    *rest = MONEY_ZERO;
+    if (!h->share.present)
+        return;
+    assert(h->share.house_ppm <= million);
+    ok = money_scale(rest, amount, money_from_nano(million - h->share.house_ppm),
+                     money_from_nano(million)) &&
+         money_sub(house, amount, *rest);
+    assert(ok); /* a part is never larger than its whole */
+}
+
+/* The payee's part of what `from` gives; a part of zero moves too, so that who reads
+ * the entry sees that it was shared. */
+static void add_share_leg(const struct wallet_hold *h, struct ledger_cmd *cmd,
+                          struct id from, uint8_t from_flags, struct money part)
+{
+    if (!h->share.present)
+        return;
+    cmd->legs[cmd->leg_count++] = (struct ledger_leg){
+        .debit = from,
+        .credit = h->share.payee,
+        .amount = part,
+        .number = WALLET__USD,
+        .debit_flags = from_flags,
+        .credit_flags = LEDGER_NO_OVERDRAFT,
+    };
 }
 
 /* The records of a call that is charged. */
@@ -255,7 +327,9 @@ static void book_late(struct wallet_hold *h)
     size_t memo_len = h->cmd.memo.len;
     struct ledger_cmd *cmd =
         fresh_cmd(h, LEDGER_TRANSFER, WALLET__TAIL_LATE, late_done);
+    struct money house, rest;
 
+    split(&house, &rest, h, h->late_amount);
     cmd->legs[0] = (struct ledger_leg){
         .debit = h->caller.root,
         .credit = wallet__revenue,
@@ -265,10 +339,11 @@ static void book_late(struct wallet_hold *h)
     cmd->legs[1] = (struct ledger_leg){
         .debit = wallet__shortfall,
         .credit = wallet__revenue,
-        .amount = h->late_amount,
+        .amount = house,
         .number = WALLET__USD,
     };
     cmd->leg_count = 2;
+    add_share_leg(h, cmd, wallet__shortfall, 0, rest);
     add_tags(h, cmd);
     cmd->memo = slice_from(h->memo, memo_len);
     add_end(h, cmd, h->idem_status, MONEY_ZERO);
@@ -288,29 +363,27 @@ static void capture_done(struct ledger_cmd *cmd)
         return;
     }
     h->held = false;
-    h->captured = cmd->result.moved;
+    /* A shared capture is whole, or it fails. */
+    h->captured = h->share.present ? h->late_amount : cmd->result.moved;
     h->shortfall = cmd->result.spilled;
     h->transfer = cmd->op;
     if (!cmd->result.replayed)
-        h->balance = least_available(cmd);
+        h->balance = least_available(h, cmd);
     note_shortfall(h);
     finish(h, RC_OK);
 }
 
-void wallet_capture(struct wallet_book *b, struct wallet_hold *h, struct money amount,
-                    const struct wallet_call *call)
+/* The root first, the limits, the payee, the quota. */
+static void add_capture_legs(struct wallet_hold *h, struct ledger_cmd *cmd,
+                             struct money amount)
 {
-    struct ledger_cmd *cmd =
-        fresh_cmd(h, LEDGER_CAPTURE, WALLET__TAIL_CAPTURE, capture_done);
+    struct money house, rest;
 
-    assert(h->held && h->book == b);
-    h->late_amount = amount;
-    h->idem_status = call->status;
-    cmd->hold = id_with_tail(h->request, WALLET__TAIL_HOLD);
+    split(&house, &rest, h, amount);
     cmd->legs[0] = (struct ledger_leg){
         .debit = h->caller.root,
         .credit = wallet__revenue,
-        .amount = amount,
+        .amount = house,
         .number = WALLET__USD,
         .debit_flags = LEDGER_NO_OVERDRAFT,
     };
@@ -324,11 +397,39 @@ void wallet_capture(struct wallet_book *b, struct wallet_hold *h, struct money a
         };
     }
     cmd->leg_count = h->caller.bound_count + 1;
+    add_share_leg(h, cmd, h->caller.root, LEDGER_NO_OVERDRAFT, rest);
+    add_quota_leg(h, cmd);
     if (money_cmp(amount, h->amount) > 0)
         cmd->spill = wallet__shortfall;
+}
+
+/* What a shared capture may take. */
+static struct money within_hold(const struct wallet_hold *h, struct money amount)
+{
+    if (!h->share.present || money_cmp(amount, h->amount) <= 0)
+        return amount;
+    log_call(LOG_ERROR, "a shared call cost more than it held", h, amount, RC_OVERFLOW);
+    return h->amount;
+}
+
+void wallet_capture(struct wallet_book *b, struct wallet_hold *h, struct money amount,
+                    const struct wallet_call *call)
+{
+    struct ledger_cmd *cmd =
+        fresh_cmd(h, LEDGER_CAPTURE, WALLET__TAIL_CAPTURE, capture_done);
+
+    assert(h->held && h->book == b);
+    assert(h->has_share || !call->share.present);
+    assert(!call->share.present || !id_is_none(call->share.tag));
+    h->share = call->share;
+    h->share.what = SLICE_NONE;
+    h->late_amount = within_hold(h, amount);
+    h->idem_status = call->status;
+    cmd->hold = id_with_tail(h->request, WALLET__TAIL_HOLD);
+    add_capture_legs(h, cmd, h->late_amount);
     add_tags(h, cmd);
     cmd->memo = wallet__memo_call(h->memo, &h->caller, call);
-    add_end(h, cmd, call->status, amount);
+    add_end(h, cmd, call->status, h->late_amount);
     ledger_submit(b->ledger, cmd);
 }
 

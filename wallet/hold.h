@@ -30,7 +30,7 @@ struct wallet_call {
     bool estimated;  /* the upstream never said the usage */
     bool is_reported;
     struct money reported;     /* is_reported: what the upstream says that it charges */
-    struct wallet_share share; /* who gets a part of it */
+    struct wallet_share share; /* who gets a part of it; with hold.has_share only */
 };
 
 struct wallet_refusal { /* which limit said no */
@@ -53,6 +53,7 @@ struct wallet_hold {
     struct wallet_idem idem;
     struct wallet_once once;   /* RC_USED: another call has used it up */
     struct wallet_quota quota; /* RC_QUOTA_SPENT: there is none left */
+    bool has_share;            /* the capture may have a share: keeps room for it */
     /* Once per operation: on the writer's thread, or, when it is refused at once, on
      * the caller's own before the function returns. Must not block; may free h. */
     void (*done)(struct wallet_hold *h);
@@ -60,7 +61,7 @@ struct wallet_hold {
     /* out */
     enum rc rc;                    /* of the last operation */
     struct wallet_refusal refusal; /* with RC_LIMIT */
-    struct money captured;         /* taken from the wallet */
+    struct money captured;         /* taken from the wallet, the share included */
     /* What the caller can spend after a hold or a capture; after a void: as after the
      * hold, and what it gave back. With RC_NO_FUNDS: what there is. */
     struct money balance;
@@ -73,7 +74,8 @@ struct wallet_hold {
     struct id window_ids[WALLET_PATH_LIMITS_MAX];
     uint64_t hold_us;
     bool held;
-    struct money late_amount; /* of the capture under way */
+    struct money late_amount;  /* of the capture under way */
+    struct wallet_share share; /* of the same; its text is in the memo */
     unsigned idem_status;
     bool idem_executed;
     uint8_t idem_value[128];
@@ -85,13 +87,15 @@ struct wallet_hold {
 
 /* RC_OK: the amount is set aside, durably. RC_NO_FUNDS; RC_LIMIT (refusal says which);
  * RC_STALE (authenticate and hold again); RC_IDEM_IN_FLIGHT (somebody else has this
- * Idempotency-Key: wallet_idem_look()); RC_USED (wallet_once_look()); RC_CONFLICT
- * (h->request was used before); RC_FULL, RC_BUSY, RC_IO. Lends h until done(). */
+ * Idempotency-Key: wallet_idem_look()); RC_USED (wallet_once_look());
+ * RC_QUOTA_SPENT; RC_TOO_BIG (so many limits bind the call that a share or a quota has
+ * no room beside them); RC_CONFLICT (h->request was used before); RC_FULL, RC_BUSY,
+ * RC_IO. Lends h until done(). */
 void wallet_hold(struct wallet_book *b, struct wallet_hold *h);
 /* Takes `amount`, which may be above the hold: what the wallet and its limits can carry
- * is taken, the rest goes to house/shortfall. Frees the rest of the hold. `call` is
- * copied. A hold that has expired meanwhile is booked to the shortfall whole (RC_ENDED:
- * the caller paid nothing). Lends h until done(). */
+ * is taken, the rest goes to house/shortfall. (With a share: at most the hold.) Frees
+ * the rest of the hold. `call` is copied. A hold that has expired meanwhile is booked
+ * to the shortfall whole (RC_ENDED: the caller paid nothing). Lends h until done(). */
 void wallet_capture(struct wallet_book *b, struct wallet_hold *h, struct money amount,
                     const struct wallet_call *call);
 /* Frees everything. executed: some upstream may have done the work, so that the

@@ -41,6 +41,15 @@ static void put_count(struct json_out *o, const char *key, uint64_t count)
         json_out_ku64(o, key, count < COUNT_MAX ? count : COUNT_MAX);
 }
 
+static void put_shared(struct json_out *o, const struct wallet__shared *s)
+{
+    if (id_is_none(s->tag))
+        return;
+    assert(s->what.len <= WALLET_SHARE_WHAT_MAX);
+    put_id(o, "pub", 'p', s->tag);
+    put_text(o, "skill", s->what, WALLET_SHARE_WHAT_MAX);
+}
+
 static void call_members(struct json_out *o, const struct wallet_caller *caller,
                          const struct wallet_call *call, size_t text_max)
 {
@@ -61,6 +70,8 @@ static void call_members(struct json_out *o, const struct wallet_caller *caller,
         json_out_kbool(o, "est", true);
     if (call->is_reported)
         json_out_kmoney(o, "vcost", call->reported);
+    if (call->share.present)
+        put_shared(o, &(struct wallet__shared){call->share.tag, call->share.what});
 }
 
 /* Copies what was written, if it fits; else SLICE_NONE. */
@@ -115,8 +126,9 @@ struct slice wallet__memo_topup(char memo[LEDGER_MEMO_MAX], struct id wallet,
     return take(memo, &b);
 }
 
-struct slice wallet__memo_refund(char memo[LEDGER_MEMO_MAX], struct id wallet,
-                                 struct id original, struct id request)
+struct slice wallet__memo_refund(char memo[LEDGER_MEMO_MAX], const char *kind,
+                                 struct id wallet, struct id original,
+                                 struct id request, const struct wallet__shared *s)
 {
     struct json_out o;
     struct buf b;
@@ -124,11 +136,12 @@ struct slice wallet__memo_refund(char memo[LEDGER_MEMO_MAX], struct id wallet,
     buf_init(&b, ROOM);
     json_out_init(&o, &b);
     json_out_object(&o);
-    json_out_kstr(&o, "kind", "refund");
+    json_out_kstr(&o, "kind", kind);
     put_id(&o, "wallet", 'w', wallet);
     put_id(&o, "of", 't', original);
     if (!id_is_none(request))
         put_id(&o, "req", 'r', request);
+    put_shared(&o, s);
     json_out_end_object(&o);
     return take(memo, &b);
 }
@@ -218,7 +231,11 @@ static enum rc read_ids(struct wallet_row *row, struct json_object *o)
     if (slice_to_cstr(row->key_id, sizeof(row->key_id), text) != RC_OK)
         return RC_BAD_INPUT;
     TRY(read_text(&text, o, "req"));
-    return text.len > 0 ? wallet_id_parse(&row->request, 'r', text) : RC_OK;
+    if (text.len > 0)
+        TRY(wallet_id_parse(&row->request, 'r', text));
+    TRY(read_text(&row->skill, o, "skill"));
+    TRY(read_text(&text, o, "pub"));
+    return text.len > 0 ? wallet_id_parse(&row->shared_by, 'p', text) : RC_OK;
 }
 
 static enum rc read_usage(struct wallet_row *row, struct json_object *o)

@@ -15,8 +15,16 @@ struct slice wallet__memo_call(char memo[LEDGER_MEMO_MAX],
                                const struct wallet_call *call);
 struct slice wallet__memo_topup(char memo[LEDGER_MEMO_MAX], struct id wallet,
                                 struct slice ref);
-struct slice wallet__memo_refund(char memo[LEDGER_MEMO_MAX], struct id wallet,
-                                 struct id original, struct id request);
+
+/* What a call's entry says of its share, and what takes from it says again. */
+struct wallet__shared {
+    struct id tag; /* none: it was not shared */
+    struct slice what;
+};
+/* kind: "refund" or "clawback". */
+struct slice wallet__memo_refund(char memo[LEDGER_MEMO_MAX], const char *kind,
+                                 struct id wallet, struct id original,
+                                 struct id request, const struct wallet__shared *s);
 /* step: of the payment; wallet: whose movement it is, if anybody's. */
 struct slice wallet__memo_payment(char memo[LEDGER_MEMO_MAX],
                                   const struct wallet_payment *p, const char *step,

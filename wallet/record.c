@@ -224,25 +224,39 @@ enum rc wallet__limits_decode(struct wallet__limits *out, struct slice value)
     return RC_OK;
 }
 
-struct slice wallet__refund_encode(uint8_t *value, struct money refunded)
+enum {
+    REFUND_SHARED = 2 /* the version of those that have two parts */
+};
+
+struct slice wallet__refund_encode(uint8_t *value, const struct wallet__refunded *r)
 {
     struct field_out o;
 
     field_put_start(&o, value, WALLET__VALUE_MAX);
-    field_put_uint(&o, FIELD_RECORD_VERSION, 1);
-    field_put_uint(&o, money_to_nano(refunded), 8);
+    field_put_uint(&o, r->shared ? REFUND_SHARED : FIELD_RECORD_VERSION, 1);
+    field_put_uint(&o, money_to_nano(r->total), 8);
+    if (r->shared)
+        field_put_uint(&o, money_to_nano(r->share), 8);
     return field_put_end(&o);
 }
 
-enum rc wallet__refund_decode(struct money *out, struct slice value)
+enum rc wallet__refund_decode(struct wallet__refunded *out, struct slice value)
 {
     struct field_in i = field_take_start(value);
-    struct money refunded;
+    struct wallet__refunded r = {.shared = false};
 
-    field_take_version(&i);
-    refunded = money_from_nano(field_take_uint(&i, 8));
+    r.shared = value.len > 0 && value.bytes[0] == REFUND_SHARED;
+    if (r.shared)
+        (void)field_take_uint(&i, 1);
+    else
+        field_take_version(&i);
+    r.total = money_from_nano(field_take_uint(&i, 8));
+    if (r.shared)
+        r.share = money_from_nano(field_take_uint(&i, 8));
     TRY(field_take_end(&i));
-    *out = refunded;
+    if (money_cmp(r.share, r.total) > 0)
+        return RC_CORRUPT;
+    *out = r;
     return RC_OK;
 }
 

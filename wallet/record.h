@@ -45,6 +45,13 @@ struct wallet__limits {
     struct wallet__slot slots[WALLET_PER__COUNT];
 };
 
+/* What has been given back of a call or a top-up. */
+struct wallet__refunded {
+    struct money total;
+    bool shared;        /* of a shared call: */
+    struct money share; /* the payee's part of total */
+};
+
 struct wallet__idem {
     enum wallet_idem_state state; /* IN_FLIGHT or DONE */
     unsigned status;
@@ -81,8 +88,9 @@ MUST_CHECK enum rc wallet__key_decode(struct wallet_key *out, struct slice key,
 struct slice wallet__limits_encode(uint8_t *value, const struct wallet__limits *l);
 MUST_CHECK enum rc wallet__limits_decode(struct wallet__limits *out,
                                          struct slice value);
-struct slice wallet__refund_encode(uint8_t *value, struct money refunded);
-MUST_CHECK enum rc wallet__refund_decode(struct money *out, struct slice value);
+struct slice wallet__refund_encode(uint8_t *value, const struct wallet__refunded *r);
+MUST_CHECK enum rc wallet__refund_decode(struct wallet__refunded *out,
+                                         struct slice value);
 
 enum {
     WALLET__IDEM_LEN = 100

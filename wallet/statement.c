@@ -18,23 +18,53 @@ static bool same(struct id a, struct id b)
 }
 
 /* The two ways a call is booked; see hold.c. */
-static bool is_late(const struct ledger_entry *e)
+bool wallet__is_late(const struct ledger_entry *e)
 {
-    return e->verb == LEDGER_TRANSFER && e->leg_count == 2 &&
+    return e->verb == LEDGER_TRANSFER && e->leg_count >= 2 &&
            same(e->legs[1].debit, wallet__shortfall) &&
            same(e->legs[0].credit, wallet__revenue);
 }
 
-static bool is_call(const struct ledger_entry *e)
+bool wallet__is_call(const struct ledger_entry *e)
 {
-    return is_late(e) || (e->verb == LEDGER_CAPTURE && e->leg_count > 0 &&
-                          same(e->legs[0].credit, wallet__revenue));
+    return wallet__is_late(e) || (e->verb == LEDGER_CAPTURE && e->leg_count > 0 &&
+                                  same(e->legs[0].credit, wallet__revenue));
 }
 
 /* Which side of leg 0 is the wallet's: the other is a house account. */
 static bool is_credit(const struct ledger_entry *e)
 {
     return e->verb == LEDGER_TRANSFER && e->legs[0].credit_flags != 0;
+}
+
+static bool is_call_refund(const struct ledger_entry *e)
+{
+    return is_credit(e) && same(e->legs[0].debit, wallet__revenue);
+}
+
+/* Of a call, and of what is given back of it, leg 0 is the house's part, and those
+ * after it on the same side are the payee's. A late call was paid by the house. */
+static enum rc add_up(struct wallet_row *row, const struct ledger_entry *e)
+{
+    bool late = wallet__is_late(e);
+    struct money *whole = late ? &row->shortfall : &row->amount;
+    struct id own = late           ? wallet__shortfall
+                    : is_credit(e) ? e->legs[0].credit
+                                   : e->legs[0].debit;
+
+    *whole = e->legs[late].amount;
+    if (!wallet__is_call(e) && !is_call_refund(e))
+        return RC_OK;
+    for (unsigned i = late + 1u; i < e->leg_count; i++) {
+        const struct ledger_leg *leg = &e->legs[i];
+
+        if (!same(is_credit(e) ? leg->credit : leg->debit, own))
+            continue;
+        if (!money_add(whole, *whole, leg->amount) ||
+            !money_add(&row->share, row->share, leg->amount))
+            return RC_OVERFLOW;
+    }
+    return RC_OK;
 }
 
 /* False: not a movement that this folder has booked. */
@@ -48,16 +78,19 @@ static bool fill_row(struct wallet_row *row, struct json_object **tree,
         (e->verb != LEDGER_CAPTURE && e->verb != LEDGER_TRANSFER) ||
         wallet__memo_read(row, tree, e->memo) != RC_OK)
         return false;
-    if (is_call(e))
+    if (wallet__is_call(e))
         row->request = id_with_tail(e->op, 0);
     row->transfer = e->op;
     row->time_us = e->time_us;
     row->credit = is_credit(e);
-    row->amount = e->legs[0].amount;
     row->balance = e->balance;
-    row->shortfall = is_late(e) ? e->legs[1].amount : e->spilled;
+    row->shortfall = wallet__is_late(e) ? MONEY_ZERO : e->spilled;
     row->seq = e->seq;
-    row->by_payment = is_call(e);
+    if (add_up(row, e) != RC_OK) { /* no two legs of one command are so large */
+        json_put(*tree);
+        return false;
+    }
+    row->by_payment = wallet__is_call(e);
     if (wallet__read_wallet(&w, NULL, v, row->wallet) == RC_OK) {
         memcpy(row->wallet_name, w.name, sizeof(row->wallet_name));
         row->by_payment = row->by_payment && !same(w.root, e->legs[0].debit);
@@ -131,7 +164,7 @@ static enum rc usage_page(struct page *p, uint64_t from)
         struct ledger_entry e;
 
         TRY(ledger_view_entry(&e, p->v, seq));
-        if (!is_call(&e)) {
+        if (!wallet__is_call(&e)) {
             p->seen++;
             p->last_seq = seq;
         } else if (!give(p, &e)) {
@@ -175,7 +208,7 @@ static bool give_own(void *arg, const struct ledger_entry *e)
     struct json_object *tree;
     bool own = false;
 
-    if (!is_call(e) || wallet__memo_read(&row, &tree, e->memo) != RC_OK)
+    if (!wallet__is_call(e) || wallet__memo_read(&row, &tree, e->memo) != RC_OK)
         return true;
     json_put(tree);
     o->rc = wallet__read_path(&path, o->page.v, row.wallet);

@@ -20,9 +20,12 @@ struct wallet_row {
     struct slice model; /* or api; valid during the call */
     struct slice target;
     struct slice price_version;
-    struct slice ref; /* a top-up's; a payment's transaction */
-    bool credit;      /* money came in */
-    struct money amount;
+    struct slice ref;    /* a top-up's; a payment's transaction */
+    struct slice skill;  /* of a shared call, or of what was taken back of it */
+    struct id shared_by; /* its tag; none: it was not shared */
+    bool credit;         /* money came in */
+    struct money amount; /* all that the wallet paid, or got */
+    struct money share;  /* the payee's part of amount, or of a late call's shortfall */
     struct money balance; /* of the root, after; holds not taken off */
     bool by_payment;      /* a call that a payment paid, whose own balance that is */
     struct money shortfall;
@@ -48,9 +51,10 @@ MUST_CHECK enum rc wallet_usage(struct wallet_book *b, uint64_t from_seq,
                                 wallet_row_fn *each, void *arg);
 
 /* House accounts, for reports and tests: what was earned, topped up, and lost. The
- * first two are what is left after refunds. All wallets and accounts of payments
- * together have, holds included, topups - revenue + shortfall and what the house's
- * accounts of payments have given (payment.h). */
+ * first two are what is left after refunds; revenue is without the parts of others
+ * (share.h). All wallets, accounts of payments and accounts that got shares, with what
+ * was paid out of those, together have, holds included, topups - revenue + shortfall
+ * and what the house's accounts of payments have given (payment.h). */
 struct wallet_house {
     struct money revenue, topups, shortfall, refunds;
 };

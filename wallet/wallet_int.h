@@ -24,7 +24,8 @@ struct wallet_book {
 enum {
     WALLET__USD = 1,
     WALLET__LIMIT = 2,
-    WALLET__COIN = 3 /* 10^-9 of a chain's coin; each network has its own accounts */
+    WALLET__COIN = 3, /* 10^-9 of a chain's coin; each network has its own accounts */
+    WALLET__QUOTA = 4 /* calls, one each: no money */
 };
 
 /* The last byte of an operation id derived from a request's. 0xED and 0xEE are the
@@ -50,7 +51,8 @@ enum {
 extern const struct id wallet__revenue;
 extern const struct id wallet__topups;
 extern const struct id wallet__shortfall;
-extern const struct id wallet__used; /* where limits go when they are spent */
+extern const struct id wallet__used;       /* where limits go when they are spent */
+extern const struct id wallet__quota_used; /* and calls of quotas */
 extern const struct id wallet__receivable;
 extern const struct id wallet__chain;
 extern const struct id wallet__bad_debt;
@@ -76,6 +78,9 @@ MUST_CHECK enum rc wallet__read_epoch(uint64_t *version, struct ledger_view *v);
 /* An account that is not open yet has nothing. */
 MUST_CHECK enum rc wallet__read_account(struct ledger_account *out,
                                         struct ledger_view *v, struct id id);
+/* What a root can spend, in a view of its own. */
+MUST_CHECK enum rc wallet__root_balance(struct money *out, struct wallet_book *b,
+                                        struct id root);
 
 /* A wallet and those above it, itself first. */
 struct wallet__path {
@@ -141,6 +146,11 @@ unsigned wallet__windowed_count(const struct wallet__limits *l);
 /* How many windowed limits bind the wallets of a path. */
 MUST_CHECK enum rc wallet__path_windowed(unsigned *out, struct ledger_view *v,
                                          const struct wallet__path *path);
+
+/* Whether an entry is a call, and whether the house paid it: then leg 1 is the house's
+ * part, else leg 0; one behind it on the same debit account is the payee's. */
+bool wallet__is_call(const struct ledger_entry *e);
+bool wallet__is_late(const struct ledger_entry *e);
 
 /* ---- Commands ---- */
 
