@@ -27,7 +27,7 @@ struct skill_signed { /* what is signed, besides the files */
 
 void skill_signed_text(struct buf *out, const struct skill_signed *what,
                        const struct skill_package *p);
-/* RC_FORBIDDEN: not by this key. */
+/* RC_FORBIDDEN: not by this key, or the key is one that takes anything. */
 MUST_CHECK enum rc skill_signature_check(const uint8_t public_key[SKILL_KEY_LEN],
                                          const uint8_t signature[SKILL_SIGNATURE_LEN],
                                          struct slice text);
