@@ -16,6 +16,7 @@
 
 struct buyer; /* gateway/settle/purchase.h */
 struct scout; /* gateway/scout.h */
+struct payer; /* gateway/settle/payer.h */
 struct skills;
 
 struct admin {
@@ -27,6 +28,8 @@ struct admin {
     const struct buyer *buyer; /* pays others; NULL: the key is read when it is needed,
                                   after x402_curve_start() */
     struct scout *scout;       /* asks providers for their models; NULL: nobody can */
+    struct payer *payer;       /* pays publishers on a chain; NULL: no network for it,
+                                  or no daemon: what is open waits for one */
     uint64_t started_us;       /* 0: no daemon; there is nothing to reload */
 };
 
