@@ -13,6 +13,7 @@
 #include "gateway/clerk.h"
 #include "gateway/config_payments.h"
 #include "gateway/datadir.h"
+#include "gateway/keeper.h"
 #include "gateway/key_bonds.h"
 #include "gateway/key_turns.h"
 #include "gateway/metrics.h"
@@ -21,12 +22,14 @@
 #include "gateway/settle/cashier.h"
 #include "gateway/settle/purchase.h"
 #include "gateway/settle/signer.h"
+#include "gateway/uploads.h"
 #include "x402/x402.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -75,6 +78,8 @@ struct gateway {
     struct buyer buyer;
     struct cashier *cashier; /* NULL: nobody can pay in a call */
     struct clerk *clerk;
+    struct keeper *keeper;
+    struct uploads *uploads;
     struct scout *scout;
     atomic_bool waits_no_more;
     uint8_t quote_key[32];
@@ -153,6 +158,8 @@ static enum rc lane_open(struct lane *lane, struct gateway *g, const struct conf
     w->key_bonds = g->key_bonds;
     w->cashier = g->cashier;
     w->clerk = g->clerk;
+    w->keeper = g->keeper;
+    w->uploads = g->uploads;
     w->receipts = g->dir->receipts;
     w->quote_key = g->quote_key;
     w->buyer = c->payments->buyer.key.present ? &g->buyer : NULL;
@@ -314,6 +321,23 @@ static enum rc open_listeners(struct gateway *g, const struct gateway_options *o
     return RC_OK;
 }
 
+/* What is being published waits beside what is. */
+static enum rc open_registry(struct gateway *g)
+{
+    static const char name[] = "/uploads";
+    const size_t size = strlen(g->dir->path) + sizeof(name);
+    char *dir = malloc(size);
+    enum rc rc;
+
+    if (dir == NULL)
+        return RC_NOMEM;
+    (void)snprintf(dir, size, "%s%s", g->dir->path, name);
+    rc = uploads_open(&g->uploads, dir);
+    free(dir);
+    TRY(rc);
+    return keeper_open(&g->keeper);
+}
+
 static enum rc open_all(struct gateway *g, const struct gateway_options *options,
                         struct buf *faults)
 {
@@ -340,6 +364,8 @@ static enum rc open_all(struct gateway *g, const struct gateway_options *options
     if (rc == RC_OK)
         rc = open_payments(g, c, faults);
     if (rc == RC_OK)
+        rc = open_registry(g);
+    if (rc == RC_OK)
         rc = scout_open(&g->scout, g->config);
     if (rc == RC_OK) {
         g->admin =
@@ -365,6 +391,8 @@ static void close_all(struct gateway *g)
     admin_server_close(g->admin_server); /* what it pays for is paid to the end */
     scout_close(g->scout);
     clerk_close(g->clerk);
+    keeper_close(g->keeper);
+    uploads_close(g->uploads);
     cashier_close(g->cashier);
     signer_close(g->signer);
     if (g->listen_fd >= 0)

@@ -13,6 +13,7 @@ struct buyer;
 struct cashier;
 struct clerk;
 struct config_cell;
+struct keeper;
 struct key_bonds;
 struct key_turns;
 struct ledger;
@@ -21,6 +22,7 @@ struct receipts;
 struct loop;
 struct request;
 struct skills;
+struct uploads;
 struct upstream;
 struct wallet_book;
 
@@ -42,6 +44,8 @@ struct worker {
     const struct receipts *receipts; /* NULL: none are signed */
     const uint8_t *quote_key;        /* 32 bytes: binds what was quoted */
     struct clerk *clerk;             /* opens wallets; NULL: none are opened */
+    struct keeper *keeper;           /* waits for disks, for the registry */
+    struct uploads *uploads;         /* what is being published */
     bool draining;
     uint64_t stranger_bytes; /* bodies of those who have not paid yet */
     uint64_t live;           /* requests that have not ended */
