@@ -326,7 +326,8 @@ static int call(struct buf *answer, FILE *file, struct client *c,
     if (buf_spent(&q->target) || buf_spent(&q->body))
         return cli_usage(c->cli, "that is too long");
     x.target = buf_slice(&q->target);
-    x.body = buf_slice(&q->body);
+    x.body = q->raw.len > 0 ? q->raw : buf_slice(&q->body);
+    x.content_type = q->raw.len > 0 ? "application/octet-stream" : "application/json";
     rc = c->http != NULL ? client_http_call(c->http, &x) : serve_here(&x, c);
     if (rc == RC_UNREACHABLE)
         return cli_fail(

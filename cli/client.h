@@ -18,6 +18,7 @@ struct client_request {
     struct buf target;    /* path and query, encoded */
     struct buf body;      /* JSON; empty: none */
     struct json_out json; /* writes the body */
+    struct slice raw;     /* lent: sent in place of it, as it is */
     bool has_query;
     bool slow;  /* may take as long as it takes */
     bool whole; /* a list that comes in one page: the verb has no --limit, --after */

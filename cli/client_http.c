@@ -115,11 +115,14 @@ static enum rc perform(struct client_http *h, struct client_exchange *x)
 enum rc client_http_call(struct client_http *h, struct client_exchange *x)
 {
     struct receiver r = {h, x};
-    struct curl_slist *headers =
-        curl_slist_append(NULL, "Content-Type: application/json");
+    struct curl_slist *headers;
+    char content_type[64];
     struct buf url;
     enum rc rc = RC_NOMEM;
 
+    (void)snprintf(content_type, sizeof(content_type), "Content-Type: %s",
+                   x->content_type);
+    headers = curl_slist_append(NULL, content_type);
     buf_init(&url, 65536);
     buf_append_str(&url, "http://127.0.0.1");
     buf_append(&url, x->target);

@@ -17,6 +17,7 @@ struct client_exchange {
     const char *method;
     struct slice target; /* path and query */
     struct slice body;
+    const char *content_type;
     uint64_t timeout_ms; /* 0: none */
     FILE *file;          /* may be NULL */
     struct buf *answer;

@@ -179,6 +179,75 @@ static void readers_are_told_the_same(void **state)
     expect_silent_about(x, "sign-in-with-x");
 }
 
+/* ---- /discovery/resources ---- */
+
+static struct json_object *resources(const char *query)
+{
+    char target[256];
+    struct json_object *doc;
+    struct exchange *x;
+
+    (void)snprintf(target, sizeof(target), "/discovery/resources%s", query);
+    x = ask("GET", target, HOST, NULL);
+    expect_status(x, 200);
+    expect_header(x, "Content-Type", "application/json");
+    assert_int_equal(json_parse(&doc, buf_slice(&x->out)), RC_OK);
+    return doc;
+}
+
+static size_t total(const char *query)
+{
+    struct json_object *doc = resources(query);
+    const size_t count =
+        (size_t)json_object_get_int(at(at(doc, "pagination"), "total"));
+
+    assert_true(json_array_count(at(doc, "items")) <= count);
+    json_put(doc);
+    return count;
+}
+
+static void resources_are_listed_with_their_ways_to_pay(void **state)
+{
+    struct json_object *doc = resources("?query=markets");
+    struct json_object *item = json_array_at(at(doc, "items"), 0);
+    struct json_object *accepts = json_array_at(at(item, "accepts"), 0);
+    struct json_object *input =
+        at(at(at(at(item, "extensions"), "bazaar"), "info"), "input");
+
+    (void)state;
+    assert_string_equal(text(item, "resource"),
+                        "http://localhost:8402/v1/data/search/markets/{id}");
+    assert_string_equal(text(item, "type"), "http");
+    assert_string_equal(text(accepts, "scheme"), "exact");
+    assert_string_equal(text(accepts, "network"), "eip155:84532");
+    assert_string_equal(text(accepts, "amount"), "1000");
+    assert_string_equal(text(input, "method"), "GET");
+    assert_string_equal(text(at(item, "metadata"), "price"), "0.001");
+    json_put(doc);
+}
+
+static void resources_come_in_pages_and_by_filters(void **state)
+{
+    const size_t all = total("");
+    struct json_object *doc = resources("?limit=1&offset=1");
+
+    (void)state;
+    assert_true(all >= 2);
+    assert_int_equal(json_array_count(at(doc, "items")), 1);
+    assert_int_equal(json_object_get_int(at(at(doc, "pagination"), "total")), all);
+    json_put(doc);
+    assert_int_equal(total("?type=http"), all);
+    assert_int_equal(total("?type=mcp"), 0);
+    assert_int_equal(total("?network=eip155%3A84532&scheme=exact"), all);
+    assert_int_equal(total("?network=eip155%3A1"), 0);
+    assert_int_equal(total("?scheme=upto"), 0);
+    assert_int_equal(total("?payTo=0x0000000000000000000000000000000000000001"), 0);
+    assert_int_equal(total("?query=nothinglikeit"), 0);
+    expect_status(ask("GET", "/discovery/resources?limit=0", HOST, NULL), 400);
+    expect_status(ask("GET", "/discovery/resources?limit=101", HOST, NULL), 400);
+    expect_status(ask("GET", "/discovery/resources?offset=x", HOST, NULL), 400);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +257,8 @@ int main(void)
         MPP_TEST(whatever_is_advertised_asks_for_payment),
         MPP_TEST(what_has_no_price_is_not_advertised),
         MPP_TEST(readers_are_told_the_same),
+        MPP_TEST(resources_are_listed_with_their_ways_to_pay),
+        MPP_TEST(resources_come_in_pages_and_by_filters),
     };
 
     return cmocka_run_group_tests(tests, mpp_client_start, mpp_client_stop);

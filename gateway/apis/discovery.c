@@ -8,8 +8,10 @@
 #include "gateway/request.h"
 
 #include "base/json.h"
+#include "gateway/apis/discovery.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 extern const struct api *const api_table[]; /* made by mkregistry */
@@ -17,7 +19,7 @@ extern const struct api *const api_table[]; /* made by mkregistry */
 enum {
     TEXT_MAX = 4 << 20,
     MODELS_TOLD_MAX = 100, /* the rest: GET /v1/models */
-    PATH_MAX_BYTES = 1024,
+    PREFIX_SIZE = 256,
     MICRO_DECIMALS = 6
 };
 
@@ -150,7 +152,7 @@ static void print_body(struct json_out *o, const struct config *c,
     json_out_end_object(o);
     json_out_end_object(o);
     json_out_end_object(o);
-    buf_init(&text, PATH_MAX_BYTES);
+    buf_init(&text, DISCOVERY_PATH_MAX);
     buf_append_str(&text, "{\"model\":");
     json_out_init(&name, &text);
     json_out_str(&name, model != NULL ? model->name : "");
@@ -186,17 +188,30 @@ static void print_model_api(struct json_out *o, const struct config *c,
 
 /* ---- Data APIs ---- */
 
-/* "/v1/data/NAME/files/{rest}" of "/files/{rest*}". */
-static const char *public_path(struct buf *b, const struct config_data_api *api,
-                               const struct config_endpoint *e)
+const char *discovery_path(struct buf *b, const char *prefix,
+                           const struct config_endpoint *e)
 {
     buf_reset(b);
-    buf_printf(b, "/v1/data/%s", api->name);
+    buf_append_str(b, prefix);
     for (const char *c = strcmp(e->path, "/") == 0 ? "" : e->path; *c != '\0'; c++)
         if (*c != '*')
             buf_append_char(b, *c);
     buf_append_char(b, '\0');
     return buf_spent(b) ? NULL : buf_slice(b).bytes;
+}
+
+const char *discovery_method(const struct config_endpoint *e)
+{
+    return strcmp(e->method, "ANY") == 0 ? "GET" : e->method;
+}
+
+static const char *public_path(struct buf *b, const struct config_data_api *api,
+                               const struct config_endpoint *e)
+{
+    char prefix[PREFIX_SIZE];
+
+    (void)snprintf(prefix, sizeof(prefix), "/v1/data/%s", api->name);
+    return discovery_path(b, prefix, e);
 }
 
 static void print_parameters(struct json_out *o, const char *path)
@@ -229,7 +244,7 @@ static void print_parameters(struct json_out *o, const char *path)
 
 static const char *method_of(char out[16], const struct config_endpoint *e)
 {
-    const char *method = strcmp(e->method, "ANY") == 0 ? "GET" : e->method;
+    const char *method = discovery_method(e);
     size_t len = 0;
 
     for (; method[len] != '\0' && len < 15; len++)
@@ -275,7 +290,7 @@ static void print_data_api(struct json_out *o, const struct config *c,
 {
     struct buf path;
 
-    buf_init(&path, PATH_MAX_BYTES);
+    buf_init(&path, DISCOVERY_PATH_MAX);
     for (size_t i = 0; i < api->endpoint_count; i++) {
         const struct config_endpoint *e = &api->endpoints[i];
         const char *text = public_path(&path, api, e);
@@ -392,7 +407,7 @@ static void tell_data(struct buf *b, const struct config *c)
     if (c->data_api_count == 0)
         return;
     buf_append_str(b, "\n## Data APIs\n\nUSD per call\n\n");
-    buf_init(&path, PATH_MAX_BYTES);
+    buf_init(&path, DISCOVERY_PATH_MAX);
     for (size_t i = 0; i < c->data_api_count; i++)
         for (size_t j = 0; j < c->data_apis[i].endpoint_count; j++) {
             const struct config_endpoint *e = &c->data_apis[i].endpoints[j];

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GET /discovery/resources: everything with a price that is known before the call, as
+ * x402's facilitators list it (the "bazaar" of discovery clients): where it is, what it
+ * takes, and each way to pay it. Made from the configuration as it is; like
+ * /openapi.json it advises, and the 402 of a call is what counts. */
+#include "gateway/api.h"
+#include "gateway/config_payments.h"
+#include "gateway/offers.h"
+#include "gateway/path.h"
+#include "gateway/request.h"
+
+#include "base/json.h"
+#include "gateway/apis/discovery.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    TEXT_MAX = 8 << 20,
+    LIMIT_DEFAULT = 20,
+    LIMIT_MAX = 100,
+    ITEMS_MAX = 10000, /* looked at */
+    WORDS_MAX = 16,    /* of a query; the rest is not looked at */
+    PREFIX_SIZE = 256
+};
+
+/* One thing that is sold. */
+struct item {
+    const struct config_data_api *api;
+    const struct config_endpoint *endpoint;
+    unsigned score; /* of a query: how many of its words are there */
+    size_t order;
+};
+
+struct filter {
+    struct slice type, network, scheme, pay_to;
+    struct slice words[WORDS_MAX];
+    size_t word_count;
+    uint64_t limit, offset;
+};
+
+/* ---- The query ---- */
+
+static enum rc read_text(struct slice *out, struct request *r, const char *name)
+{
+    struct slice raw = path_query_value(r->http->query, name);
+
+    return raw.len > 0 ? path_decode(out, raw, r->arena) : RC_OK;
+}
+
+static enum rc read_number(uint64_t *out, struct request *r, const char *name,
+                           uint64_t fallback)
+{
+    const struct slice text = path_query_value(r->http->query, name);
+
+    *out = fallback;
+    return text.len > 0 ? slice_to_u64(out, text) : RC_OK;
+}
+
+static enum rc read_filter(struct filter *f, struct request *r)
+{
+    struct slice query = SLICE_NONE, word;
+
+    *f = (struct filter){.limit = LIMIT_DEFAULT};
+    TRY(read_text(&f->type, r, "type"));
+    TRY(read_text(&f->network, r, "network"));
+    TRY(read_text(&f->scheme, r, "scheme"));
+    TRY(read_text(&f->pay_to, r, "payTo"));
+    TRY(read_text(&query, r, "query"));
+    while (f->word_count < WORDS_MAX && slice_next(&word, &query, ' '))
+        if (word.len > 0)
+            f->words[f->word_count++] = word;
+    TRY(read_number(&f->limit, r, "limit", LIMIT_DEFAULT));
+    TRY(read_number(&f->offset, r, "offset", 0));
+    return f->limit >= 1 && f->limit <= LIMIT_MAX ? RC_OK : RC_BAD_INPUT;
+}
+
+/* ---- Which are asked for ---- */
+
+static bool has_word(struct slice text, struct slice word)
+{
+    for (size_t at = 0; at + word.len <= text.len; at++)
+        if (slice_equal_nocase(slice_sub(text, at, word.len), word))
+            return true;
+    return false;
+}
+
+static unsigned score_of(const struct filter *f, const struct item *i)
+{
+    unsigned score = 0;
+
+    for (size_t w = 0; w < f->word_count; w++)
+        score += has_word(slice_str(i->api->name), f->words[w]) ||
+                 has_word(slice_str(i->endpoint->path), f->words[w]) ||
+                 has_word(slice_str(i->endpoint->description), f->words[w]);
+    return score;
+}
+
+static bool takes_network(const struct filter *f, const struct config_network *n)
+{
+    char network[X402_NETWORK_TEXT_SIZE], pay_to[X402_ADDRESS_TEXT_SIZE];
+
+    x402_network_print(network, n->chain_id);
+    x402_address_print(pay_to, &n->pay_to);
+    return n->exact && (f->network.len == 0 || slice_equal_str(f->network, network)) &&
+           (f->pay_to.len == 0 || slice_equal_nocase(f->pay_to, slice_str(pay_to))) &&
+           (f->scheme.len == 0 || slice_equal(f->scheme, SLICE("exact")));
+}
+
+/* A filter of ways to pay leaves out what can be paid in none of them. */
+static bool can_be_paid(const struct filter *f, const struct config *c)
+{
+    if (f->network.len == 0 && f->scheme.len == 0 && f->pay_to.len == 0)
+        return true;
+    for (size_t i = 0; i < c->payments->network_count; i++)
+        if (takes_network(f, &c->payments->networks[i]))
+            return true;
+    return false;
+}
+
+static int compare_items(const void *a, const void *b)
+{
+    const struct item *x = a;
+    const struct item *y = b;
+
+    if (x->score != y->score)
+        return x->score > y->score ? -1 : 1;
+    return x->order < y->order ? -1 : 1;
+}
+
+/* All that fit the filter, best first. */
+static enum rc collect(struct item **out, size_t *count, struct request *r,
+                       const struct filter *f)
+{
+    const struct config *c = r->config;
+    struct item *items;
+    size_t most = 0, n = 0;
+
+    *count = 0;
+    for (size_t i = 0; i < c->data_api_count; i++)
+        most += c->data_apis[i].endpoint_count;
+    most = most < ITEMS_MAX ? most : ITEMS_MAX;
+    items = arena_new_array(r->arena, struct item, most + 1);
+    if (items == NULL)
+        return RC_NOMEM;
+    *out = items;
+    if (!can_be_paid(f, c) || (f->type.len > 0 && !slice_equal(f->type, SLICE("http"))))
+        return RC_OK;
+    for (size_t i = 0; i < c->data_api_count; i++)
+        for (size_t j = 0; j < c->data_apis[i].endpoint_count && n < most; j++) {
+            struct item item = {.api = &c->data_apis[i],
+                                .endpoint = &c->data_apis[i].endpoints[j],
+                                .order = n};
+
+            item.score = score_of(f, &item);
+            if (item.endpoint->priced && !money_is_zero(item.endpoint->price) &&
+                (f->word_count == 0 || item.score > 0))
+                items[n++] = item;
+        }
+    qsort(items, n, sizeof(*items), compare_items);
+    *count = n;
+    return RC_OK;
+}
+
+/* ---- Shapes ---- */
+
+static void put_accepts(struct json_out *o, struct request *r, const struct filter *f,
+                        struct money price)
+{
+    const struct config_payments *p = r->config->payments;
+    struct x402_offer offer;
+
+    json_out_key(o, "accepts");
+    json_out_array(o);
+    for (size_t i = 0; i < p->network_count; i++)
+        if (takes_network(f, &p->networks[i]) &&
+            offers_one(&offer, r, &p->networks[i], X402_SCHEME_EXACT, X402_EIP3009,
+                       price) == RC_OK)
+            x402_v2_offer_write(o, &offer);
+    json_out_end_array(o);
+}
+
+static bool takes_body(const struct config_endpoint *e)
+{
+    const char *method = discovery_method(e);
+
+    return strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0 &&
+           strcmp(method, "DELETE") != 0;
+}
+
+static void put_schema(struct json_out *o, const struct config_endpoint *e)
+{
+    json_out_key(o, "schema");
+    json_out_object(o);
+    json_out_kstr(o, "$schema", "https://json-schema.org/draft/2020-12/schema");
+    json_out_kstr(o, "type", "object");
+    json_out_key(o, "properties");
+    json_out_object(o);
+    json_out_key(o, "input");
+    json_out_object(o);
+    json_out_kstr(o, "type", "object");
+    json_out_key(o, "properties");
+    json_out_object(o);
+    json_out_key(o, "type");
+    json_out_raw(o, SLICE("{\"type\":\"string\",\"const\":\"http\"}"));
+    json_out_key(o, "method");
+    json_out_raw(o, SLICE("{\"type\":\"string\"}"));
+    if (e->input_schema != NULL) {
+        json_out_key(o, takes_body(e) ? "body" : "queryParams");
+        json_out_raw(o, slice_str(e->input_schema));
+    }
+    json_out_end_object(o);
+    json_out_key(o, "required");
+    json_out_raw(o, SLICE("[\"type\",\"method\"]"));
+    json_out_end_object(o);
+    json_out_end_object(o);
+    json_out_key(o, "required");
+    json_out_raw(o, SLICE("[\"input\"]"));
+    json_out_end_object(o);
+}
+
+/* The extension by which x402 says what a resource takes. */
+static void put_input(struct json_out *o, const struct config_endpoint *e)
+{
+    json_out_key(o, "extensions");
+    json_out_object(o);
+    json_out_key(o, "bazaar");
+    json_out_object(o);
+    json_out_key(o, "info");
+    json_out_object(o);
+    json_out_key(o, "input");
+    json_out_object(o);
+    json_out_kstr(o, "type", "http");
+    json_out_kstr(o, "method", discovery_method(e));
+    if (e->example != NULL) {
+        if (takes_body(e))
+            json_out_kstr(o, "bodyType", "json");
+        json_out_key(o, takes_body(e) ? "body" : "queryParams");
+        json_out_raw(o, slice_str(e->example));
+    }
+    json_out_end_object(o);
+    json_out_end_object(o);
+    put_schema(o, e);
+    json_out_end_object(o);
+    json_out_end_object(o);
+}
+
+static void put_item(struct json_out *o, struct request *r, const struct filter *f,
+                     const struct item *i)
+{
+    const struct config_endpoint *e = i->endpoint;
+    char prefix[PREFIX_SIZE], price[MONEY_TEXT_SIZE];
+    struct buf path;
+    const char *text;
+
+    buf_init(&path, DISCOVERY_PATH_MAX);
+    (void)snprintf(prefix, sizeof(prefix), "/v1/data/%s", i->api->name);
+    text = discovery_path(&path, prefix, e);
+    money_print_short(price, e->price);
+    json_out_object(o);
+    json_out_kstr(o, "resource", offers_url(r, slice_str(text), SLICE_NONE));
+    json_out_kstr(o, "type", "http");
+    json_out_ku64(o, "x402Version", 2);
+    put_accepts(o, r, f, e->price);
+    json_out_ku64(o, "lastUpdated", r->config->loaded_us / 1000000);
+    json_out_kstr(o, "serviceName", i->api->name);
+    if (e->description != NULL)
+        json_out_kstr(o, "description", e->description);
+    put_input(o, e);
+    json_out_key(o, "metadata");
+    json_out_object(o);
+    json_out_kstr(o, "price", price);
+    json_out_kstr(o, "currency", "USD");
+    json_out_kbool(o, "at_most", e->at_cost);
+    json_out_end_object(o);
+    json_out_end_object(o);
+    buf_free(&path);
+}
+
+static enum rc write_items(struct buf *b, struct request *r)
+{
+    struct filter f;
+    struct json_out o;
+    struct item *items;
+    size_t count;
+
+    TRY(read_filter(&f, r));
+    TRY(collect(&items, &count, r, &f));
+    json_out_init(&o, b);
+    json_out_object(&o);
+    json_out_ku64(&o, "x402Version", 2);
+    json_out_key(&o, "items");
+    json_out_array(&o);
+    for (size_t i = f.offset; i < count && i - f.offset < f.limit; i++)
+        put_item(&o, r, &f, &items[i]);
+    json_out_end_array(&o);
+    json_out_key(&o, "pagination");
+    json_out_object(&o);
+    json_out_ku64(&o, "limit", f.limit);
+    json_out_ku64(&o, "offset", f.offset);
+    json_out_ku64(&o, "total", count);
+    json_out_end_object(&o);
+    json_out_end_object(&o);
+    return buf_spent(b) ? RC_NOMEM : RC_OK;
+}
+
+static void serve(struct request *r)
+{
+    struct buf b;
+
+    buf_init(&b, TEXT_MAX);
+    r->rc = write_items(&b, r);
+    if (r->rc != RC_OK) {
+        r->fault.rc = r->rc;
+        if (r->rc == RC_BAD_INPUT)
+            r->fault.detail = "'limit' is 1 to 100, 'offset' a whole number.";
+        request_reply_fault(r);
+    } else {
+        request_header(r, "Cache-Control", SLICE("max-age=300"));
+        request_reply(r, 200, "application/json", buf_slice(&b));
+    }
+    buf_free(&b);
+}
+
+static const struct api_route routes[] = {
+    {"GET", "/discovery/resources"},
+    {NULL, NULL},
+};
+
+extern const struct api api_bazaar;
+const struct api api_bazaar = {
+    .name = "bazaar",
+    .dialect = DIALECT_PROBLEM,
+    .routes = routes,
+    .serve = serve,
+};
