@@ -75,7 +75,7 @@ void cli_print_overview(FILE *to)
 
         (void)snprintf(words, sizeof(words), "%s%s%s", v->word, gap(sub_of(v)),
                        sub_of(v));
-        (void)fprintf(to, "  %-18s %s\n", words, v->summary);
+        (void)fprintf(to, "  %-20s %s\n", words, v->summary);
     }
 }
 

@@ -105,6 +105,17 @@ static const struct cli_option config_show_options[] = {
     END,
 };
 
+static const struct cli_option publisher_options[] = {
+    {"--wallet", "W", "whose keys may publish and read the earnings"},
+    {"--display", "T", "how it is shown; else its name"},
+    {"--key", "FILE", "its public key, FILE.pub of `octroi publisher key`"},
+    {"--network", "N", "where it is paid, like eip155:84532; without: by hand"},
+    {"--address", "A", "its address there"},
+    {"--share", "P", "what the platform keeps of each use, like 10%; else skills.platform_share"},
+    {"--signed", "YES", "yes: versions without its signature are refused; no"},
+    END,
+};
+
 const struct cli_verb cli_verbs[] = {
     {"demo", NULL, "[--dir DIR] [--listen ADDR:PORT]",
      "serve a mock upstream, with a funded wallet and calls to copy",
@@ -228,6 +239,35 @@ const struct cli_verb cli_verbs[] = {
      "  octroi usage --by model --since 2030-01-01T00:00:00Z\n"
      "  octroi usage --json",
      usage_options, 0, 0, verb_usage},
+    {"publisher", "create",
+     "NAME [--wallet W] [--display T] [--key FILE.pub] [--network N --address A] [--share P]",
+     "let somebody list skills",
+     "The keys of wallet W (and of those below it) may publish for NAME and read what it\n"
+     "earns. Names that read like another's are refused.\n\n"
+     "example:\n"
+     "  octroi publisher create acme --wallet acme-wallet --key acme.key.pub --share 10%",
+     publisher_options, 1, 1, verb_publisher_create},
+    {"publisher", "key", "FILE",
+     "make a key pair that signs versions: FILE and FILE.pub",
+     "FILE is the private half (mode 0600). Needs no daemon and no configuration.",
+     NULL, 1, 1, verb_publisher_key},
+    {"publisher", "list", "",
+     "list all publishers", NULL,
+     list_options, 0, 0, verb_publisher_list},
+    {"publisher", "show", "NAME",
+     "show a publisher and what it has earned", NULL,
+     NULL, 1, 1, verb_publisher_show},
+    {"publisher", "set", "NAME [--wallet W] [--key FILE.pub] [--share P] [--signed yes|no] ..",
+     "change what `create` set",
+     "What is not named stays; \"\" takes away. After a change of key or address a publisher\n"
+     "is paid again when the payout delay has passed.",
+     publisher_options, 1, 1, verb_publisher_set},
+    {"publisher", "suspend", "NAME",
+     "stop a publisher's skills and payouts; its books stay", NULL,
+     NULL, 1, 1, verb_publisher_suspend},
+    {"publisher", "unsuspend", "NAME",
+     "let it go on", NULL,
+     NULL, 1, 1, verb_publisher_unsuspend},
     {"pay", NULL, "URL [--max A] [-X METHOD] [-d BODY] [-H 'NAME: VALUE']",
      "call another seller, and pay if it asks for that",
      "Pays x402 (both versions) and MPP from the key of payments.x402.buyer, at most once.\n"

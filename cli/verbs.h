@@ -35,6 +35,14 @@ int verb_model_list(const struct cli *c);
 int verb_model_refresh(const struct cli *c);
 int verb_usage(const struct cli *c);
 
+int verb_publisher_create(const struct cli *c);
+int verb_publisher_key(const struct cli *c);
+int verb_publisher_list(const struct cli *c);
+int verb_publisher_show(const struct cli *c);
+int verb_publisher_set(const struct cli *c);
+int verb_publisher_suspend(const struct cli *c);
+int verb_publisher_unsuspend(const struct cli *c);
+
 int verb_ledger_verify(const struct cli *c);
 int verb_ledger_audit(const struct cli *c);
 int verb_ledger_backup(const struct cli *c);

@@ -2,13 +2,14 @@
 /* What can be bought here, for those who do not know us: GET /openapi.json (OpenAPI 3.1
  * with MPP's x-payment-info) and GET /llms.txt (the same for readers), both from the
  * configuration as it is. They advise: the 402 of a call is what counts. */
+#include "gateway/apis/discovery.h"
+
 #include "gateway/api.h"
 #include "gateway/config_payments.h"
 #include "gateway/offers.h"
 #include "gateway/request.h"
 
 #include "base/json.h"
-#include "gateway/apis/discovery.h"
 
 #include <ctype.h>
 #include <stdio.h>
