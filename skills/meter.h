@@ -19,8 +19,14 @@
 
 struct skills;
 
+/* Accounts of a publisher, all in US dollars and none ever below zero. What a day has
+ * earned goes to what is due, and from there it is paid out; what was taken back by
+ * force has passed through the last one. So together the first three kinds have all
+ * that was ever earned and not given back. */
 struct id skill_day_account(struct id publisher, uint64_t time_us);
 struct id skill_due_account(struct id publisher);
+struct id skill_paid_account(struct id publisher);
+struct id skill_clawed_account(struct id publisher);
 
 /* Fills what a capture needs to share `what` ("publisher/slug@version", which must live
  * as long as the call) at this moment. default_ppm: the configuration's part of the
@@ -29,7 +35,8 @@ void skill_share(struct wallet_share *out, const struct skill_publisher *p,
                  uint32_t default_ppm, struct slice what, uint64_t now_us);
 
 struct skill_earnings {
-    struct money earned;   /* ever, refunds taken off */
+    struct money earned;   /* ever, what was given back taken off: the sum of
+                              waiting, ready, due, underway and paid */
     struct money waiting;  /* on days whose delay has not passed */
     struct money ready;    /* could be matured now */
     struct money due;      /* matured, and not in a payout */
@@ -42,15 +49,18 @@ MUST_CHECK enum rc skill_earnings_read(struct skill_earnings *out, struct skills
                                        uint64_t delay_us, uint64_t now_us);
 
 /* One row for each use, refund, clawback and payout of a publisher, oldest first, from
- * seq on. */
+ * seq on, until each() returns false. Reads in short views; each() may call back. A
+ * payout is a row when it was paid. */
 struct skill_usage {
     uint64_t seq, time_us;
-    char kind[24]; /* "data", "install", "month", "refund", "payout", .. */
+    char kind[24]; /* "data", "install", .., "refund", "clawback", "payout" */
     struct id request, transfer;
-    struct slice what;  /* "publisher/slug@version"; valid during the call */
+    struct slice what;  /* "publisher/slug@version", of a payout its reference; valid
+                           during the call */
     bool credit;        /* to the publisher */
-    struct money price; /* what the buyer paid, or got back */
+    struct money price; /* what the buyer paid, or got back; of a payout: what it was */
     struct money share; /* the publisher's part of it */
+    bool late;          /* the house paid the share: the hold had ended */
     unsigned status;
     bool self; /* the buyer is the publisher: not in ratings (D27) */
 };
@@ -59,18 +69,23 @@ typedef bool skill_usage_fn(void *arg, const struct skill_usage *row);
 MUST_CHECK enum rc skill_usage_list(struct skills *s, const struct skill_publisher *p,
                                     uint64_t from_seq, skill_usage_fn *each, void *arg);
 
-/* Waits. Moves every day that is `delay_us` past to what is due. Safe to repeat, and
- * beside calls. *moved: how much. */
+/* Waits. Moves every day that is `delay_us` past to what is due: from then on a refund
+ * cannot take it back, so the delay is the window for refunds. Safe to repeat, and
+ * beside calls. *moved: how much, also when it fails. RC_FORBIDDEN: the publisher is
+ * suspended. */
 MUST_CHECK enum rc skill_mature(struct money *moved, struct skills *s,
                                 const struct skill_publisher *p, uint64_t delay_us,
                                 uint64_t now_us);
 
 /* Waits. Gives every buyer back what he paid for uses of this skill (slug none: of this
- * publisher) since `since_us`, as far as the publisher's part is still there; the
- * house's part always. Stops at nothing: *left is what could not be taken back. */
+ * publisher) since `since_us`, as far as the publisher's part is still there, on its
+ * day or due; the house's part always. Stops at nothing: *left is what could not be
+ * taken back. May be repeated. */
 struct skill_clawback {
-    uint64_t uses;
-    struct money given_back, left;
+    uint64_t uses;           /* of which something was given back now */
+    struct money given_back; /* to buyers */
+    struct money to_house;   /* of late uses, which the house had paid */
+    struct money left;
 };
 MUST_CHECK enum rc skill_claw_back(struct skill_clawback *out, struct skills *s,
                                    const struct skill_publisher *p, struct slice slug,

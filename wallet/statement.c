@@ -39,7 +39,7 @@ static bool is_credit(const struct ledger_entry *e)
 
 static bool is_call_refund(const struct ledger_entry *e)
 {
-    return is_credit(e) && same(e->legs[0].debit, wallet__revenue);
+    return e->verb == LEDGER_TRANSFER && same(e->legs[0].debit, wallet__revenue);
 }
 
 /* Of a call, and of what is given back of it, leg 0 is the house's part, and those
@@ -48,9 +48,9 @@ static enum rc add_up(struct wallet_row *row, const struct ledger_entry *e)
 {
     bool late = wallet__is_late(e);
     struct money *whole = late ? &row->shortfall : &row->amount;
-    struct id own = late           ? wallet__shortfall
-                    : is_credit(e) ? e->legs[0].credit
-                                   : e->legs[0].debit;
+    struct id own = late          ? wallet__shortfall
+                    : row->credit ? e->legs[0].credit
+                                  : e->legs[0].debit;
 
     *whole = e->legs[late].amount;
     if (!wallet__is_call(e) && !is_call_refund(e))
@@ -58,7 +58,7 @@ static enum rc add_up(struct wallet_row *row, const struct ledger_entry *e)
     for (unsigned i = late + 1u; i < e->leg_count; i++) {
         const struct ledger_leg *leg = &e->legs[i];
 
-        if (!same(is_credit(e) ? leg->credit : leg->debit, own))
+        if (!same(row->credit ? leg->credit : leg->debit, own))
             continue;
         if (!money_add(whole, *whole, leg->amount) ||
             !money_add(&row->share, row->share, leg->amount))
@@ -82,7 +82,7 @@ static bool fill_row(struct wallet_row *row, struct json_object **tree,
         row->request = id_with_tail(e->op, 0);
     row->transfer = e->op;
     row->time_us = e->time_us;
-    row->credit = is_credit(e);
+    row->credit = is_credit(e) || is_call_refund(e);
     row->balance = e->balance;
     row->shortfall = wallet__is_late(e) ? MONEY_ZERO : e->spilled;
     row->seq = e->seq;
@@ -126,6 +126,14 @@ static bool give(struct page *p, const struct ledger_entry *e)
         json_put(tree);
     }
     return !p->stopped;
+}
+
+void wallet_entry_row(struct ledger_view *v, const struct ledger_entry *e,
+                      wallet_row_fn *each, void *arg)
+{
+    struct page p = {.v = v, .each = each, .arg = arg};
+
+    (void)give(&p, e);
 }
 
 static bool give_tagged(void *arg, const struct ledger_entry *e)

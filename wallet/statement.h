@@ -50,6 +50,11 @@ MUST_CHECK enum rc wallet_statement_request(struct wallet_book *b, struct id wal
 MUST_CHECK enum rc wallet_usage(struct wallet_book *b, uint64_t from_seq,
                                 wallet_row_fn *each, void *arg);
 
+/* An entry that was read elsewhere (under a share's tag, say) as a row, if it is one.
+ * each() must not keep what it is given, nor open a view. */
+void wallet_entry_row(struct ledger_view *v, const struct ledger_entry *e,
+                      wallet_row_fn *each, void *arg);
+
 /* House accounts, for reports and tests: what was earned, topped up, and lost. The
  * first two are what is left after refunds; revenue is without the parts of others
  * (share.h). All wallets, accounts of payments and accounts that got shares, with what
