@@ -27,8 +27,10 @@ enum {
     API_JSON_BODY = 4, /* Content-Type must be application/json when it is given */
     API_FLAT = 8,   /* plan() needs no body: an unpaid call is told its price at once */
     API_TOPUP = 16, /* no upstream: what is paid is the answer */
-    API_LOCAL = 32  /* no upstream: finish() has the answer once it is paid, and of the
+    API_LOCAL = 32, /* no upstream: finish() has the answer once it is paid, and of the
                        functions below only plan, cost, finish and close are called */
+    API_ENVELOPE = 64 /* carries calls of others: plan() answers, or makes the request
+                         such a call (gateway/request_envelope.h) */
 };
 
 struct api_route {

@@ -85,7 +85,7 @@ enum rc challenges_terms(struct mpp_terms *out, struct request *r)
         .secret = secret_open(mpp->secret),
         .old_secret = mpp->old_secret ? secret_open(mpp->old_secret) : SLICE_NONE,
         .realm = realm_of(r),
-        .body = exchange_body(r->exchange),
+        .body = request_body(r),
         .now_us = clock_wall_us(),
     };
     return route_of(&out->route, r);
@@ -116,7 +116,7 @@ static enum rc opaque(struct slice *out, struct request *r, struct slice route)
 /* A flat price is told before the body has come. */
 static enum rc digest(struct slice *out, struct request *r)
 {
-    const struct slice body = exchange_body(r->exchange);
+    const struct slice body = request_body(r);
     char text[MPP_DIGEST_SIZE];
 
     *out = SLICE_NONE;

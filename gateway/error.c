@@ -17,6 +17,7 @@ const char *error_content_type(enum dialect d)
     case DIALECT_OPENAI:
     case DIALECT_ANTHROPIC:
     case DIALECT_GEMINI:
+    case DIALECT_RPC:
         return "application/json";
     case DIALECT_PROBLEM:
         return "application/problem+json";
@@ -296,6 +297,49 @@ static void print_text(struct buf *out, const struct fault *f)
                f->code ? f->code : rc_reason(f->rc));
 }
 
+static int rpc_code(enum rc rc)
+{
+    switch (rc) {
+    case RC_BAD_JSON:
+        return -32700;
+    case RC_NOT_FOUND:
+        return -32601;
+    case RC_BAD_INPUT:
+    case RC_BAD_METHOD:
+    case RC_UNSUPPORTED_MEDIA:
+    case RC_TOO_BIG:
+        return -32600;
+    default:
+        return -32000; /* the server's own: `data` says what */
+    }
+}
+
+static void print_rpc(struct buf *out, const struct fault *f, const char *request_id)
+{
+    struct json_out o;
+
+    json_out_init(&o, out);
+    json_out_object(&o);
+    json_out_kstr(&o, "jsonrpc", "2.0");
+    json_out_key(&o, "id");
+    json_out_null(&o);
+    json_out_key(&o, "error");
+    json_out_object(&o);
+    json_out_key(&o, "code");
+    json_out_i64(&o, rpc_code(f->rc));
+    json_out_kstr(&o, "message", f->detail ? f->detail : error_sentence(f->rc));
+    json_out_key(&o, "data");
+    json_out_object(&o);
+    json_out_kstr(&o, "code", f->code ? f->code : rc_reason(f->rc));
+    json_out_ku64(&o, "status", fault_status(f));
+    if (request_id[0] != '\0')
+        json_out_kstr(&o, "request_id", request_id);
+    print_members(out, f->extra);
+    json_out_end_object(&o);
+    json_out_end_object(&o);
+    json_out_end_object(&o);
+}
+
 void error_print(struct buf *out, enum dialect d, const struct fault *f,
                  const char *request_id)
 {
@@ -315,6 +359,9 @@ void error_print(struct buf *out, enum dialect d, const struct fault *f,
         return;
     case DIALECT_PROBLEM:
         print_problem(out, f, request_id);
+        return;
+    case DIALECT_RPC:
+        print_rpc(out, f, request_id);
         return;
     case DIALECT_TEXT:
         print_text(out, f);

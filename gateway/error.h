@@ -15,6 +15,7 @@ enum dialect {
     DIALECT_ANTHROPIC,
     DIALECT_GEMINI,
     DIALECT_PROBLEM, /* RFC 9457: data, skills, wallet, everything else */
+    DIALECT_RPC,     /* JSON-RPC 2.0, of what is refused before its id is known */
     DIALECT_TEXT     /* a sentence and the code: registry clients print it as it is */
 };
 

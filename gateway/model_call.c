@@ -144,7 +144,7 @@ enum rc model_call_begin(struct model_call **out, struct request *r,
             return RC_NOMEM;
     }
     list_fields(m);
-    TRY(model__scan(r, exchange_body(r->exchange)));
+    TRY(model__scan(r, request_body(r)));
     TRY(find_model(r, m));
     *out = m;
     return RC_OK;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/codec.h"
 
+#include "gateway/request_envelope.h"
 #include "gateway/request_pay.h"
 #include "gateway/settle/cashier.h"
 
@@ -261,7 +262,9 @@ void offers_resource(struct x402_resource *out, struct request *r,
     const char *words = is_plain(r->quote.subject) ? describe(r, price) : NULL;
 
     *out = (struct x402_resource){
-        .url = slice_str(offers_url(r, r->http->path, r->http->query)),
+        .url = r->envelope != NULL
+                   ? r->envelope->resource
+                   : slice_str(offers_url(r, r->http->path, r->http->query)),
         .description = slice_str(words != NULL ? words : r->match.api->name),
         .mime_type = SLICE("application/json"),
     };

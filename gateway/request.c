@@ -6,6 +6,7 @@
 #include "gateway/request.h"
 
 #include "base/log.h"
+#include "gateway/request_envelope.h"
 #include "gateway/request_int.h"
 #include "gateway/request_pay.h"
 
@@ -100,27 +101,49 @@ static enum step serve_free(struct request *r)
     return answered(r);
 }
 
+/* What an api that carries others has in its body: it answers by itself, or r is the
+ * inner call from here on. */
+static enum rc open_envelope(struct request *r)
+{
+    if (!(r->match.api->flags & API_ENVELOPE) || r->envelope != NULL)
+        return RC_OK;
+    return r->match.api->plan(r);
+}
+
+static enum rc make_plan(struct request *r)
+{
+    enum rc rc = r->match.api->plan(r);
+
+    r->planned = rc == RC_OK;
+    return rc;
+}
+
+/* Who pays, whether it is a repeat (r->status), what it takes of the limits. */
+static enum rc admit_plan(struct request *r)
+{
+    if (r->payment == NULL)
+        return RC_PAYMENT_REQUIRED;
+    if (r->identified)
+        TRY(request_idempotency(r, SLICE_NONE));
+    return r->status != 0 ? RC_OK : take_tokens(r);
+}
+
 static enum step step_plan(struct request *r)
 {
-    const struct api *api = r->match.api;
-    enum rc rc;
+    enum rc rc = open_envelope(r);
 
-    if (!(api->flags & API_PRICED))
+    if (rc == RC_OK && r->status == 0 && !(r->match.api->flags & API_PRICED))
         return serve_free(r);
-    rc = api->plan(r);
-    r->planned = rc == RC_OK;
+    if (rc == RC_OK && r->status == 0)
+        rc = make_plan(r);
     if (rc == RC_OK && r->status != 0) { /* it needed nobody else, and was free */
         r->outcome = OUTCOME_OK;
         return answered(r);
     }
-    if (rc == RC_OK && r->payment == NULL)
-        rc = RC_PAYMENT_REQUIRED;
-    if (rc == RC_OK && r->identified)
-        rc = request_idempotency(r, SLICE_NONE);
+    if (rc == RC_OK)
+        rc = admit_plan(r);
     if (rc == RC_OK && r->status != 0) /* it was a repeat, and has been answered */
         return go(r, REQUEST_DONE);
-    if (rc == RC_OK)
-        rc = take_tokens(r);
     return rc == RC_OK ? go(r, REQUEST_HOLD) : refuse(r, rc);
 }
 
@@ -192,11 +215,22 @@ static bool asks_for_money(const struct request *r)
     return r->up_fail == UPSTREAM_FINE && r->up_status == 402 && !r->up_accepted;
 }
 
+/* An answer that is passed on in an envelope has another bound than by itself. */
+static void explain_length(struct request *r)
+{
+    if (r->envelope != NULL && r->up_fail == UPSTREAM_TOO_BIG)
+        (void)request_fault(r, RC_UPSTREAM, NULL,
+                            "The answer is longer than %d bytes, the most that fits "
+                            "here: make the call by HTTP.",
+                            ENVELOPE_UPSTREAM_MAX);
+}
+
 /* One try has ended without an answer: remembers why, as the last error so far. */
 static void note_failure(struct request *r, enum rc rc)
 {
     r->fault = (struct fault){.rc = rc};
     r->rc = rc;
+    explain_length(r);
     if (!r->up_accepted && r->up_fail == UPSTREAM_FINE)
         r->match.api->explain(r, r->up_status, buf_slice(&r->up_error));
     if (r->fault.rc == RC_UPSTREAM_RATE && r->fault.retry_after_s == 0)
@@ -296,6 +330,7 @@ static enum step step_answer(struct request *r)
     }
     if (r->up_fail != UPSTREAM_FINE) {
         rc = r->rc != RC_OK ? r->rc : fail_code(r->up_fail);
+        explain_length(r);
         return settle_as(r, OUTCOME_BROKEN, rc);
     }
     rc = r->match.api->complete(r);
@@ -361,7 +396,7 @@ static enum step step_drain(struct request *r)
     if (!request__flush(r) || !request__pour(r))
         return STEP_WAIT;
     if (r->end_asked && !r->gone)
-        exchange_end(r->exchange, r->end_complete && !buf_spent(&r->backlog));
+        request__end(r, r->end_complete && !buf_spent(&r->backlog));
     return go(r, REQUEST_DONE);
 }
 
@@ -543,5 +578,7 @@ enum rc request__upstream_start(struct request *r)
     r->spec.data = on_data;
     r->spec.end = on_end;
     r->spec.deadline_ms = r->deadline_ms;
+    if (r->envelope != NULL && r->spec.max_response_bytes > ENVELOPE_UPSTREAM_MAX)
+        r->spec.max_response_bytes = ENVELOPE_UPSTREAM_MAX;
     return upstream_start(&r->upcall, r->worker->upstream, &r->spec);
 }

@@ -18,42 +18,17 @@
 #include "gateway/limiter.h"
 #include "gateway/payment.h"
 #include "gateway/request_file.h"
+#include "gateway/request_state.h"
 #include "gateway/server.h"
 #include "gateway/upstream.h"
 #include "gateway/worker.h"
 #include "wallet/wallet.h"
 
-enum request_state {
-    REQUEST_READ,   /* head in, body coming */
-    REQUEST_PLAN,   /* body in: what is asked, what may it cost */
-    REQUEST_HOLD,   /* securing the worst case */
-    REQUEST_SEND,   /* an upstream works; the client has seen nothing */
-    REQUEST_ANSWER, /* the answer flows: no second upstream from here */
-    REQUEST_SETTLE, /* taking what it cost, giving back the rest */
-    REQUEST_DRAIN,  /* the end of the answer waits for a slow reader */
-    REQUEST_DONE,
-    REQUEST__COUNT
-};
-
-enum request_outcome {
-    OUTCOME_OPEN,
-    OUTCOME_OK,     /* the upstream's answer came whole */
-    OUTCOME_FAILED, /* refused, or every target failed: the client saw no byte */
-    OUTCOME_BROKEN, /* the upstream broke after the first byte */
-    OUTCOME_GONE    /* the client left */
-};
-
-struct quote {
-    struct money worst;    /* what is held */
-    uint64_t tokens;       /* worst case, for the rate limit */
-    struct slice subject;  /* model or api, as the client named it */
-    enum config_flow flow; /* when a payment for it is settled */
-};
-
 struct request {
     struct worker *worker;
     struct exchange *exchange;
-    const struct http_request *http;
+    const struct http_request *http; /* of the inner call, when there is one */
+    struct envelope *envelope;       /* gateway/request_envelope.h; NULL: none */
     const struct config *config;
     struct arena *arena; /* the exchange's */
     struct api_match match;
@@ -127,6 +102,8 @@ struct request {
 void request_run(struct request *r);
 
 /* ---- For apis ---- */
+
+struct slice request_body(const struct request *r); /* all of it; plan() and after */
 
 /* A header of the answer, before its head goes out. One whose value is not clean is
  * left out and logged. */

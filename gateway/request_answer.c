@@ -3,6 +3,7 @@
  * What they say is the api's. */
 #include "base/log.h"
 #include "gateway/receipts.h"
+#include "gateway/request_envelope.h"
 #include "gateway/request_int.h"
 #include "gateway/request_pay.h"
 
@@ -15,7 +16,9 @@ enum {
 
 void request_header(struct request *r, const char *name, struct slice value)
 {
-    if (exchange_header(r->exchange, name, value) != RC_OK)
+    if (r->envelope != NULL)
+        envelope__add_header(r, name, value);
+    else if (exchange_header(r->exchange, name, value) != RC_OK)
         log_event(LOG_WARN, "answer header refused", LOG_STR("request_id", r->id_text),
                   LOG_STR("name", name));
 }
@@ -51,7 +54,13 @@ void request_reply(struct request *r, unsigned status, const char *content_type,
     if (r->slot != NULL)
         buf_append(&r->slot->body, body);
     r->out_bytes += body.len;
-    exchange_reply(r->exchange, status, body);
+    if (r->envelope == NULL) {
+        exchange_reply(r->exchange, status, body);
+        return;
+    }
+    envelope__begin(r, status, content_type);
+    buf_append(&r->envelope->answer, body);
+    r->envelope->answered(r);
 }
 
 void request_reply_head(struct request *r, unsigned status, const char *content_type,
@@ -117,9 +126,17 @@ static bool wants_offers(const struct request *r)
     }
 }
 
+/* In an envelope all errors have one form, whatever the inner call's dialect. */
+static enum dialect dialect_of(const struct request *r)
+{
+    if (r->envelope != NULL)
+        return DIALECT_PROBLEM;
+    return r->match.api ? r->match.api->dialect : api_dialect(r->http->path);
+}
+
 void request_reply_fault(struct request *r)
 {
-    enum dialect d = r->match.api ? r->match.api->dialect : api_dialect(r->http->path);
+    enum dialect d = dialect_of(r);
     unsigned status = fault_status(&r->fault);
     unsigned wait_s = r->fault.retry_after_s;
     struct buf body, offers;
@@ -215,7 +232,8 @@ void request_stream_begin(struct request *r, unsigned status, const char *conten
     char text[MONEY_TEXT_SIZE];
 
     money_print(text, r->hold.amount);
-    receipt_header(r);
+    if (r->envelope == NULL) /* its head is made at its end */
+        receipt_header(r);
     request__tell_id(r);
     request_header(r, "x-octroi-hold", slice_str(text));
     if (content_type[0] != '\0')
@@ -223,7 +241,10 @@ void request_stream_begin(struct request *r, unsigned status, const char *conten
     keep_head(r, status, content_type);
     r->status = status;
     request__enter_answer(r);
-    exchange_stream(r->exchange, status, content_length);
+    if (r->envelope != NULL)
+        envelope__begin(r, status, content_type);
+    else
+        exchange_stream(r->exchange, status, content_length);
 }
 
 bool request__flush(struct request *r)
@@ -249,6 +270,10 @@ void request_write(struct request *r, struct slice bytes)
     if (bytes.len == 0 || r->gone)
         return;
     r->out_bytes += bytes.len;
+    if (r->envelope != NULL) {
+        buf_append(&r->envelope->answer, bytes);
+        return;
+    }
     room = request__flush(r) ? exchange_room(r->exchange) : 0;
     if (room > bytes.len)
         room = bytes.len;
@@ -260,6 +285,8 @@ void request_write(struct request *r, struct slice bytes)
 /* An upstream piece is 16 KiB at most. */
 bool request_room(struct request *r)
 {
+    if (r->envelope != NULL)
+        return true;
     return request__flush(r) && exchange_room(r->exchange) >= 16384;
 }
 
@@ -269,6 +296,14 @@ void request_end(struct request *r, bool complete)
     r->end_complete = complete;
     if (r->slot != NULL) /* the head of a stream could not tell it yet */
         money_print(r->slot->cost, r->hold.captured);
+}
+
+void request__end(struct request *r, bool complete)
+{
+    if (r->envelope != NULL)
+        envelope__end(r, complete);
+    else
+        exchange_end(r->exchange, complete);
 }
 
 enum rc request_fault(struct request *r, enum rc rc, const char *param,

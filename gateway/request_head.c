@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "gateway/metrics.h"
+#include "gateway/request_envelope.h"
 #include "gateway/request_int.h"
 
 #include <assert.h>
@@ -137,6 +138,7 @@ void request__free(struct request *r)
         r->match.api->close(r);
     buf_free(&r->up_error);
     buf_free(&r->backlog);
+    envelope__free(r);
     request_file_close(&r->file);
     config_unref(r->config);
     finish_exchange(r);
@@ -209,7 +211,7 @@ static bool is_stranger(const struct request *r)
 {
     const struct payment *p = r->payment;
 
-    if (r->identified || !(r->match.api->flags & API_PRICED))
+    if (r->identified || !(r->match.api->flags & (API_PRICED | API_ENVELOPE)))
         return false;
     return p == NULL || (p->unreadable != NULL && p->unreadable(r));
 }
@@ -219,6 +221,8 @@ static enum rc take_room(struct request *r, uint64_t most)
 {
     uint64_t *pool = &r->worker->stranger_bytes;
 
+    if (r->envelope != NULL) /* it is in, and has room */
+        return RC_OK;
     if (!r->http->has_body)
         most = 0;
     else if (!r->http->chunked && r->http->content_length < most)
@@ -281,7 +285,7 @@ static enum rc identify(struct request *r)
     return want_key(r);
 }
 
-static enum rc admit(struct request *r)
+enum rc request__admit(struct request *r)
 {
     const struct config_limits *limits = &r->config->limits;
     struct api_match *match = &r->match;
@@ -351,7 +355,7 @@ static void on_head(void *arg, struct exchange *x)
         exchange_finish(x);
         return;
     }
-    rc = admit(r);
+    rc = request__admit(r);
     if (rc == RC_OK)
         rc = body_max(r, &most);
     if (rc == RC_OK) {

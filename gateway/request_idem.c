@@ -14,7 +14,7 @@ enum rc request_fingerprint(uint8_t out[32], const struct request *r)
 {
     struct sha256_state s;
     const struct slice pieces[] = {r->http->method, r->http->path, r->http->query,
-                                   exchange_body(r->exchange)};
+                                   request_body(r)};
 
     TRY(sha256_start(&s));
     for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {

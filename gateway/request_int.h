@@ -17,6 +17,8 @@ enum rc request__upstream_start(struct request *r);
 /* request_answer.c */
 /* Moves the backlog on. Whether it is empty. */
 bool request__flush(struct request *r);
+/* The end of a streamed answer. */
+void request__end(struct request *r, bool complete);
 /* The headers that name the request. */
 void request__tell_id(struct request *r);
 
@@ -25,6 +27,8 @@ void request__tell_id(struct request *r);
 bool request__pour(struct request *r);
 
 /* request_head.c */
+/* Route, caller, limits: all that is asked before the body is read. */
+enum rc request__admit(struct request *r);
 unsigned request__retry_after(const struct http_header *headers, size_t count);
 void request__free(struct request *r);
 void request__count_failure(const struct request *r);

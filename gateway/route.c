@@ -80,6 +80,7 @@ enum dialect api_dialect(struct slice path)
         {"/api/v1/generation", DIALECT_OPENAI},
         {"/api/v1/", DIALECT_TEXT},
         {"/api/cli/", DIALECT_TEXT},
+        {"/mcp", DIALECT_RPC},
     };
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)

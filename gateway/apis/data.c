@@ -125,7 +125,7 @@ static enum rc plan(struct request *r)
         arena_printf(r->arena, "%s%.*s%s%.*s", d->api->base_url, (int)path.len,
                      path.bytes, r->http->has_query ? "?" : "", (int)r->http->query.len,
                      r->http->query.len ? r->http->query.bytes : "");
-    d->body = exchange_body(r->exchange);
+    d->body = request_body(r);
     d->buy = (struct data_buy){.request = r,
                                .endpoint = d->endpoint,
                                .url = slice_str(d->url),

@@ -179,8 +179,8 @@ static enum rc read_body(struct request *r, struct facilitation *f)
     const struct json_limits limits = {.depth = 24};
     struct json_fault fault = {0, ""};
     uint64_t version;
-    enum rc rc = json_guard(exchange_body(r->exchange), &limits, fields, ASKED_COUNT,
-                            &fault, r->arena);
+    enum rc rc =
+        json_guard(request_body(r), &limits, fields, ASKED_COUNT, &fault, r->arena);
 
     if (rc == RC_BAD_JSON)
         return request_fault(r, RC_BAD_JSON, NULL,
