@@ -20,6 +20,7 @@
 #include "gateway/request.h"
 #include "gateway/scout.h"
 #include "gateway/settle/cashier.h"
+#include "gateway/settle/payer.h"
 #include "gateway/settle/purchase.h"
 #include "gateway/settle/signer.h"
 #include "gateway/uploads.h"
@@ -77,6 +78,7 @@ struct gateway {
     struct signer *signer;
     struct buyer buyer;
     struct cashier *cashier; /* NULL: nobody can pay in a call */
+    struct payer *payer;     /* NULL: publishers are paid by hand */
     struct clerk *clerk;
     struct keeper *keeper;
     struct uploads *uploads;
@@ -287,7 +289,10 @@ static enum rc open_payments(struct gateway *g, const struct config *c,
     if (c->payments->network_count == 0)
         return RC_OK;
     TRY(clerk_open(&g->clerk, g->dir->book));
-    return cashier_open(&g->cashier, g->dir->book, c, g->signer, faults);
+    TRY(cashier_open(&g->cashier, g->dir->book, c, g->signer, faults));
+    if (c->skills->payout_network == NULL)
+        return RC_OK;
+    return payer_open(&g->payer, g->dir->skills, g->cashier, c, faults);
 }
 
 /* ---- Open and close ---- */
@@ -375,6 +380,7 @@ static enum rc open_all(struct gateway *g, const struct gateway_options *options
                            .config = g->config,
                            .buyer = c->payments->buyer.key.present ? &g->buyer : NULL,
                            .scout = g->scout,
+                           .payer = g->payer,
                            .started_us = clock_wall_us()};
         rc = open_listeners(g, options, c, faults);
     }
@@ -390,6 +396,7 @@ static void close_all(struct gateway *g)
     scout_stop(g->scout); /* who waits for it is told, and the admin API can end */
     admin_server_close(g->admin_server); /* what it pays for is paid to the end */
     scout_close(g->scout);
+    payer_close(g->payer); /* goes by the cashier */
     clerk_close(g->clerk);
     keeper_close(g->keeper);
     uploads_close(g->uploads);
