@@ -437,12 +437,14 @@ static void reload(struct gateway *g)
 /* Deletes some of what has grown old. Whether there may be more of it. */
 static bool tend(struct gateway *g)
 {
-    unsigned keys = 0, used = 0;
+    unsigned keys = 0, used = 0, files = 0;
 
     if (wallet_sweep(g->dir->book, SWEEP_MAX, &keys) != RC_OK)
         log_line(LOG_WARN, "old idempotency keys could not be swept");
     if (wallet_once_sweep(g->dir->book, clock_wall_us(), SWEEP_MAX, &used) != RC_OK)
         log_line(LOG_WARN, "old payments could not be swept");
+    if (skills_tend(g->dir->skills, clock_wall_us(), &files) != RC_OK)
+        log_line(LOG_WARN, "packages that nobody needs could not be swept");
     return keys == SWEEP_MAX || used == SWEEP_MAX;
 }
 

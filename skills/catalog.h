@@ -96,13 +96,17 @@ MUST_CHECK enum rc skill_version_list(struct skills *s, struct slice publisher,
                                       struct slice slug, enum skill_viewer viewer,
                                       skill_version_fn *each, void *arg);
 
-/* Waits. The operator's and the publisher's word on one version; version SLICE_NONE: on
- * the skill as a whole. Legal: PENDING -> LISTED, QUARANTINED; LISTED -> WITHDRAWN,
- * QUARANTINED; WITHDRAWN -> LISTED, QUARANTINED; QUARANTINED -> LISTED. Else
- * RC_CONFLICT. */
+/* Waits. The operator's word on one version; version SLICE_NONE: on the skill as a
+ * whole. Legal: PENDING -> LISTED, QUARANTINED; LISTED -> WITHDRAWN, QUARANTINED;
+ * WITHDRAWN -> LISTED, QUARANTINED; QUARANTINED -> LISTED. Else RC_CONFLICT. A version
+ * that is let in lets in its pending skill; a skill of which nothing is listed lets in
+ * the highest of its versions that wait. */
 MUST_CHECK enum rc skill_state_set(struct skills *s, struct slice publisher,
                                    struct slice slug, struct slice version,
                                    enum skill_state state);
+/* Waits. The publisher's own word: LISTED -> WITHDRAWN, or `back`. Else RC_CONFLICT. */
+MUST_CHECK enum rc skill_withdraw(struct skills *s, struct slice publisher,
+                                  struct slice slug, struct slice version, bool back);
 /* Counts an install, for ranking. Self-dealing (a buyer whose wallet is the
  * publisher's) is not to be told here (D27). */
 void skill_installed(struct skills *s, struct slice publisher, struct slice slug);

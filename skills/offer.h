@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/money.h"
+#include "base/random.h"
 #include "base/rc.h"
 #include "base/slice.h"
 #include "skills/name.h"
@@ -40,14 +41,17 @@ struct skill_offer {
     uint64_t version; /* of the record; 0: there is none */
 };
 
-/* Waits. Sets *terms, at once or, when the host of its endpoints is another than before
- * and `review` says so, as pending. RC_NOT_FOUND: no such skill. RC_FORBIDDEN:
+/* Waits. Sets *terms, at once or, when the origin of its endpoints is another than
+ * before (or there were none) and `review` says so, as pending; of a skill that is
+ * itself pending always at once. base_url: none, or that of the definition.
+ * RC_BAD_INPUT: one without the other; RC_NOT_FOUND: no such skill. RC_FORBIDDEN:
  * quarantined. */
 MUST_CHECK enum rc skill_offer_set(struct skill_offer *out, struct skills *s,
                                    struct slice publisher, struct slice slug,
                                    const struct skill_terms *terms,
                                    struct slice base_url, bool review);
-/* Waits. The operator lets `next` take effect, or drops it. */
+/* Waits. The operator lets `next` take effect, or drops it. RC_CONFLICT: there is none.
+ */
 MUST_CHECK enum rc skill_offer_decide(struct skill_offer *out, struct skills *s,
                                       struct slice publisher, struct slice slug,
                                       bool accept);

@@ -6,14 +6,11 @@
 #include "skills/skills_int.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum {
-    FOLDER_MODE = 0700,
-    LIST_FIRST = 64
+    LIST_FIRST = 4
 };
 
 /* ---- Lists ---- */
@@ -72,6 +69,41 @@ void skills__unlock(struct skills *s)
 
     assert(failed == 0);
     (void)failed;
+}
+
+static void turn_lock(struct skills *s)
+{
+    int failed = pthread_mutex_lock(&s->turn);
+
+    assert(failed == 0);
+    (void)failed;
+}
+
+void skills__claim(struct skills *s, struct skills__skill *skill)
+{
+    turn_lock(s);
+    while (skill->claimed)
+        (void)pthread_cond_wait(&s->turned, &s->turn);
+    skill->claimed = true;
+    (void)pthread_mutex_unlock(&s->turn);
+}
+
+void skills__release(struct skills *s, struct skills__skill *skill)
+{
+    turn_lock(s);
+    skill->claimed = false;
+    (void)pthread_cond_broadcast(&s->turned);
+    (void)pthread_mutex_unlock(&s->turn);
+}
+
+bool skills__is_claimed(struct skills *s, const struct skills__skill *skill)
+{
+    bool claimed;
+
+    turn_lock(s);
+    claimed = skill->claimed;
+    (void)pthread_mutex_unlock(&s->turn);
+    return claimed;
 }
 
 /* Writers go first: they are few and hold it briefly, and readers never end. */
@@ -134,6 +166,8 @@ static enum rc load(struct skills *s)
 
     TRY(ledger_view_open(&v, s->ledger));
     rc = skills__publishers_load(s, v);
+    if (rc == RC_OK)
+        rc = skills__shelf_load(s, v);
     ledger_view_close(v);
     return rc;
 }
@@ -151,8 +185,11 @@ enum rc skills_open(struct skills **out, const struct skills_options *options)
         free(s);
         return RC_NOMEM;
     }
-    (void)pthread_mutex_init(&s->naming, NULL); /* cannot fail without attributes */
-    rc = mkdir(options->dir, FOLDER_MODE) == 0 || errno == EEXIST ? RC_OK : RC_IO;
+    /* These cannot fail without attributes. */
+    (void)pthread_mutex_init(&s->naming, NULL);
+    (void)pthread_mutex_init(&s->turn, NULL);
+    (void)pthread_cond_init(&s->turned, NULL);
+    rc = blobs_open(&s->blobs, options->dir);
     if (rc == RC_OK)
         rc = load(s);
     if (rc != RC_OK) {
@@ -167,7 +204,11 @@ void skills_close(struct skills *s)
 {
     if (s == NULL)
         return;
+    skills__shelf_close(s);
     list_free(&s->publishers);
+    blobs_close(s->blobs);
+    (void)pthread_cond_destroy(&s->turned);
+    (void)pthread_mutex_destroy(&s->turn);
     (void)pthread_mutex_destroy(&s->naming);
     (void)pthread_rwlock_destroy(&s->lock);
     free(s);
@@ -181,4 +222,9 @@ struct ledger *skills_ledger(struct skills *s)
 struct wallet_book *skills_book(struct skills *s)
 {
     return s->book;
+}
+
+struct blobs *skills_blobs(struct skills *s)
+{
+    return s->blobs;
 }

@@ -52,4 +52,9 @@ struct ledger *skills_ledger(struct skills *s);
 struct wallet_book *skills_book(struct skills *s);
 struct blobs *skills_blobs(struct skills *s);
 
+/* Waits. To be called now and then, by one thread: once an hour it removes the blobs
+ * that no version and no offer names and that were put more than an hour ago (now_us is
+ * the wall clock: the files' own). *removed: how many. */
+MUST_CHECK enum rc skills_tend(struct skills *s, uint64_t now_us, unsigned *removed);
+
 #endif

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What skills cost: setting it, and what it is at a moment. */
+#include "skills/offer.h"
+
+#include "base/clock.h"
+#include "base/codec.h"
+#include "skills/skills_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Changing ---- */
+
+static enum rc submit(struct skill_offer *o, struct skills *s,
+                      const struct skills__skill *skill)
+{
+    uint8_t value[LEDGER_VALUE_MAX];
+    uint8_t key[SKILLS__KEY_LEN];
+    struct skills__names names;
+    struct ledger_cmd cmd;
+
+    skills__names_of(&names, skill);
+    skills__skill_key(key, slice_str(names.publisher), slice_str(names.slug));
+    skills__note_start(&cmd, s);
+    skills__write(&cmd, SKILLS__KIND_OFFER, slice_from((const char *)key, sizeof(key)),
+                  skills__offer_encode(value, &names, o), o->version);
+    TRY(ledger_call(s->ledger, &cmd));
+    o->version++;
+    return RC_OK;
+}
+
+/* *o: what it shall be, with the record's version of now. */
+static enum rc put(struct skill_offer *o, struct skills *s, struct skills__skill *skill)
+{
+    struct skill_offer *place = malloc(sizeof(*place));
+    struct skill_offer *old;
+    enum rc rc = place == NULL ? RC_NOMEM : submit(o, s, skill);
+
+    if (rc != RC_OK) {
+        free(place);
+        return rc;
+    }
+    *place = *o;
+    skills__write_lock(s);
+    old = skill->offer;
+    skill->offer = place;
+    skills__unlock(s);
+    free(old);
+    return RC_OK;
+}
+
+static void present(struct skill_offer *out, const struct skills__skill *skill)
+{
+    if (skill->offer != NULL)
+        *out = *skill->offer;
+    else
+        *out = (struct skill_offer){.version = 0};
+}
+
+static void take_effect(struct skill_offer *o, const struct skill_terms *terms,
+                        struct slice base_url, uint64_t now_us)
+{
+    o->before = o->number == 0 ? *terms : o->now;
+    o->now = *terms;
+    o->since_us = now_us;
+    o->number++;
+    o->pending = false;
+    o->next = (struct skill_terms){.has_per_call = false};
+    memset(o->next_base_url, 0, sizeof(o->next_base_url));
+    memset(o->base_url, 0, sizeof(o->base_url));
+    memcpy(o->base_url, base_url.bytes, base_url.len);
+}
+
+/* From the scheme on, up to the path: with the port, because behind another port is
+ * another program. */
+static struct slice origin_of(struct slice url)
+{
+    const size_t scheme = slice_search(url, SLICE("://"));
+    struct slice rest;
+
+    if (scheme == url.len)
+        return url;
+    rest = slice_sub(url, scheme + 3, url.len);
+    return slice_sub(url, 0, scheme + 3 + slice_find(rest, '/'));
+}
+
+static bool is_elsewhere(const struct skill_offer *o, struct slice base_url)
+{
+    const struct slice before = origin_of(slice_str(o->base_url));
+
+    return base_url.len > 0 && !slice_equal_nocase(origin_of(base_url), before);
+}
+
+/* What is not used is zero, so that one offer has one record. */
+static void tidy(struct skill_terms *t)
+{
+    if (!t->has_per_call)
+        t->per_call = MONEY_ZERO;
+    if (!t->has_definition)
+        memset(t->definition, 0, sizeof(t->definition));
+}
+
+static enum rc set(struct skill_offer *o, struct skills *s, struct skills__skill *skill,
+                   const struct skill_terms *terms, struct slice base_url, bool review)
+{
+    struct skill_terms tidied = *terms;
+
+    if (skill->record_version == 0)
+        return RC_NOT_FOUND;
+    if (skill->state == SKILL_QUARANTINED)
+        return RC_FORBIDDEN;
+    tidy(&tidied);
+    present(o, skill);
+    if (review && skill->state != SKILL_PENDING && is_elsewhere(o, base_url)) {
+        o->pending = true;
+        o->next = tidied;
+        memset(o->next_base_url, 0, sizeof(o->next_base_url));
+        memcpy(o->next_base_url, base_url.bytes, base_url.len);
+    } else {
+        take_effect(o, &tidied, base_url, ledger_now_us(s->ledger));
+    }
+    return put(o, s, skill);
+}
+
+static struct skills__skill *find(struct skills *s, struct slice publisher,
+                                  struct slice slug)
+{
+    struct skills__skill *skill;
+
+    skills__read_lock(s);
+    skill = skills__find(s, publisher, slug);
+    skills__unlock(s);
+    return skill;
+}
+
+enum rc skill_offer_set(struct skill_offer *out, struct skills *s,
+                        struct slice publisher, struct slice slug,
+                        const struct skill_terms *terms, struct slice base_url,
+                        bool review)
+{
+    struct skills__skill *skill = find(s, publisher, slug);
+    struct skill_offer o;
+    enum rc rc;
+
+    if (skill == NULL)
+        return RC_NOT_FOUND;
+    if (!skills__text_ok(base_url, 0, sizeof(o.base_url) - 1, false) ||
+        (base_url.len > 0) != terms->has_definition)
+        return RC_BAD_INPUT;
+    skills__claim(s, skill);
+    rc = set(&o, s, skill, terms, base_url, review);
+    skills__release(s, skill);
+    TRY(rc);
+    *out = o;
+    return RC_OK;
+}
+
+static enum rc decide(struct skill_offer *o, struct skills *s,
+                      struct skills__skill *skill, bool accept)
+{
+    char base_url[sizeof(o->next_base_url)];
+    struct skill_terms next;
+
+    present(o, skill);
+    if (!o->pending)
+        return RC_CONFLICT;
+    next = o->next;
+    memcpy(base_url, o->next_base_url, sizeof(base_url));
+    if (accept) {
+        take_effect(o, &next, slice_str(base_url), ledger_now_us(s->ledger));
+    } else {
+        o->pending = false;
+        o->next = (struct skill_terms){.has_per_call = false};
+        memset(o->next_base_url, 0, sizeof(o->next_base_url));
+    }
+    return put(o, s, skill);
+}
+
+enum rc skill_offer_decide(struct skill_offer *out, struct skills *s,
+                           struct slice publisher, struct slice slug, bool accept)
+{
+    struct skills__skill *skill = find(s, publisher, slug);
+    struct skill_offer o;
+    enum rc rc;
+
+    if (skill == NULL)
+        return RC_NOT_FOUND;
+    skills__claim(s, skill);
+    rc = decide(&o, s, skill, accept);
+    skills__release(s, skill);
+    TRY(rc);
+    *out = o;
+    return RC_OK;
+}
+
+/* ---- Reading ---- */
+
+enum rc skill_offer_get(struct skill_offer *out, struct skills *s,
+                        struct slice publisher, struct slice slug)
+{
+    const struct skills__skill *skill;
+    bool found;
+
+    skills__read_lock(s);
+    skill = skills__find(s, publisher, slug);
+    found = skill != NULL && skill->record_version > 0;
+    if (found)
+        present(out, skill);
+    skills__unlock(s);
+    return found ? RC_OK : RC_NOT_FOUND;
+}
+
+static bool quote_lives(const struct skill_offer *o, uint64_t now_us)
+{
+    return now_us < o->since_us || now_us - o->since_us < SKILL_QUOTE_LIFE_US;
+}
+
+struct money skill_install_price(const struct skill_offer *o, uint64_t now_us)
+{
+    return quote_lives(o, now_us) ? money_min(o->now.per_install, o->before.per_install)
+                                  : o->now.per_install;
+}
+
+struct money skill_month_price(const struct skill_offer *o, uint64_t now_us)
+{
+    return quote_lives(o, now_us) ? money_min(o->now.per_month, o->before.per_month)
+                                  : o->now.per_month;
+}
+
+/* ---- Keys of what was bought ---- */
+
+static void hash_key(uint8_t key[32], const char *what, struct id root,
+                     struct slice publisher, struct slice slug, uint64_t period)
+{
+    char text[256];
+    char hex[2 * ID_LEN + 1];
+    int len;
+
+    hex_encode(hex, root.bytes, ID_LEN);
+    len = snprintf(text, sizeof(text), "%s %s %.*s/%.*s %llu", what, hex,
+                   SLICE_FMT(publisher), SLICE_FMT(slug), (unsigned long long)period);
+    sha256(key, slice_from(text, (size_t)len));
+}
+
+void skill_install_key(uint8_t key[32], struct id root, struct slice publisher,
+                       struct slice slug, uint64_t major)
+{
+    hash_key(key, "skill-install", root, publisher, slug, major);
+}
+
+void skill_month_key(uint8_t key[32], uint64_t *expires_us, struct id root,
+                     struct slice publisher, struct slice slug, uint64_t now_us)
+{
+    *expires_us = clock_window_end(CLOCK_MONTH, now_us);
+    hash_key(key, "skill-month", root, publisher, slug,
+             clock_window_start(CLOCK_MONTH, now_us));
+}
