@@ -103,10 +103,13 @@ static struct days days_of(struct skills *s, const struct skill_publisher *p,
     return d;
 }
 
+/* Without a delay nothing waits, not even for the end of its day. */
 static bool is_past(uint64_t day, uint64_t delay_us, uint64_t now_us)
 {
     uint64_t end_us = (day + 1) * DAY_US;
 
+    if (delay_us == 0)
+        return true;
     return now_us >= end_us && now_us - end_us >= delay_us;
 }
 

@@ -69,10 +69,10 @@ typedef bool skill_usage_fn(void *arg, const struct skill_usage *row);
 MUST_CHECK enum rc skill_usage_list(struct skills *s, const struct skill_publisher *p,
                                     uint64_t from_seq, skill_usage_fn *each, void *arg);
 
-/* Waits. Moves every day that is `delay_us` past to what is due: from then on a refund
- * cannot take it back, so the delay is the window for refunds. Safe to repeat, and
- * beside calls. *moved: how much, also when it fails. RC_FORBIDDEN: the publisher is
- * suspended. */
+/* Waits. Moves every day that is `delay_us` past (0: today's as well) to what is due:
+ * from then on a refund cannot take it back, so the delay is the window for refunds.
+ * Safe to repeat, and beside calls. *moved: how much, also when it fails. RC_FORBIDDEN:
+ * the publisher is suspended. */
 MUST_CHECK enum rc skill_mature(struct money *moved, struct skills *s,
                                 const struct skill_publisher *p, uint64_t delay_us,
                                 uint64_t now_us);

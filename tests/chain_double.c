@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum {
     USED_MAX = 256
@@ -38,10 +39,14 @@ struct chain {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static struct chain_script script;
-static struct chain_count counts;
 static unsigned parked_count;
 static struct chain *chains;
-static struct x402_hash used[USED_MAX];
+
+/* The chain itself outlives a process that dies: children of fork() share it. */
+static struct chain_state {
+    struct chain_count counts;
+    struct x402_hash used[USED_MAX];
+} * state;
 
 static const struct x402_address settler = {{0x5e, 0x77, 0x1e}};
 
@@ -67,8 +72,11 @@ void chain_double_reset(void)
 {
     take_lock();
     script = (struct chain_script){.submits = true, .reason = ""};
-    memset(&counts, 0, sizeof(counts));
-    memset(used, 0, sizeof(used));
+    if (state == NULL)
+        state = mmap(NULL, sizeof(*state), PROT_READ | PROT_WRITE,
+                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert(state != MAP_FAILED);
+    memset(state, 0, sizeof(*state));
     give_lock();
 }
 
@@ -96,7 +104,7 @@ struct chain_count chain_double_count(void)
     struct chain_count c;
 
     take_lock();
-    c = counts;
+    c = state->counts;
     give_lock();
     return c;
 }
@@ -126,13 +134,13 @@ static void move(struct chain_job *j)
 
     x402_payment_nonce(&nonce, j->payment);
     take_lock();
-    while (i < counts.moved && !x402_hash_equal(used[i], nonce))
+    while (i < state->counts.moved && !x402_hash_equal(state->used[i], nonce))
         i++;
-    if (i == counts.moved) {
+    if (i == state->counts.moved) {
         assert(i < USED_MAX);
-        used[counts.moved++] = nonce;
-        counts.last_amount = j->amount;
-        counts.last_verified = j->verified;
+        state->used[state->counts.moved++] = nonce;
+        state->counts.last_amount = j->amount;
+        state->counts.last_verified = j->verified;
     }
     give_lock();
 }
@@ -143,11 +151,11 @@ static void end(struct order *o, enum chain_outcome outcome, const char *reason)
 
     take_lock();
     if (o->kind == VERIFY)
-        counts.verified++;
+        state->counts.verified++;
     else if (o->kind == SETTLE)
-        counts.settled++;
+        state->counts.settled++;
     else
-        counts.looked++;
+        state->counts.looked++;
     give_lock();
     if (o->kind == SETTLE && outcome == CHAIN_OK) {
         move(j);
@@ -254,7 +262,7 @@ void chain_submitted(struct chain *c, struct chain_job *j, bool durable)
         return;
     }
     take_lock();
-    counts.sent++;
+    state->counts.sent++;
     give_lock();
     come_to_the_end(o);
 }

@@ -26,7 +26,9 @@ static const char config_text[] =
     "payments: {x402: {networks: [{network: \"eip155:84532\", asset: USDC,\n"
     "  pay_to: \"0x1111111111111111111111111111111111111111\",\n"
     "  facilitator: builtin, rpc_url: \"https://node.example\",\n"
-    "  settle_key: {keystore: k, passphrase_file: p}}]}}\n";
+    "  settle_key: {keystore: k, passphrase_file: p}}]}}\n"
+    "skills: {payout: {network: \"eip155:84532\", key: {keystore: o, passphrase_file: "
+    "p}}}\n";
 
 /* Only its address counts: the double of the chain has the signer's functions. */
 static char some_signer;
