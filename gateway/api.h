@@ -67,6 +67,10 @@ struct api {
      * has detail and param. It may answer (request_reply()): then it was free. May set
      * state of its own in r->api_state. */
     enum rc (*plan)(struct request *r);
+    /* The hold met the end of a quota (RC_QUOTA_SPENT) or a purchase that another call
+     * has made (RC_USED), of a caller with a key. true: r->quote and r->once ask for
+     * something else now, and it is held again. NULL: never. */
+    bool (*rehold)(struct request *r, enum rc rc);
     /* API_TOPUP: the payment is settled and nobody was named whom it is for: sets
      * r->topup_target, or r->rc. Called again after every wake-up; what it has lent is
      * told by r->money_busy. */

@@ -12,6 +12,7 @@
 #include "gateway/apis/responses_kept.h"
 #include "gateway/clerk.h"
 #include "gateway/config_payments.h"
+#include "gateway/data_cache.h"
 #include "gateway/datadir.h"
 #include "gateway/keeper.h"
 #include "gateway/key_bonds.h"
@@ -42,6 +43,7 @@
 enum {
     LOOPS_MAX = 64,
     ANSWERS_BYTES = 64 << 20,
+    DATA_CACHE_BYTES = 64 << 20,
     DRAIN_MS = 30000, /* what runs then is broken off, charged for what it delivered */
     FILES_SPARE = 64, /* descriptors kept free of connections */
     SWEEP_MAX = 1000, /* at a time */
@@ -73,6 +75,7 @@ struct gateway {
     struct limiter *limiter;
     struct answers *answers;
     struct answers *items;
+    struct data_cache *data_cache;
     struct key_turns *key_turns;
     struct key_bonds *key_bonds;
     struct signer *signer;
@@ -156,6 +159,7 @@ static enum rc lane_open(struct lane *lane, struct gateway *g, const struct conf
     w->limiter = g->limiter;
     w->answers = g->answers;
     w->items = g->items;
+    w->data_cache = g->data_cache;
     w->key_turns = g->key_turns;
     w->key_bonds = g->key_bonds;
     w->cashier = g->cashier;
@@ -363,6 +367,8 @@ static enum rc open_all(struct gateway *g, const struct gateway_options *options
     if (rc == RC_OK)
         rc = answers_open(&g->items, RESPONSES_KEPT_BYTES_MAX);
     if (rc == RC_OK)
+        rc = data_cache_open(&g->data_cache, DATA_CACHE_BYTES);
+    if (rc == RC_OK)
         rc = key_turns_open(&g->key_turns);
     if (rc == RC_OK)
         rc = key_bonds_open(&g->key_bonds);
@@ -410,6 +416,7 @@ static void close_all(struct gateway *g)
     key_turns_close(g->key_turns);
     answers_close(g->answers);
     answers_close(g->items);
+    data_cache_close(g->data_cache);
     limiter_close(g->limiter);
     server_shared_close(g->shared);
     datadir_close(g->dir);

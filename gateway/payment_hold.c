@@ -77,10 +77,21 @@ static void submit_hold(struct request *r)
     h->expires_us = ledger_now_us(r->worker->ledger) + left_ms * 1000 + HOLD_GRACE_US;
     h->idem = r->idem;
     h->once = r->once;
+    h->quota = r->quote.quota;
+    h->has_share = r->quote.shared;
     h->done = request_money_done;
     r->money_busy = true;
     r->money_asked = true;
     wallet_hold(r->worker->book, h);
+}
+
+/* What the call was to use up is gone: the api may know what it costs then. */
+static bool asks_again(struct request *r)
+{
+    const struct api *api = r->match.api;
+
+    return (r->rc == RC_QUOTA_SPENT || r->rc == RC_USED) && api->rehold != NULL &&
+           r->payment->is_key && api->rehold(r, r->rc);
 }
 
 enum step payment_hold(struct request *r, enum rc (*identify)(struct request *r))
@@ -102,6 +113,10 @@ enum step payment_hold(struct request *r, enum rc (*identify)(struct request *r)
     }
     if (r->rc == RC_STALE)
         r->rc = RC_BUSY;
+    if (asks_again(r)) {
+        submit_hold(r);
+        return STEP_WAIT;
+    }
     if (r->rc == RC_LIMIT)
         explain_limit(r);
     if (r->rc == RC_NO_FUNDS)

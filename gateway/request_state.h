@@ -9,6 +9,7 @@
 #include "base/money.h"
 #include "base/slice.h"
 #include "gateway/config.h"
+#include "wallet/wallet.h"
 
 enum request_state {
     REQUEST_READ,   /* head in, body coming */
@@ -31,10 +32,12 @@ enum request_outcome {
 };
 
 struct quote {
-    struct money worst;    /* what is held */
-    uint64_t tokens;       /* worst case, for the rate limit */
-    struct slice subject;  /* model or api, as the client named it */
-    enum config_flow flow; /* when a payment for it is settled */
+    struct money worst;        /* what is held */
+    uint64_t tokens;           /* worst case, for the rate limit */
+    struct slice subject;      /* model or api, as the client named it */
+    enum config_flow flow;     /* when a payment for it is settled */
+    struct wallet_quota quota; /* a call of it is used up */
+    bool shared;               /* what it costs may have a share (wallet/share.h) */
 };
 
 #endif

@@ -395,35 +395,56 @@ static int exponent_of(struct slice s)
     return minus ? -value : value;
 }
 
-/* A JSON number, rounded up; below zero: 0. */
-static uint64_t number_value(struct slice s)
-{
+/* A number as its digits, of which `point` stand before the point. */
+struct number {
     char digits[UNITS_NUMBER_MAX];
-    int count = 0, point = -1;
-    uint64_t value = 0;
+    int count, point;
+};
+
+static void read_number(struct number *n, struct slice s)
+{
     size_t at;
 
-    if (s.len == UNITS_NUMBER_MAX) /* nobody counts so far */
-        return slice_starts(s, SLICE("-")) ? 0 : UINT64_MAX;
+    n->count = 0;
+    n->point = -1;
     for (at = 0; at < s.len && s.bytes[at] != 'e' && s.bytes[at] != 'E'; at++)
         if (is_digit(s.bytes[at]))
-            digits[count++] = s.bytes[at];
+            n->digits[n->count++] = s.bytes[at];
         else if (s.bytes[at] == '.')
-            point = count;
-    point = (point < 0 ? count : point) + exponent_of(slice_sub(s, at + 1, s.len));
-    if (slice_starts(s, SLICE("-")))
-        return 0;
-    for (int i = 0; i < point; i++) {
-        const uint64_t digit = i < count ? (uint64_t)(digits[i] - '0') : 0;
+            n->point = n->count;
+    if (n->point < 0)
+        n->point = n->count;
+    n->point += exponent_of(slice_sub(s, at + 1, s.len));
+}
+
+static uint64_t whole_part(const struct number *n)
+{
+    uint64_t value = 0;
+
+    for (int i = 0; i < n->point && (i < n->count || value > 0); i++) {
+        const uint64_t digit = i < n->count ? (uint64_t)(n->digits[i] - '0') : 0;
 
         if (__builtin_mul_overflow(value, 10, &value) ||
             __builtin_add_overflow(value, digit, &value))
             return UINT64_MAX;
-        if (i >= count && value == 0)
-            break;
     }
-    for (int i = point > 0 ? point : 0; i < count; i++)
-        if (digits[i] != '0')
+    return value;
+}
+
+/* A JSON number, rounded up; below zero: 0. */
+static uint64_t number_value(struct slice s)
+{
+    struct number n;
+    uint64_t value;
+
+    if (slice_starts(s, SLICE("-")))
+        return 0;
+    if (s.len == UNITS_NUMBER_MAX) /* nobody counts so far */
+        return UINT64_MAX;
+    read_number(&n, s);
+    value = whole_part(&n);
+    for (int i = n.point > 0 ? n.point : 0; i < n.count; i++)
+        if (n.digits[i] != '0')
             return value + (value < UINT64_MAX);
     return value;
 }

@@ -13,6 +13,7 @@ struct buyer;
 struct cashier;
 struct clerk;
 struct config_cell;
+struct data_cache;
 struct keeper;
 struct key_bonds;
 struct key_turns;
@@ -36,8 +37,9 @@ struct worker {
     struct config_cell *config;
     struct limiter *limiter;
     struct answers *answers;
-    struct answers *items;       /* of answers in the Responses form, by their ids */
-    struct key_turns *key_turns; /* also shared; so the next one */
+    struct answers *items;         /* of answers in the Responses form, by their ids */
+    struct data_cache *data_cache; /* of data APIs' answers; NULL: none is kept */
+    struct key_turns *key_turns;   /* also shared; so the next one */
     struct key_bonds *key_bonds;
     struct cashier *cashier;         /* NULL: no network is configured */
     const struct buyer *buyer;       /* NULL: we have no key to pay others with */

@@ -141,7 +141,7 @@ static void add_quota_leg(const struct wallet_hold *h, struct ledger_cmd *cmd)
     cmd->legs[cmd->leg_count++] = (struct ledger_leg){
         .debit = h->quota.account,
         .credit = cmd->verb == LEDGER_HOLD ? ID_NONE : wallet__quota_used,
-        .amount = money_from_nano(1),
+        .amount = money_from_nano(cmd->verb == LEDGER_HOLD || !h->unsold),
         .number = WALLET__QUOTA,
         .debit_flags = LEDGER_NO_OVERDRAFT,
         .grant = money_from_nano(h->quota.grant),
@@ -298,7 +298,9 @@ static void add_end(struct wallet_hold *h, struct ledger_cmd *cmd, unsigned stat
 {
     if (h->idem.present)
         wallet__idem_end(h, cmd, status, cost, cmd->op);
-    if (h->once.present)
+    if (h->once.present && h->once.purchase && h->unsold)
+        wallet__once_give_up(h, cmd, false, status);
+    else if (h->once.present)
         wallet__once_end(h, cmd, status, cost, cmd->op);
 }
 
@@ -425,6 +427,7 @@ void wallet_capture(struct wallet_book *b, struct wallet_hold *h, struct money a
     h->share.what = SLICE_NONE;
     h->late_amount = within_hold(h, amount);
     h->idem_status = call->status;
+    h->unsold = call->unsold;
     cmd->hold = id_with_tail(h->request, WALLET__TAIL_HOLD);
     add_capture_legs(h, cmd, h->late_amount);
     add_tags(h, cmd);

@@ -29,7 +29,8 @@ struct wallet_call {
     unsigned status; /* of the answer */
     bool estimated;  /* the upstream never said the usage */
     bool is_reported;
-    struct money reported;     /* is_reported: what the upstream says that it charges */
+    bool unsold;           /* nothing was: its quota and its purchase are free again */
+    struct money reported; /* is_reported: what the upstream says that it charges */
     struct wallet_share share; /* who gets a part of it; with hold.has_share only */
 };
 
@@ -78,6 +79,7 @@ struct wallet_hold {
     struct wallet_share share; /* of the same; its text is in the memo */
     unsigned idem_status;
     bool idem_executed;
+    bool unsold;
     uint8_t idem_value[128];
     uint8_t idem_due[40];
     unsigned once_at; /* its place among the writes of the hold */

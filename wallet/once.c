@@ -13,9 +13,10 @@
 #include <string.h>
 
 /* The version of a record whose call has not ended: nothing but its end changes it. */
-enum {
-    VERSION_SERVING = 1
-};
+static uint64_t serving_version(const struct wallet_hold *h)
+{
+    return h->once.version + 1;
+}
 
 static struct slice key_slice(const struct wallet_once *once)
 {
@@ -44,6 +45,7 @@ static enum rc look(struct wallet_once_seen *out, struct wallet_book *b,
     out->cost = r.cost;
     out->request = r.request;
     out->transfer = r.transfer;
+    out->version = version;
     return id_is_none(r.transfer) ? RC_OK
                                   : wallet__read_cost(&out->cost, v, r.transfer);
 }
@@ -82,7 +84,8 @@ void wallet__once_begin(struct wallet_hold *h, struct ledger_cmd *cmd)
     struct wallet__once r = {.state = WALLET_ONCE_SERVING};
 
     h->once_at = cmd->write_count;
-    wallet__write(cmd, WALLET__KIND_ONCE, key_slice(&h->once), value_of(h, &r), 0);
+    wallet__write(cmd, WALLET__KIND_ONCE, key_slice(&h->once), value_of(h, &r),
+                  h->once.version);
 }
 
 void wallet__once_end(struct wallet_hold *h, struct ledger_cmd *cmd, unsigned status,
@@ -103,11 +106,11 @@ void wallet__once_give_up(struct wallet_hold *h, struct ledger_cmd *cmd, bool ex
 {
     struct wallet__once r = {.state = WALLET_ONCE_FAILED, .status = status};
 
-    if (executed)
+    if (executed && !h->once.purchase)
         wallet__write(cmd, WALLET__KIND_ONCE, key_slice(&h->once), value_of(h, &r),
-                      VERSION_SERVING);
+                      serving_version(h));
     else
-        wallet__delete(cmd, WALLET__KIND_ONCE, key_slice(&h->once), VERSION_SERVING);
+        wallet__delete(cmd, WALLET__KIND_ONCE, key_slice(&h->once), serving_version(h));
 }
 
 /* ---- Sweeping ---- */

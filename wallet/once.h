@@ -16,6 +16,12 @@ struct wallet_once {
     uint8_t key[32];         /* what is used up: a hash of it and of its kind */
     uint8_t fingerprint[32]; /* of method, path, query and body */
     uint64_t expires_us;     /* from then on it is worthless by itself */
+    /* It is what the call buys, and not what pays for it: it is free again unless
+     * something was sold, whatever an upstream may have done. */
+    bool purchase;
+    /* purchase: of the record of a call that came to nothing, which is replaced. 0:
+     * there is none (wallet_once_seen.version) */
+    uint64_t version;
 };
 
 enum wallet_once_state {
@@ -33,6 +39,7 @@ struct wallet_once_seen {
     struct money cost;
     struct id request;
     struct id transfer;
+    uint64_t version; /* of the record; 0: there is none */
 };
 
 MUST_CHECK enum rc wallet_once_look(struct wallet_once_seen *out, struct wallet_book *b,

@@ -31,10 +31,11 @@ enum {
 
 /* One call of `grant` that a caller has in a window: taken with the hold from an
  * account of its own (on a ledger number of its own, opened with the grant by the first
- * call), used up by the capture, whatever its amount, given back by the void and by a
- * hold's end by itself (so a late capture uses up none). With none left the hold is
- * RC_QUOTA_SPENT and nothing has happened. Another grant counts from the next account
- * on: so what the account is made from should name it. */
+ * call), used up by the capture, whatever its amount, unless nothing was sold
+ * (wallet_call.unsold); given back by the void and by a hold's end by itself (so a late
+ * capture uses up none). With none left the hold is RC_QUOTA_SPENT and nothing has
+ * happened. Another grant counts from the next account on: so what the account is made
+ * from should name it. */
 struct wallet_quota {
     bool present;
     struct id account; /* derived from what is counted, for whom, and the window */
