@@ -237,7 +237,7 @@ static enum rc answer(struct request *r, const struct mcp_message *m)
     } methods[] = {
         {"initialize", true, false, initialize},
         {"server/discover", false, true, discover},
-        {"ping", true, true, ping},
+        {"ping", true, false, ping},
         {"tools/list", true, true, list_tools},
     };
     struct mcp_error error = {.code = 0};
