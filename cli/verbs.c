@@ -115,6 +115,25 @@ static const struct cli_option publisher_options[] = {
     {"--signed", "YES", "yes: versions without its signature are refused; no"},
     END,
 };
+static const struct cli_option earnings_options[] = {
+    {"--by", "WHAT", "sums by day, skill or version"},
+    {"--csv", NULL, "print CSV"},
+    {"--since", "TIME", "not before this time"},
+    {"--until", "TIME", "before this time"},
+    {"--limit", "N", "one page of at most so many"},
+    {"--after", "NEXT", "the page behind an earlier one"},
+    END,
+};
+static const struct cli_option publisher_pay_options[] = {
+    {"--amount", "A", "else all that is due"},
+    {"--ref", "TEXT", "it was paid by hand, and this says how"},
+    END,
+};
+static const struct cli_option clawback_options[] = {
+    {"--skill", "S", "only of this skill"},
+    {"--since", "TIME", "uses not before this time"},
+    END,
+};
 
 const struct cli_verb cli_verbs[] = {
     {"demo", NULL, "[--dir DIR] [--listen ADDR:PORT]",
@@ -268,6 +287,27 @@ const struct cli_verb cli_verbs[] = {
     {"publisher", "unsuspend", "NAME",
      "let it go on", NULL,
      NULL, 1, 1, verb_publisher_unsuspend},
+    {"publisher", "earnings", "NAME [--by day|skill|version] [--csv]",
+     "list every use of a publisher's skills, or what they came to",
+     "example:\n"
+     "  octroi publisher earnings acme --by day --since 2030-01-01T00:00:00Z",
+     earnings_options, 1, 1, verb_publisher_earnings},
+    {"publisher", "payouts", "[NAME]",
+     "list payouts; with NAME also what is due",
+     NULL, list_options, 0, 1, verb_publisher_payouts},
+    {"publisher", "pay", "NAME [--amount A] [--ref TEXT]",
+     "pay a publisher what is due",
+     "Earnings are due when skills.payout_delay has passed. Without --ref what is due goes to\n"
+     "its address on the network of skills.payout; --ref says how it was paid by hand, and\n"
+     "books it. Without --amount: all of it.\n\n"
+     "example:\n"
+     "  octroi publisher pay acme --ref 'bank transfer 2041'",
+     publisher_pay_options, 1, 1, verb_publisher_pay},
+    {"publisher", "clawback", "NAME --since TIME [--skill S]",
+     "give buyers back what they paid, out of what was not paid out yet",
+     "example:\n"
+     "  octroi publisher clawback acme --skill pdf --since 2030-01-31T00:00:00Z",
+     clawback_options, 1, 1, verb_publisher_clawback},
     {"pay", NULL, "URL [--max A] [-X METHOD] [-d BODY] [-H 'NAME: VALUE']",
      "call another seller, and pay if it asks for that",
      "Pays x402 (both versions) and MPP from the key of payments.x402.buyer, at most once.\n"

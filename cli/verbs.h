@@ -42,6 +42,10 @@ int verb_publisher_show(const struct cli *c);
 int verb_publisher_set(const struct cli *c);
 int verb_publisher_suspend(const struct cli *c);
 int verb_publisher_unsuspend(const struct cli *c);
+int verb_publisher_earnings(const struct cli *c);
+int verb_publisher_payouts(const struct cli *c);
+int verb_publisher_pay(const struct cli *c);
+int verb_publisher_clawback(const struct cli *c);
 
 int verb_ledger_verify(const struct cli *c);
 int verb_ledger_audit(const struct cli *c);

@@ -75,7 +75,7 @@ static void print_publisher(const struct cli *c, struct json_object *answer)
         {"due", "due"},
         {"underway", "underway"},
         {"paid", "paid"},
-        {"clawed back", "clawed_back"},
+        {"clawed", "clawed_back"},
     };
 
     char text[FORMAT_SIZE];

@@ -239,9 +239,10 @@ size_t admin_body_max(struct slice target)
 /* ---- Routes ---- */
 
 static const struct admin_route *const tables[] = {
-    admin__wallet_routes, admin__key_routes,    admin__report_routes,
-    admin__ledger_routes, admin__config_routes, admin__model_routes,
-    admin__pay_routes,    admin__price_routes,  admin__publisher_routes,
+    admin__wallet_routes,   admin__key_routes,    admin__report_routes,
+    admin__ledger_routes,   admin__config_routes, admin__model_routes,
+    admin__pay_routes,      admin__price_routes,  admin__publisher_routes,
+    admin__earnings_routes, admin__feed_routes,   admin__payout_routes,
 };
 
 const char admin__raw_body[] = "raw";

@@ -59,6 +59,9 @@ extern const struct admin_route admin__model_routes[];
 extern const struct admin_route admin__pay_routes[];
 extern const struct admin_route admin__price_routes[];
 extern const struct admin_route admin__publisher_routes[];
+extern const struct admin_route admin__earnings_routes[];
+extern const struct admin_route admin__feed_routes[];
+extern const struct admin_route admin__payout_routes[];
 /* The members of a route whose body is not JSON, and is not looked at by the frame. */
 extern const char admin__raw_body[];
 
@@ -94,6 +97,9 @@ MUST_CHECK enum rc admin__market(struct skills **out, struct admin_call *c);
 /* RC_NOT_FOUND is refused in words. */
 MUST_CHECK enum rc admin__find_publisher(struct skill_publisher *out,
                                          struct admin_call *c, struct slice handle);
+/* What it has earned, waits for, and was paid. */
+MUST_CHECK enum rc admin__put_earnings(struct admin_call *c,
+                                       const struct skill_publisher *p);
 uint64_t admin__payout_delay(struct admin_call *c); /* of the configuration */
 /* The skill of the path, {publisher} and {skill}, in whatever state. */
 MUST_CHECK enum rc admin__find_skill(struct skill *out, struct admin_call *c);

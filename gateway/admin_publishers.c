@@ -61,12 +61,11 @@ static const char *or_null(const char *text)
     return text[0] != '\0' ? text : NULL;
 }
 
-static void put_publisher(struct json_out *o, const struct skill_publisher *p)
+static void put_members(struct json_out *o, const struct skill_publisher *p)
 {
     char key[2 * SKILL_KEY_LEN + 1];
 
     hex_encode(key, p->key, SKILL_KEY_LEN);
-    json_out_object(o);
     json_out_kstr(o, "handle", p->handle);
     json_out_kstr(o, "display", p->display);
     admin__put_id(o, "wallet", 'w', p->wallet);
@@ -80,6 +79,12 @@ static void put_publisher(struct json_out *o, const struct skill_publisher *p)
     json_out_time(o, p->created_us);
     json_out_key(o, "changed_at");
     json_out_time(o, p->changed_us);
+}
+
+static void put_publisher(struct json_out *o, const struct skill_publisher *p)
+{
+    json_out_object(o);
+    put_members(o, p);
     json_out_end_object(o);
 }
 
@@ -125,7 +130,11 @@ static enum rc serve_show(struct admin_call *c)
     struct skill_publisher p;
 
     TRY(admin__find_publisher(&p, c, c->params[0]));
-    put_publisher(&c->out, &p);
+    json_out_object(&c->out);
+    put_members(&c->out, &p);
+    json_out_key(&c->out, "earnings");
+    TRY(admin__put_earnings(c, &p));
+    json_out_end_object(&c->out);
     return RC_OK;
 }
 
@@ -178,6 +187,7 @@ static enum rc read_key(struct skill_publisher *p, struct admin_call *c)
 static enum rc read_payout(struct skill_publisher *p, struct admin_call *c)
 {
     struct x402_address address;
+    uint64_t chain_id;
 
     TRY(read_text(p->network, sizeof(p->network), c, "network"));
     TRY(read_text(p->address, sizeof(p->address), c, "address"));
@@ -186,7 +196,7 @@ static enum rc read_payout(struct skill_publisher *p, struct admin_call *c)
                              "'network' and 'address' go together");
     if (p->network[0] == '\0')
         return RC_OK;
-    if (!slice_starts(slice_str(p->network), SLICE("eip155:")))
+    if (x402_network_parse(&chain_id, slice_str(p->network)) != RC_OK)
         return admin__refuse(c, RC_BAD_INPUT, "network",
                              "'network' is an EVM chain, like \"eip155:84532\"");
     if (x402_address_parse(&address, slice_str(p->address)) != RC_OK ||
@@ -194,6 +204,7 @@ static enum rc read_payout(struct skill_publisher *p, struct admin_call *c)
         return admin__refuse(c, RC_BAD_INPUT, "address",
                              "'address' is 0x and 40 hex digits; mixed letters must be "
                              "its checksum");
+    x402_network_print(p->network, chain_id); /* one spelling of each */
     return RC_OK;
 }
 

@@ -3,6 +3,7 @@
  * is proved by skills' tests; here only that the right call of it is made and told. */
 #include "gateway/admin.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "tests/skills_fixture.h"
 
@@ -248,6 +249,226 @@ static void packages_are_larger_than_other_bodies(void **state)
     assert_int_equal(admin_body_max(SLICE("/admin/v1/wallets")), 1 << 20);
 }
 
+/* ---- Earnings ---- */
+
+/* One use at 0.1 USD, of which the publisher has 90%. */
+static void sell(const char *name, struct id buyer, const char *what)
+{
+    struct call *c = new_call(&m.f);
+    struct skill_publisher p;
+
+    assert_int_equal(skill_publisher_get(&p, m.skills, slice_str(name)), RC_OK);
+    skill_share(&c->share, &p, 100000, slice_str(what), clock_wall_us());
+    c->hold.has_share = true;
+    assert_int_equal(hold_call(&m.f, c, buyer, "0.1"), RC_OK);
+    assert_int_equal(capture_shared(&m.f, c, "0.1"), RC_OK);
+}
+
+/* Two uses on the 1st of March, one on the 2nd. */
+static struct id sell_three(void)
+{
+    struct id buyer;
+
+    clock_at("2030-03-01T10:00:00Z");
+    ask(201, "POST /admin/v1/publishers", "{\"name\":\"acme\"}");
+    buyer = new_wallet(&m.f, "buyer");
+    fund(&m.f, buyer, "1");
+    sell("acme", buyer, "acme/pdf@1.0.0");
+    sell("acme", buyer, "acme/csv@1.0.0");
+    clock_at("2030-03-02T10:00:00Z");
+    sell("acme", buyer, "acme/pdf@1.1.0");
+    return buyer;
+}
+
+static void earnings_wait_for_their_day_and_the_delay(void **state)
+{
+    (void)state;
+    (void)sell_three();
+    ask(200, "GET /admin/v1/publishers/acme/earnings", NULL);
+    has("\"earned\":\"0.270000000\",\"waiting\":\"0.270000000\",\"ready\":\"0.000000000\"");
+    has("\"payout_delay_seconds\":604800");
+    clock_at("2030-03-09T00:00:00Z");
+    ask(200, "GET /admin/v1/publishers/acme", NULL);
+    has("\"earnings\":{\"publisher\":\"acme\"");
+    has("\"waiting\":\"0.090000000\",\"ready\":\"0.180000000\",\"due\":\"0.000000000\"");
+    ask(200, "POST /admin/v1/publishers/acme/mature", NULL);
+    has("\"ready\":\"0.000000000\",\"due\":\"0.180000000\"");
+    refused(404, "not_found", "GET /admin/v1/publishers/nobody/earnings", NULL);
+}
+
+static void uses_are_told_one_by_one(void **state)
+{
+    (void)state;
+    (void)sell_three();
+    ask(200, "GET /admin/v1/publishers/acme/usage", NULL);
+    assert_int_equal(items(), 3);
+    has("\"skill\":\"acme/pdf\",\"version\":\"1.0.0\",\"reference\":null,\"direction\":\"in\","
+        "\"price\":\"0.100000000\",\"share\":\"0.090000000\"");
+    ask(200, "GET /admin/v1/publishers/acme/usage?limit=2", NULL);
+    assert_int_equal(items(), 2);
+    has_not("\"next\":null");
+    ask(200, "GET /admin/v1/publishers/acme/usage?since=2030-03-02T00:00:00Z", NULL);
+    assert_int_equal(items(), 1);
+    has("1.1.0");
+    ask(200, "GET /admin/v1/publishers/acme/usage?until=2030-03-02T00:00:00Z", NULL);
+    assert_int_equal(items(), 2);
+    refused(400, "invalid_request", "GET /admin/v1/publishers/acme/usage?since=soon",
+            NULL);
+    refused(400, "invalid_request", "GET /admin/v1/publishers/acme/usage?format=xml",
+            NULL);
+}
+
+static void uses_are_summed_by_day_skill_and_version(void **state)
+{
+    (void)state;
+    (void)sell_three();
+    ask(200, "GET /admin/v1/publishers/acme/usage?by=day", NULL);
+    assert_int_equal(items(), 2);
+    has("{\"day\":\"2030-03-01\",\"uses\":2,\"price\":\"0.200000000\",\"share\":\"0.180000000\"");
+    ask(200, "GET /admin/v1/publishers/acme/usage?by=skill", NULL);
+    assert_int_equal(items(), 2);
+    has("{\"skill\":\"acme/pdf\",\"uses\":2,");
+    ask(200, "GET /admin/v1/publishers/acme/usage?by=version", NULL);
+    assert_int_equal(items(), 3);
+    has("{\"version\":\"acme/pdf@1.1.0\",\"uses\":1,");
+    refused(400, "invalid_request", "GET /admin/v1/publishers/acme/usage?by=moon",
+            NULL);
+}
+
+static void a_feed_is_csv_or_lines(void **state)
+{
+    struct slice body, line;
+    unsigned lines = 0;
+
+    (void)state;
+    (void)sell_three();
+    ask(200, "GET /admin/v1/publishers/acme/usage?format=csv", NULL);
+    assert_string_equal(reply.content_type, "text/csv; charset=utf-8");
+    has("seq,time,kind,request_id,transfer,skill,version,reference,direction,price,"
+        "share,status,late,self\r\n");
+    has(",acme/pdf,1.0.0,,in,0.100000000,0.090000000,");
+    ask(200, "GET /admin/v1/publishers/acme/usage?format=csv&by=day", NULL);
+    has("day,uses,price,share,refunds,refunded_price,refunded_share\r\n2030-03-01,2,"
+        "0.200000000,0.180000000,0,0.000000000,0.000000000\r\n");
+    ask(200, "GET /admin/v1/publishers/acme/usage?format=jsonl", NULL);
+    assert_string_equal(reply.content_type, "application/jsonl");
+    body = buf_slice(&reply.body);
+    while (slice_next(&line, &body, '\n')) {
+        struct json_object *row;
+
+        assert_int_equal(json_parse(&row, line), RC_OK);
+        json_put(row);
+        lines++;
+    }
+    assert_int_equal(lines, 3);
+}
+
+/* ---- Payouts ---- */
+
+static void a_payout_by_hand_is_done_at_once(void **state)
+{
+    (void)state;
+    (void)sell_three();
+    refused(403, "forbidden", "POST /admin/v1/publishers/acme/payouts",
+            "{\"reference\":\"bank 1\"}"); /* it is new */
+    clock_at("2030-03-20T00:00:00Z");
+    refused(402, "insufficient_funds", "POST /admin/v1/publishers/acme/payouts",
+            "{\"amount\":\"0.28\",\"reference\":\"bank 1\"}");
+    refused(400, "invalid_request", "POST /admin/v1/publishers/acme/payouts", NULL);
+    refused(400, "invalid_request", "POST /admin/v1/publishers/acme/payouts",
+            "{\"reference\":\"\"}");
+    ask(201, "POST /admin/v1/publishers/acme/payouts",
+        "{\"amount\":\"0.07\",\"reference\":\"bank, \\\"1\\\"\"}");
+    has("\"publisher\":\"acme\",\"amount\":\"0.070000000\",\"state\":\"paid\"");
+    ask(201, "POST /admin/v1/publishers/acme/payouts", "{\"reference\":\"bank 2\"}");
+    has("\"amount\":\"0.200000000\",\"state\":\"paid\"");
+    ask(200, "GET /admin/v1/publishers/acme/earnings", NULL);
+    has("\"due\":\"0.000000000\",\"underway\":\"0.000000000\",\"paid\":\"0.270000000\"");
+    ask(200, "GET /admin/v1/payouts?publisher=acme", NULL);
+    assert_int_equal(items(), 2);
+    ask(200, "GET /admin/v1/payouts", NULL);
+    assert_int_equal(items(), 2);
+    ask(200, "GET /admin/v1/publishers/acme/usage?format=csv", NULL);
+    has(",payout,,");
+    has(",,,\"bank, \"\"1\"\"\",out,0.070000000,0.070000000,");
+    ask(200, "GET /admin/v1/publishers/acme/usage?by=day", NULL);
+    assert_int_equal(items(), 2);
+}
+
+static void an_id_of_ones_own_makes_a_payout_once(void **state)
+{
+#define PAYOUT "pay_00112233445566778899aabbccddeeff"
+    (void)state;
+    (void)sell_three();
+    clock_at("2030-03-20T00:00:00Z");
+    for (unsigned i = 0; i < 2; i++) {
+        ask(201, "POST /admin/v1/publishers/acme/payouts",
+            "{\"id\":\"" PAYOUT "\",\"amount\":\"0.1\",\"reference\":\"bank\"}");
+        has("\"id\":\"" PAYOUT "\"");
+    }
+    refused(409, "conflict", "POST /admin/v1/publishers/acme/payouts",
+            "{\"id\":\"" PAYOUT "\",\"amount\":\"0.2\",\"reference\":\"bank\"}");
+    refused(400, "invalid_request", "POST /admin/v1/publishers/acme/payouts",
+            "{\"id\":\"mine\",\"reference\":\"bank\"}");
+    ask(200, "GET /admin/v1/payouts/" PAYOUT, NULL);
+    has("\"reference\":\"bank\",\"reason\":null");
+    refused(409, "conflict", "POST /admin/v1/payouts/" PAYOUT "/failed", NULL);
+    refused(404, "not_found", "GET /admin/v1/payouts/pay_0", NULL);
+    refused(404, "not_found",
+            "GET /admin/v1/payouts/"
+            "pay_ffffffffffffffffffffffffffffffff",
+            NULL);
+}
+
+static void nobody_is_paid_who_is_suspended_or_has_just_moved(void **state)
+{
+    (void)state;
+    (void)sell_three();
+    clock_at("2030-03-20T00:00:00Z");
+    ask(200, "POST /admin/v1/publishers/acme/suspend", NULL);
+    refused(403, "forbidden", "POST /admin/v1/publishers/acme/payouts",
+            "{\"reference\":\"bank\"}");
+    has("'acme' is suspended");
+    refused(403, "forbidden", "POST /admin/v1/publishers/acme/mature", NULL);
+    ask(200, "POST /admin/v1/publishers/acme/unsuspend", NULL);
+    ask(200, "PUT /admin/v1/publishers/acme",
+        "{\"network\":\"eip155:84532\",\"address\":\"" ADDRESS "\"}");
+    has("\"network\":\"eip155:84532\"");
+    refused(403, "forbidden", "POST /admin/v1/publishers/acme/payouts",
+            "{\"reference\":\"bank\"}");
+    has("younger than");
+    clock_at("2030-03-27T00:00:00Z");
+    refused(400, "invalid_request", "POST /admin/v1/publishers/acme/payouts", "{}");
+    has("skills.payout does not pay on eip155:84532");
+    ask(201, "POST /admin/v1/publishers/acme/payouts", "{\"reference\":\"bank\"}");
+    has("\"amount\":\"0.270000000\"");
+}
+
+static void a_clawback_gives_buyers_their_money_back(void **state)
+{
+    struct id buyer = sell_three();
+
+    (void)state;
+    refused(400, "invalid_request", "POST /admin/v1/publishers/acme/clawback", "{}");
+    refused(400, "invalid_request", "POST /admin/v1/publishers/acme/clawback",
+            "{\"since\":\"yesterday\"}");
+    refused(400, "invalid_request", "POST /admin/v1/publishers/acme/clawback",
+            "{\"skill\":\"acme/pdf\",\"since\":\"2030-03-01T00:00:00Z\"}");
+    ask(200, "POST /admin/v1/publishers/acme/clawback",
+        "{\"skill\":\"pdf\",\"since\":\"2030-03-02T00:00:00Z\"}");
+    has("\"uses\":1,\"given_back\":\"0.100000000\",\"to_house\":\"0.000000000\",\"left\":"
+        "\"0.000000000\"");
+    assert_usd(balance_of(&m.f, buyer), "0.8");
+    ask(200, "POST /admin/v1/publishers/acme/clawback",
+        "{\"since\":\"2030-03-01T00:00:00Z\"}");
+    has("\"uses\":2,\"given_back\":\"0.200000000\"");
+    assert_usd(balance_of(&m.f, buyer), "1");
+    ask(200, "GET /admin/v1/publishers/acme/earnings", NULL);
+    has("\"earned\":\"0.000000000\"");
+    ask(200, "GET /admin/v1/publishers/acme/usage?by=day", NULL);
+    has("\"refunds\":3");
+}
+
 #define TEST(claim) cmocka_unit_test_setup_teardown(claim, set_up, tear_down)
 
 int main(void)
@@ -262,6 +483,14 @@ int main(void)
         TEST(publishers_come_in_pages),
         TEST(without_a_market_there_is_none),
         TEST(packages_are_larger_than_other_bodies),
+        TEST(earnings_wait_for_their_day_and_the_delay),
+        TEST(uses_are_told_one_by_one),
+        TEST(uses_are_summed_by_day_skill_and_version),
+        TEST(a_feed_is_csv_or_lines),
+        TEST(a_payout_by_hand_is_done_at_once),
+        TEST(an_id_of_ones_own_makes_a_payout_once),
+        TEST(nobody_is_paid_who_is_suspended_or_has_just_moved),
+        TEST(a_clawback_gives_buyers_their_money_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -219,6 +219,8 @@ static struct slice id_prefix(char kind)
         return SLICE("t_");
     if (kind == 'p')
         return SLICE("p_");
+    if (kind == 'o')
+        return SLICE("pay_");
     assert(kind == 'r');
     return SLICE("req_");
 }
