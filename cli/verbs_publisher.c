@@ -69,12 +69,9 @@ static int add_members(struct client_request *q, const struct cli *c)
 static void print_publisher(const struct cli *c, struct json_object *answer)
 {
     static const char *const rows[][2] = {
-        {"earned", "earned"},
-        {"waiting", "waiting"},
-        {"ready", "ready"},
-        {"due", "due"},
-        {"underway", "underway"},
-        {"paid", "paid"},
+        {"earned", "earned"},      {"waiting", "waiting"},
+        {"ready", "ready"},        {"due", "due"},
+        {"underway", "underway"},  {"paid", "paid"},
         {"clawed", "clawed_back"},
     };
 
