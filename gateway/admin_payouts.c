@@ -274,16 +274,22 @@ static enum rc serve_open(struct admin_call *c)
 
 /* ---- End ---- */
 
+/* What was sent to a chain may still count there: it is not paid in another way, but
+ * whoever has found its transaction may name it. */
 static enum rc serve_paid(struct admin_call *c)
 {
     struct skill_payout p;
     struct slice reference = SLICE_NONE;
+    struct x402_hash transaction;
 
     TRY(find_payout(&p, c));
     TRY(admin__body_text(&reference, c, "reference", true));
-    if (p.state == SKILL_PAYOUT_SENT)
+    if (p.state == SKILL_PAYOUT_SENT &&
+        x402_hash_parse(&transaction, reference) != RC_OK)
         return admin__refuse(c, RC_CONFLICT, "payout",
-                             "it was sent to %s and may still count there", p.network);
+                             "it was sent to %s and may still count there: only its "
+                             "transaction's hash ends it",
+                             p.network);
     TRY(explain_end(c, skill_payout_paid(&p, c->admin->skills, reference), &p));
     return answer_payout(c, p.id);
 }

@@ -444,6 +444,45 @@ static void nobody_is_paid_who_is_suspended_or_has_just_moved(void **state)
     has("\"amount\":\"0.270000000\"");
 }
 
+/* One that was handed to a chain, as the payer does. */
+static struct skill_payout send_to_a_chain(void)
+{
+    struct skill_publisher acme;
+    struct skill_payout p;
+
+    assert_int_equal(skill_publisher_get(&acme, m.skills, SLICE("acme")), RC_OK);
+    assert_int_equal(
+        skill_payout_open(&p, m.skills, &acme, ID_NONE, NULL, 0, clock_wall_us()),
+        RC_OK);
+    p.details_len = 1;
+    assert_int_equal(skill_payout_sent(&p, m.skills), RC_OK);
+    return p;
+}
+
+static void what_was_sent_to_a_chain_is_ended_by_its_transaction_only(void **state)
+{
+#define HASH "0xab34567890123456789012345678901234567890123456789012345678901234"
+    char id[WALLET_ID_TEXT_SIZE], line[128];
+    struct skill_payout p;
+
+    (void)state;
+    (void)sell_three();
+    ask(200, "PUT /admin/v1/publishers/acme",
+        "{\"network\":\"eip155:84532\",\"address\":\"" ADDRESS "\"}");
+    clock_at("2030-03-27T00:00:00Z");
+    ask(200, "POST /admin/v1/publishers/acme/mature", NULL);
+    p = send_to_a_chain();
+    wallet_id_print(id, 'o', p.id);
+    (void)snprintf(line, sizeof(line), "POST /admin/v1/payouts/%s/failed", id);
+    refused(409, "conflict", line, NULL);
+    (void)snprintf(line, sizeof(line), "POST /admin/v1/payouts/%s/paid", id);
+    refused(409, "conflict", line, "{\"reference\":\"bank\"}");
+    has("only its transaction's hash ends it");
+    ask(200, line, "{\"reference\":\"" HASH "\"}");
+    has("\"state\":\"paid\",\"network\":\"eip155:84532\"");
+    ask(200, line, "{\"reference\":\"" HASH "\"}");
+}
+
 static void a_clawback_gives_buyers_their_money_back(void **state)
 {
     struct id buyer = sell_three();
@@ -490,6 +529,7 @@ int main(void)
         TEST(a_payout_by_hand_is_done_at_once),
         TEST(an_id_of_ones_own_makes_a_payout_once),
         TEST(nobody_is_paid_who_is_suspended_or_has_just_moved),
+        TEST(what_was_sent_to_a_chain_is_ended_by_its_transaction_only),
         TEST(a_clawback_gives_buyers_their_money_back),
     };
 
