@@ -26,10 +26,19 @@ void market_open(struct market *m)
     open_skills(m);
 }
 
+void market_open_memory(struct market *m)
+{
+    fixture_open(&m->f, LEDGER_MEMORY);
+    open_skills(m);
+}
+
 void market_restart(struct market *m)
 {
     skills_close(m->skills);
-    fixture_restart(&m->f);
+    if (m->f.kind == LEDGER_LMDB)
+        fixture_restart(&m->f);
+    else
+        fixture_reboot_book(&m->f);
     open_skills(m);
 }
 

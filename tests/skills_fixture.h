@@ -13,7 +13,9 @@ struct market {
 
 /* An empty one, on a book in a folder of its own. */
 void market_open(struct market *m);
-/* As after a restart of the process. */
+/* The same in memory, which is fast. */
+void market_open_memory(struct market *m);
+/* As after a restart of the process. In memory calls that were under way go on. */
 void market_restart(struct market *m);
 /* Checks the laws of the money, then throws everything away. */
 void market_close(struct market *m);
