@@ -33,9 +33,9 @@ static struct skill_finding *room_for(struct skill_verdict *v,
     return NULL;
 }
 
-void skills__find(struct skill_verdict *v, const char *rule,
-                  enum skill_severity severity, const char *words, struct slice path,
-                  unsigned line)
+void skills__found(struct skill_verdict *v, const char *rule,
+                   enum skill_severity severity, const char *words, struct slice path,
+                   unsigned line)
 {
     struct skill_finding *f;
 
@@ -93,15 +93,15 @@ static bool is_locked_zip(struct slice bytes)
 static void look_at_start(struct skill_verdict *v, const struct skill_file *f)
 {
     if (is_windows_program(f->bytes))
-        skills__find(v, "program", SKILL_SUSPICIOUS, "a program for Windows", f->path,
-                     0);
+        skills__found(v, "program", SKILL_SUSPICIOUS, "a program for Windows", f->path,
+                      0);
     if (is_locked_zip(f->bytes))
-        skills__find(v, "locked-archive-inside", SKILL_SUSPICIOUS,
-                     "an archive that only a password opens", f->path, 0);
+        skills__found(v, "locked-archive-inside", SKILL_SUSPICIOUS,
+                      "an archive that only a password opens", f->path, 0);
     for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
         if (slice_starts(f->bytes, magics[i].start))
-            skills__find(v, magics[i].rule, magics[i].severity, magics[i].words,
-                         f->path, 0);
+            skills__found(v, magics[i].rule, magics[i].severity, magics[i].words,
+                          f->path, 0);
 }
 
 static bool ends_nocase(struct slice path, const char *end)
@@ -128,8 +128,8 @@ static void look_at_encoding(struct skill_verdict *v, const struct skill_file *f
                                         ".php", ".yml", ".yaml", ".json", NULL};
 
     if (ends_with_one(f->path, texts))
-        skills__find(v, "hidden-text", SKILL_SUSPICIOUS,
-                     "a text with NUL bytes, which the rules cannot read", f->path, 0);
+        skills__found(v, "hidden-text", SKILL_SUSPICIOUS,
+                      "a text with NUL bytes, which the rules cannot read", f->path, 0);
 }
 
 static void look_at_name(struct skill_verdict *v, const struct skill_file *f)
@@ -139,8 +139,8 @@ static void look_at_name(struct skill_verdict *v, const struct skill_file *f)
         ".apk", ".deb", ".rpm", ".appimage", ".so",  ".dylib", NULL};
 
     if (ends_with_one(f->path, programs))
-        skills__find(v, "program", SKILL_SUSPICIOUS, "a program by its name", f->path,
-                     0);
+        skills__found(v, "program", SKILL_SUSPICIOUS, "a program by its name", f->path,
+                      0);
 }
 
 void skill_rules_run(struct skill_verdict *out, const struct skill_package *p)

@@ -116,9 +116,9 @@ extern const char *const skills__hosts[];
 
 /* Adds a finding: one for each rule and file; when there is no more room, in the place
  * of one that weighs less. */
-void skills__find(struct skill_verdict *v, const char *rule,
-                  enum skill_severity severity, const char *words, struct slice path,
-                  unsigned line);
+void skills__found(struct skill_verdict *v, const char *rule,
+                   enum skill_severity severity, const char *words, struct slice path,
+                   unsigned line);
 
 /* Reads a file's text and adds what it finds. */
 void skills__scan(struct skill_verdict *v, const struct skill_file *f);

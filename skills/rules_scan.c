@@ -109,7 +109,8 @@ static void end_scope(struct scan *s, enum skills__scope scope)
         if (r->scope != scope)
             continue;
         if (is_met(s, i))
-            skills__find(s->v, r->name, r->severity, r->words, s->f->path, s->lines[i]);
+            skills__found(s->v, r->name, r->severity, r->words, s->f->path,
+                          s->lines[i]);
         s->steps[i] = 0;
     }
     s->seen[scope] = 0;
