@@ -14,15 +14,18 @@
 #include "ledger/ledger.h"
 #include "wallet/wallet.h"
 
-struct buyer; /* gateway/settle/purchase.h */
-struct scout; /* gateway/scout.h */
-struct payer; /* gateway/settle/payer.h */
+struct buyer;    /* gateway/settle/purchase.h */
+struct listings; /* gateway/listings.h */
+struct scout;    /* gateway/scout.h */
+struct payer;    /* gateway/settle/payer.h */
 struct skills;
 
 struct admin {
     struct ledger *ledger;
     struct wallet_book *book;
     struct skills *skills; /* NULL: there is no market */
+    struct listings
+        *listings; /* to be told of offers that change; NULL: nobody calls */
     struct config_cell
         *config; /* NULL: prices, models and configuration are not known */
     const struct buyer *buyer; /* pays others; NULL: the key is read when it is needed,

@@ -17,6 +17,7 @@
 #include "gateway/keeper.h"
 #include "gateway/key_bonds.h"
 #include "gateway/key_turns.h"
+#include "gateway/listings.h"
 #include "gateway/metrics.h"
 #include "gateway/request.h"
 #include "gateway/scout.h"
@@ -84,6 +85,7 @@ struct gateway {
     struct payer *payer;     /* NULL: publishers are paid by hand */
     struct clerk *clerk;
     struct keeper *keeper;
+    struct listings *listings;
     struct uploads *uploads;
     struct scout *scout;
     atomic_bool waits_no_more;
@@ -165,6 +167,7 @@ static enum rc lane_open(struct lane *lane, struct gateway *g, const struct conf
     w->cashier = g->cashier;
     w->clerk = g->clerk;
     w->keeper = g->keeper;
+    w->listings = g->listings;
     w->uploads = g->uploads;
     w->receipts = g->dir->receipts;
     w->quote_key = g->quote_key;
@@ -344,7 +347,9 @@ static enum rc open_registry(struct gateway *g)
     rc = uploads_open(&g->uploads, dir);
     free(dir);
     TRY(rc);
-    return keeper_open(&g->keeper);
+    TRY(keeper_open(&g->keeper));
+    return listings_open(&g->listings, g->dir->skills, g->dir->book, g->config,
+                         g->keeper);
 }
 
 static enum rc open_all(struct gateway *g, const struct gateway_options *options,
@@ -383,6 +388,7 @@ static enum rc open_all(struct gateway *g, const struct gateway_options *options
             (struct admin){.ledger = g->dir->ledger,
                            .book = g->dir->book,
                            .skills = g->dir->skills,
+                           .listings = g->listings,
                            .config = g->config,
                            .buyer = c->payments->buyer.key.present ? &g->buyer : NULL,
                            .scout = g->scout,
@@ -405,6 +411,7 @@ static void close_all(struct gateway *g)
     payer_close(g->payer); /* goes by the cashier */
     clerk_close(g->clerk);
     keeper_close(g->keeper);
+    listings_close(g->listings);
     uploads_close(g->uploads);
     cashier_close(g->cashier);
     signer_close(g->signer);

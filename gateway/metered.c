@@ -18,20 +18,21 @@ static bool method_fits(const struct config_endpoint *e, struct slice method)
            (strcmp(e->method, "GET") == 0 && slice_equal(method, SLICE("HEAD")));
 }
 
-static enum rc find_endpoint(struct metered *m, const struct request *r,
-                             struct slice path)
+enum rc metered_endpoint(const struct config_endpoint **out,
+                         const struct config_data_api *api, struct slice method,
+                         struct slice path)
 {
     bool path_fits = false;
 
-    for (size_t i = 0; i < m->api->endpoint_count; i++) {
-        const struct config_endpoint *e = &m->api->endpoints[i];
+    for (size_t i = 0; i < api->endpoint_count; i++) {
+        const struct config_endpoint *e = &api->endpoints[i];
 
         if (!path_match(NULL, 0, e->path, path))
             continue;
         path_fits = true;
-        if (!method_fits(e, r->http->method))
+        if (!method_fits(e, method))
             continue;
-        m->endpoint = e;
+        *out = e;
         return RC_OK;
     }
     return path_fits ? RC_BAD_METHOD : RC_NOT_FOUND;
@@ -204,30 +205,25 @@ static void collect_headers(struct request *r, struct metered *m)
         metered_header(m, slice_str(api->auth_header), secret_open(api->auth_value));
 }
 
-/* Before anything can fail: the call is closed with the request. */
-static struct metered *new_call(struct request *r, const struct config_data_api *api,
-                                struct slice name)
+struct metered *metered_new(struct request *r)
 {
     struct metered *m = arena_new(r->arena, struct metered);
 
     if (m == NULL)
         return NULL;
     r->api_state = m;
-    m->api = api;
-    m->name = name;
     buf_init(&m->whole, METERED_WHOLE_MAX);
     return m;
 }
 
-enum rc metered_open(struct metered **out, struct request *r,
+enum rc metered_open(struct metered *m, struct request *r,
                      const struct config_data_api *api, struct slice name,
                      struct slice path)
 {
-    struct metered *m = new_call(r, api, name);
-
-    if (m == NULL)
-        return RC_NOMEM;
-    TRY(find_endpoint(m, r, path.len > 0 ? path : SLICE("/")));
+    m->api = api;
+    m->name = name;
+    TRY(metered_endpoint(&m->endpoint, api, r->http->method,
+                         path.len > 0 ? path : SLICE("/")));
     TRY(check_query(r, m));
     TRY(check_body(r, m->endpoint));
     m->url = make_url(r, m, path);
@@ -238,7 +234,6 @@ enum rc metered_open(struct metered **out, struct request *r,
                                .body = m->body};
     collect_headers(r, m);
     metered__cache_key(m, r);
-    *out = m;
     return arena_spent(r->arena) ? RC_NOMEM : RC_OK;
 }
 

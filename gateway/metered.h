@@ -32,7 +32,7 @@ struct metered_rung {
 };
 
 struct metered {
-    const struct config_data_api *api; /* as long as the call: see keep() */
+    const struct config_data_api *api; /* as long as the call: see release() */
     const struct config_endpoint *endpoint;
     struct slice name;         /* in the books; and what calls are counted by */
     struct wallet_share share; /* present: the capture is shared */
@@ -65,11 +65,17 @@ struct metered {
 
 /* ---- plan ---- */
 
-/* The endpoint of a raw path ("/a/b"), with its limits, URL and headers. Sets
- * r->api_state. On failure r->fault says more. The price is not looked at. */
-MUST_CHECK enum rc metered_open(struct metered **out, struct request *r,
+/* First: a call that is nothing yet, as r->api_state. NULL: out of memory. */
+struct metered *metered_new(struct request *r);
+/* The endpoint of a raw path ("/a/b"), with its limits, URL and headers. On failure
+ * r->fault may say more. The price is not looked at. */
+MUST_CHECK enum rc metered_open(struct metered *m, struct request *r,
                                 const struct config_data_api *api, struct slice name,
                                 struct slice path);
+/* The first endpoint that a method and a raw path fit. RC_NOT_FOUND, RC_BAD_METHOD. */
+MUST_CHECK enum rc metered_endpoint(const struct config_endpoint **out,
+                                    const struct config_data_api *api,
+                                    struct slice method, struct slice path);
 /* Adds the free calls of the endpoint, `price`, and its tiers: the first and the last
  * of these for callers with a key only. */
 void metered_add_prices(struct metered *m, struct request *r, struct money price,

@@ -19,6 +19,7 @@ struct key_bonds;
 struct key_turns;
 struct ledger;
 struct limiter;
+struct listings;
 struct receipts;
 struct loop;
 struct request;
@@ -47,6 +48,7 @@ struct worker {
     const uint8_t *quote_key;        /* 32 bytes: binds what was quoted */
     struct clerk *clerk;             /* opens wallets; NULL: none are opened */
     struct keeper *keeper;           /* waits for disks, for the registry */
+    struct listings *listings;       /* endpoints of skills; NULL: none are sold */
     struct uploads *uploads;         /* what is being published */
     bool draining;
     uint64_t stranger_bytes; /* bodies of those who have not paid yet */

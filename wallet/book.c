@@ -181,6 +181,12 @@ enum rc wallet_book_open(struct wallet_book **out, struct ledger *l,
     return RC_OK;
 }
 
+void wallet_book_derive(uint8_t out[32], const struct wallet_book *b,
+                        struct slice label)
+{
+    hmac_sha256(out, secret_open(b->master), label);
+}
+
 void wallet_book_close(struct wallet_book *b)
 {
     if (b == NULL)

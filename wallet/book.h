@@ -27,6 +27,10 @@ struct wallet_book;
 MUST_CHECK enum rc wallet_book_open(struct wallet_book **out, struct ledger *l,
                                     const char *master_key_path);
 void wallet_book_close(struct wallet_book *b); /* NULL is fine */
+/* A secret that follows from the master key and `label`, and tells nothing of the key:
+ * for what must be the same after a restart and is stored nowhere. */
+void wallet_book_derive(uint8_t out[32], const struct wallet_book *b,
+                        struct slice label);
 /* Makes a new random master key file. RC_EXISTS. */
 MUST_CHECK enum rc wallet_master_create(const char *path);
 

@@ -10,8 +10,10 @@ static enum rc plan(struct request *r)
     const struct slice path =
         slice_sub(r->http->path, SLICE("/v1/data/").len + name.len, r->http->path.len);
     const struct config_data_api *api = config_data_api(r->config, name);
-    struct metered *m;
+    struct metered *m = metered_new(r);
 
+    if (m == NULL)
+        return RC_NOMEM;
     r->quote.subject = name;
     if (path_check(r->http->path, true) != RC_OK)
         return request_fault(r, RC_BAD_INPUT, NULL,
@@ -19,7 +21,7 @@ static enum rc plan(struct request *r)
     if (api == NULL)
         return request_fault(r, RC_NOT_FOUND, NULL, "There is no data API '%.*s'.",
                              SLICE_FMT(name));
-    TRY(metered_open(&m, r, api, name, path));
+    TRY(metered_open(m, r, api, name, path));
     if (m->endpoint->priced)
         metered_add_prices(m, r, m->endpoint->price, m->endpoint->version);
     return metered_quote(m, r);
