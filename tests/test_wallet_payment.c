@@ -499,6 +499,63 @@ static void a_top_up_pays_what_is_owed(void **state)
     assert_int_equal(payment_step(f, &next, wallet_payment_release), RC_OK);
 }
 
+static struct call *serve_shared(struct fixture *f, const struct wallet_payment *p,
+                                 const char *price)
+{
+    struct call *c = new_call(f);
+
+    c->hold.has_share = true;
+    c->share = (struct wallet_share){.present = true,
+                                     .payee = {"the payee"},
+                                     .house_ppm = 100000,
+                                     .tag = {"the publisher"},
+                                     .what = SLICE("acme/weather@1.0.0")};
+    assert_int_equal(payment_hold(f, c, p, price), RC_OK);
+    assert_int_equal(capture_shared(f, c, price), RC_OK);
+    return c;
+}
+
+static enum rc refund_all(struct wallet_refund *out, struct fixture *f,
+                          const struct call *c)
+{
+    char request[WALLET_ID_TEXT_SIZE];
+
+    wallet_id_print(request, 'r', c->hold.request);
+    return wallet_refund(out, f->book, slice_str(request), NULL);
+}
+
+static void a_paid_call_may_be_shared_and_refunded(void **state)
+{
+    struct fixture *f = *state;
+    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct wallet_refund r;
+    struct call *c;
+
+    payment_settle(f, &p, "1");
+    c = serve_shared(f, &p, "0.4");
+    assert_int_equal(payment_step(f, &p, wallet_payment_close), RC_OK);
+    assert_usd(payer_has(f, &p), "0.6");
+    assert_int_equal(refund_all(&r, f, c), RC_OK);
+    assert_usd(r.amount, "0.4");
+    assert_usd(payer_has(f, &p), "1");
+}
+
+static void a_refund_to_one_who_owes_pays_that_first(void **state)
+{
+    struct fixture *f = *state;
+    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct wallet_refund r;
+    struct call *c = serve_shared(f, &p, "0.4");
+
+    assert_int_equal(payment_step(f, &p, wallet_payment_failed), RC_OK);
+    assert_owes(f, &p, "0.4");
+    assert_house(f, "0", "0", "0.4");
+    assert_int_equal(refund_all(&r, f, c), RC_OK);
+    assert_usd(r.balance, "0");
+    assert_owes(f, &p, "0");
+    assert_house(f, "0", "0", "0");
+}
+
 static void what_is_left_of_a_payment_pays_what_is_owed_first(void **state)
 {
     struct fixture *f = *state;
@@ -684,6 +741,8 @@ int main(void)
         ON_LMDB(a_hundred_claims_at_once_are_one),
         ON_MEMORY(who_owes_may_not_pay_for_calls),
         ON_MEMORY(a_top_up_pays_what_is_owed),
+        ON_MEMORY(a_paid_call_may_be_shared_and_refunded),
+        ON_MEMORY(a_refund_to_one_who_owes_pays_that_first),
         ON_MEMORY(what_is_left_of_a_payment_pays_what_is_owed_first),
         ON_MEMORY(a_reverted_credit_is_taken_back_and_the_wallet_is_frozen),
         ON_MEMORY(what_was_spent_of_a_reverted_credit_is_lost),

@@ -23,6 +23,8 @@ MUST_CHECK enum rc wallet__read_payment(struct wallet_payment *out,
 /* Absent: nothing, version 0. */
 MUST_CHECK enum rc wallet__read_debt(struct money *owed, uint64_t *version,
                                      struct ledger_view *v, struct id payer);
+/* Waits. Takes what a payer's wallet owes from what it has; of others nothing. */
+MUST_CHECK enum rc wallet__pay_debt(struct wallet_book *b, struct id wallet);
 /* Nothing: deletes it. */
 void wallet__write_debt(struct ledger_cmd *cmd, uint8_t value[WALLET__DEBT_LEN],
                         const struct id *payer, struct money owed, uint64_t version);

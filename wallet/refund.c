@@ -2,7 +2,9 @@
 /* Money back: each refund is one transfer that takes every part of what was paid from
  * where it went, with the record of how much has gone back already, so that it can
  * never be more than was paid. */
+#include "base/log.h"
 #include "wallet/memo.h"
+#include "wallet/payment_int.h"
 #include "wallet/transfer.h"
 #include "wallet/wallet_int.h"
 
@@ -312,6 +314,18 @@ static enum rc book(struct money *moved, struct id *op, struct wallet_book *b,
     return ledger_call(b->ledger, &cmd);
 }
 
+/* What comes back to a payer who owes is the house's first, as with a top-up. The money
+ * has moved: a failure here leaves the debt to the next time, and must not be taken for
+ * a failed refund, which would be tried again. */
+static void pay_debt_of(struct wallet_book *b, struct id root)
+{
+    enum rc rc = wallet__pay_debt(b, root);
+
+    if (rc != RC_OK)
+        log_event(LOG_WARN, "a debt could not be taken from a refund",
+                  LOG_STR("code", rc_reason(rc)));
+}
+
 /* ---- Refunds ---- */
 
 static enum rc refund_once(struct wallet_refund *out, struct wallet_book *b,
@@ -353,6 +367,7 @@ enum rc wallet_refund(struct wallet_refund *out, struct wallet_book *b,
         if (wallet__lost_race(rc))
             continue;
         TRY(rc);
+        pay_debt_of(b, r.wallet);
         TRY(wallet__root_balance(&r.balance, b, r.wallet));
         *out = r;
         return RC_OK;
@@ -386,6 +401,8 @@ static enum rc claw_back_once(struct wallet_clawback *out, struct wallet_book *b
     if (money_is_zero(p.house) && money_is_zero(out->share))
         return RC_OK;
     rc = book(&out->given_back, &transfer, b, &o, &p, force);
+    if (rc == RC_OK && !o.late)
+        pay_debt_of(b, o.root);
     return rc == RC_NO_FUNDS ? RC_STALE : rc;
 }
 

@@ -83,7 +83,7 @@ static enum rc pay_debt_once(struct wallet_book *b, struct id wallet)
 }
 
 /* What a payer owes comes first, whoever tops his wallet up. */
-static enum rc pay_debt(struct wallet_book *b, struct id wallet)
+enum rc wallet__pay_debt(struct wallet_book *b, struct id wallet)
 {
     for (unsigned i = 0; i < WALLET__TRIES_MAX; i++) {
         enum rc rc = pay_debt_once(b, wallet);
@@ -121,7 +121,7 @@ enum rc wallet_topup(struct wallet_topup *out, struct wallet_book *b, struct id 
     TRY(ledger_call(b->ledger, &cmd));
     t.transfer = cmd.op;
     t.repeated = cmd.result.replayed;
-    TRY(pay_debt(b, w.id));
+    TRY(wallet__pay_debt(b, w.id));
     TRY(wallet__root_balance(&t.balance, b, w.id));
     *out = t;
     return RC_OK;
