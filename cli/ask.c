@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-    CURSOR_SIZE = 64
+    CURSOR_SIZE = 192
 };
 
 #define PAGE_ROWS "1000"

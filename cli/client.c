@@ -21,7 +21,7 @@
 enum {
     ANSWER_MAX = 16 << 20,
     TARGET_MAX = 32768,
-    BODY_MAX = 65536,
+    BODY_MAX = 1 << 19, /* an offer's endpoints, escaped */
     FAULTS_MAX = 65536,
     CALL_TIMEOUT_MS = 10000,
     /* The folder may be another command's for a moment, or a daemon's that is just

@@ -134,6 +134,32 @@ static const struct cli_option clawback_options[] = {
     {"--since", "TIME", "uses not before this time"},
     END,
 };
+static const struct cli_option skill_publish_options[] = {
+    {"--publisher", "P", "who lists it"},
+    {"--version", "V", "else what SKILL.md says"},
+    {"--key", "FILE", "sign it with this private key"},
+    {"--changelog", "T", "what is new"},
+    {"--tags", "T,..", "words to be found by"},
+    END,
+};
+static const struct cli_option skill_offer_options[] = {
+    {"--per-install", "A", "once for each wallet and major version"},
+    {"--per-month", "A", "for all calls of a month"},
+    {"--per-call", "A", "of endpoints that say no price"},
+    {"--free", NULL, "nothing of this"},
+    {"--endpoints", "FILE", "what is called, in the form of an entry of data_apis"},
+    {"--accept", NULL, "the operator lets waiting endpoints be called"},
+    {"--drop", NULL, "the operator drops them"},
+    END,
+};
+static const struct cli_option skill_list_options[] = {
+    {"--state", "S", "pending, listed, withdrawn or quarantined"},
+    {"--publisher", "P", "only of this one"},
+    {"--search", "WORDS", "the listed ones that these words find, best first"},
+    {"--limit", "N", "one page of at most so many"},
+    {"--after", "NEXT", "the page behind an earlier one"},
+    END,
+};
 
 const struct cli_verb cli_verbs[] = {
     {"demo", NULL, "[--dir DIR] [--listen ADDR:PORT]",
@@ -308,6 +334,39 @@ const struct cli_verb cli_verbs[] = {
      "example:\n"
      "  octroi publisher clawback acme --skill pdf --since 2030-01-31T00:00:00Z",
      clawback_options, 1, 1, verb_publisher_clawback},
+    {"skill", "publish", "DIR --publisher P [--version V] [--key FILE] [--changelog T]",
+     "list a version of a skill: the folder with its SKILL.md",
+     "Names that begin with a dot are left out. A version never changes; the rules' verdict\n"
+     "is printed.\n\n"
+     "example:\n"
+     "  octroi skill publish pdf-tables --publisher acme --version 1.0.0 --key acme.key",
+     skill_publish_options, 1, 1, verb_skill_publish},
+    {"skill", "list", "[--state S] [--publisher P] [--search WORDS]",
+     "list skills in every state, or find listed ones", NULL,
+     skill_list_options, 0, 0, verb_skill_list},
+    {"skill", "show", "P/S",
+     "show a skill, its price and its versions", NULL,
+     NULL, 1, 1, verb_skill_show},
+    {"skill", "offer", "P/S [--per-install A] [--per-month A] [--per-call A] [--endpoints FILE] | --free",
+     "set what a skill costs, and which endpoints it has",
+     "All of it at once: what is not named is nothing. Who was told the old price may pay it\n"
+     "for five minutes if it is lower.\n\n"
+     "examples:\n"
+     "  octroi skill offer acme/pdf-tables --per-install 2\n"
+     "  octroi skill offer acme/pdf-tables --per-call 0.01 --endpoints endpoints.yaml",
+     skill_offer_options, 1, 1, verb_skill_offer},
+    {"skill", "approve", "P/S[@V]",
+     "list what waits for the operator, or was withdrawn", NULL,
+     NULL, 1, 1, verb_skill_approve},
+    {"skill", "withdraw", "P/S[@V]",
+     "list it no longer; who bought it still gets it", NULL,
+     NULL, 1, 1, verb_skill_withdraw},
+    {"skill", "quarantine", "P/S[@V]",
+     "give it to nobody any more", NULL,
+     NULL, 1, 1, verb_skill_quarantine},
+    {"skill", "install", "P/S[@V] DIR",
+     "write a version's files to DIR/S, hashes and signature checked", NULL,
+     NULL, 2, 2, verb_skill_install},
     {"pay", NULL, "URL [--max A] [-X METHOD] [-d BODY] [-H 'NAME: VALUE']",
      "call another seller, and pay if it asks for that",
      "Pays x402 (both versions) and MPP from the key of payments.x402.buyer, at most once.\n"

@@ -47,6 +47,15 @@ int verb_publisher_payouts(const struct cli *c);
 int verb_publisher_pay(const struct cli *c);
 int verb_publisher_clawback(const struct cli *c);
 
+int verb_skill_publish(const struct cli *c);
+int verb_skill_list(const struct cli *c);
+int verb_skill_show(const struct cli *c);
+int verb_skill_offer(const struct cli *c);
+int verb_skill_approve(const struct cli *c);
+int verb_skill_withdraw(const struct cli *c);
+int verb_skill_quarantine(const struct cli *c);
+int verb_skill_install(const struct cli *c);
+
 int verb_ledger_verify(const struct cli *c);
 int verb_ledger_audit(const struct cli *c);
 int verb_ledger_backup(const struct cli *c);

@@ -243,6 +243,7 @@ static const struct admin_route *const tables[] = {
     admin__ledger_routes,   admin__config_routes, admin__model_routes,
     admin__pay_routes,      admin__price_routes,  admin__publisher_routes,
     admin__earnings_routes, admin__feed_routes,   admin__payout_routes,
+    admin__skill_routes,    admin__offer_routes,
 };
 
 const char admin__raw_body[] = "raw";

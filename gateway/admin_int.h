@@ -14,7 +14,7 @@
 
 enum {
     ADMIN_PARAMS_MAX = 3,
-    ADMIN_NEXT_SIZE = 128,
+    ADMIN_NEXT_SIZE = 192,
     ADMIN_BODY_MAX = 1 << 20,
     ADMIN_PACKAGE_MAX = 70 << 20,
     ADMIN_DETAIL_SIZE = 4096,
@@ -62,6 +62,8 @@ extern const struct admin_route admin__publisher_routes[];
 extern const struct admin_route admin__earnings_routes[];
 extern const struct admin_route admin__feed_routes[];
 extern const struct admin_route admin__payout_routes[];
+extern const struct admin_route admin__skill_routes[];
+extern const struct admin_route admin__offer_routes[];
 /* The members of a route whose body is not JSON, and is not looked at by the frame. */
 extern const char admin__raw_body[];
 

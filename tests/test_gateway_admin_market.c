@@ -508,6 +508,166 @@ static void a_clawback_gives_buyers_their_money_back(void **state)
     has("\"refunds\":3");
 }
 
+/* ---- Skills ---- */
+
+#define FRONT                                                              \
+    "---\nname: pdf-tables\ndescription: Reads tables out of PDF files.\n" \
+    "license: MIT\n---\n"
+
+/* A zip with that SKILL.md, and more text behind it. */
+static struct buf package_of(const char *more)
+{
+    struct skill_package *p;
+    char text[512];
+    struct buf zip, why;
+
+    (void)snprintf(text, sizeof(text), "%s%s", FRONT, more);
+    buf_init(&zip, 1 << 20);
+    buf_init(&why, 1024);
+    assert_int_equal(skill_package_new(&p), RC_OK);
+    assert_int_equal(skill_package_add(p, SLICE("SKILL.md"), slice_str(text), &why),
+                     RC_OK);
+    assert_int_equal(skill_package_seal(p, &why), RC_OK);
+    assert_int_equal(skill_package_zip(&zip, p), RC_OK);
+    skill_package_free(p);
+    buf_free(&why);
+    return zip;
+}
+
+static void publish(unsigned status, const char *query, const char *more)
+{
+    struct buf zip = package_of(more);
+    char line[512];
+
+    (void)snprintf(line, sizeof(line), "POST /admin/v1/skills?%s", query);
+    ask_bytes(status, line, buf_slice(&zip));
+    buf_free(&zip);
+}
+
+static void list_one(void)
+{
+    ask(201, "POST /admin/v1/publishers", "{\"name\":\"acme\"}");
+    publish(201, "publisher=acme&version=1.0.0", "Body.\n");
+}
+
+static void a_first_version_waits_and_is_let_in(void **state)
+{
+    (void)state;
+    list_one();
+    has("\"skill\":\"acme/pdf-tables\",\"version\":\"1.0.0\",\"state\":\"pending\"");
+    has("\"files\":1");
+    has("\"signed\":false");
+    has("\"repeated\":false");
+    ask(200, "GET /admin/v1/skills?state=pending", NULL);
+    assert_int_equal(items(), 1);
+    ask(200, "GET /admin/v1/skills?q=pdf", NULL);
+    assert_int_equal(items(), 0);
+    ask(200, "POST /admin/v1/skills/acme/pdf-tables/state", "{\"state\":\"listed\"}");
+    has("\"state\":\"listed\",\"latest\":\"1.0.0\"");
+    has("\"versions\":[{\"version\":\"1.0.0\",\"state\":\"listed\"");
+    ask(200, "GET /admin/v1/skills?q=pdf", NULL);
+    assert_int_equal(items(), 1);
+    ask(200, "GET /admin/v1/skills?publisher=acme&state=listed", NULL);
+    assert_int_equal(items(), 1);
+    ask(200, "GET /admin/v1/skills?state=withdrawn", NULL);
+    assert_int_equal(items(), 0);
+}
+
+static void publishing_is_refused_in_words(void **state)
+{
+    (void)state;
+    list_one();
+    publish(200, "publisher=acme&version=1.0.0", "Body.\n");
+    has("\"repeated\":true");
+    publish(409, "publisher=acme&version=1.0.0", "Another body.\n");
+    has("\"code\":\"already_exists\"");
+    publish(404, "publisher=nobody&version=1.0.0", "Body.\n");
+    publish(400, "version=1.0.0", "Body.\n");
+    has("must name the 'publisher'");
+    publish(400, "publisher=acme&version=one", "Body.\n");
+    publish(400, "publisher=acme&version=1.1.0&signature=00", "Body.\n");
+    publish(400, "publisher=acme&version=1.1.0&slug=other", "Body.\n");
+    refused(400, "invalid_request", "POST /admin/v1/skills?publisher=acme", NULL);
+    refused(400, "invalid_request", "POST /admin/v1/skills?publisher=acme", "no zip");
+}
+
+static void the_operators_word_has_an_order(void **state)
+{
+    (void)state;
+    list_one();
+    refused(409, "conflict", "POST /admin/v1/skills/acme/pdf-tables/state",
+            "{\"state\":\"withdrawn\"}");
+    refused(400, "invalid_request", "POST /admin/v1/skills/acme/pdf-tables/state",
+            "{\"state\":\"pending\"}");
+    refused(400, "invalid_request", "POST /admin/v1/skills/acme/pdf-tables/state",
+            "{}");
+    ask(200, "POST /admin/v1/skills/acme/pdf-tables/state",
+        "{\"state\":\"listed\",\"version\":\"1.0.0\"}");
+    ask(200, "POST /admin/v1/skills/acme/pdf-tables/state",
+        "{\"state\":\"quarantined\"}");
+    has("\"state\":\"quarantined\"");
+    refused(404, "not_found", "POST /admin/v1/skills/acme/pdf-tables/state",
+            "{\"state\":\"listed\",\"version\":\"9.9.9\"}");
+    refused(404, "not_found", "POST /admin/v1/skills/acme/other/state",
+            "{\"state\":\"listed\"}");
+}
+
+static void a_package_comes_back_as_it_is_kept(void **state)
+{
+    char bytes[4] = "";
+
+    (void)state;
+    list_one();
+    ask(200, "GET /admin/v1/skills/acme/pdf-tables/versions/1.0.0/package", NULL);
+    assert_string_equal(reply.content_type, "application/zip");
+    assert_true(reply.file_fd >= 0);
+    assert_int_equal(read(reply.file_fd, bytes, 2), 2);
+    assert_memory_equal(bytes, "PK", 2);
+    refused(404, "not_found",
+            "GET /admin/v1/skills/acme/pdf-tables/versions/2.0.0/package", NULL);
+}
+
+static void an_offer_is_all_that_it_says(void **state)
+{
+    (void)state;
+    list_one();
+    ask(200, "GET /admin/v1/skills/acme/pdf-tables", NULL);
+    has("\"offer\":{\"per_install\":\"0.000000000\",\"per_month\":\"0.000000000\","
+        "\"per_call\":null,\"base_url\":null");
+    ask(200, "PUT /admin/v1/skills/acme/pdf-tables/offer",
+        "{\"per_install\":\"2.5\",\"per_call\":\"0.01\"}");
+    has("{\"per_install\":\"2.500000000\",\"per_month\":\"0.000000000\","
+        "\"per_call\":\"0.010000000\"");
+    ask(200, "PUT /admin/v1/skills/acme/pdf-tables/offer", "{\"per_month\":\"5\"}");
+    has("{\"per_install\":\"0.000000000\",\"per_month\":\"5.000000000\",\"per_call\":null");
+    refused(400, "invalid_request", "PUT /admin/v1/skills/acme/pdf-tables/offer",
+            "{\"per_month\":\"-5\"}");
+    refused(404, "not_found", "PUT /admin/v1/skills/acme/other/offer",
+            "{\"per_month\":\"5\"}");
+    refused(404, "not_found", "PUT /admin/v1/skills/acme/pdf-tables/offer",
+            "{\"endpoints\":\"base_url: https://a.example\"}"); /* no configuration */
+    refused(409, "conflict", "POST /admin/v1/skills/acme/pdf-tables/offer/accept",
+            NULL);
+}
+
+static void skills_come_in_pages(void **state)
+{
+    (void)state;
+    list_one();
+    ask(201, "POST /admin/v1/publishers", "{\"name\":\"zeta\"}");
+    publish(201, "publisher=zeta&version=1.0.0", "Of zeta.\n");
+    ask(200, "GET /admin/v1/skills?limit=1", NULL);
+    assert_int_equal(items(), 1);
+    has("\"next\":\"acme/pdf-tables\"");
+    ask(200, "GET /admin/v1/skills?limit=1&after=acme%2Fpdf-tables", NULL);
+    assert_int_equal(items(), 1);
+    has("zeta/pdf-tables");
+    has("\"next\":null");
+    refused(400, "invalid_request", "GET /admin/v1/skills?state=good", NULL);
+    refused(404, "not_found", "GET /admin/v1/skills?publisher=nobody", NULL);
+    refused(404, "not_found", "GET /admin/v1/skills/acme/nothing", NULL);
+}
+
 #define TEST(claim) cmocka_unit_test_setup_teardown(claim, set_up, tear_down)
 
 int main(void)
@@ -531,6 +691,12 @@ int main(void)
         TEST(nobody_is_paid_who_is_suspended_or_has_just_moved),
         TEST(what_was_sent_to_a_chain_is_ended_by_its_transaction_only),
         TEST(a_clawback_gives_buyers_their_money_back),
+        TEST(a_first_version_waits_and_is_let_in),
+        TEST(publishing_is_refused_in_words),
+        TEST(the_operators_word_has_an_order),
+        TEST(a_package_comes_back_as_it_is_kept),
+        TEST(an_offer_is_all_that_it_says),
+        TEST(skills_come_in_pages),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import http from 'node:http';
 import { launch, NETWORK, newAccount, startChain, USDC } from '../chain.mjs';
 import { startSeller } from './seller.mjs';
 
@@ -28,7 +29,7 @@ function fail(text) {
 
 /** The chain forgets everything at its end, and books that remember it would be wrong. */
 function clean() {
-  for (const name of ['var', 'upstream']) fs.rmSync(file(name), { recursive: true, force: true });
+  for (const name of ['var', 'upstream', 'pdf-tables', 'acme.key', 'acme.key.pub']) fs.rmSync(file(name), { recursive: true, force: true });
   const link = (name, target) => {
     fs.rmSync(file(name), { force: true });
     fs.symlinkSync(target, file(name));
@@ -41,9 +42,9 @@ function clean() {
 
 function makeAccounts() {
   const accounts = {};
-  for (const name of ['payer', 'shop', 'settler', 'buyer', 'seller']) accounts[name] = newAccount();
-  // shop and seller only receive: nobody needs their keys.
-  for (const [name, as] of [['payer', 'payer'], ['settler', 'settle'], ['buyer', 'buyer']])
+  for (const name of ['payer', 'shop', 'settler', 'buyer', 'seller', 'payouts', 'publisher']) accounts[name] = newAccount();
+  // shop, seller and publisher only receive: nobody needs their keys.
+  for (const [name, as] of [['payer', 'payer'], ['settler', 'settle'], ['buyer', 'buyer'], ['payouts', 'payout']])
     write(`${as}.key`, `${accounts[name].key.slice(2)}\n`);
   return accounts;
 }
@@ -99,6 +100,13 @@ payments:
       max_per_day: "5"
   mpp:
     secret: \${file:./mpp.secret}
+
+# The market: publishers are paid here without delay.
+skills:
+  platform_share: "10%"
+  payout_delay: 0s
+  allow_private: true
+  payout: {network: "${NETWORK}", key: {hex_file: ./payout.key}}
 `;
 }
 
@@ -130,20 +138,35 @@ async function startShop(parts) {
   return { child, url: `http://127.0.0.1:${child.match[1]}`, key };
 }
 
+/** What a publisher runs: the tables of a page, for whoever calls. */
+async function startTables() {
+  const server = http.createServer((req, res) => {
+    const page = new URL(req.url, 'http://x').searchParams.get('page') ?? '1';
+    res.writeHead(200, { 'content-type': 'application/json' });
+    res.end(JSON.stringify({ page, tables: [[['year', 'toll'], ['1860', '54 sous']]] }));
+  });
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  write('tables.url', `http://127.0.0.1:${server.address().port}`);
+  return server;
+}
+
 async function startAll() {
   clean();
   const accounts = makeAccounts();
   say('starting a chain');
   const chain = await startChain({ interval: 1 });
-  await Promise.all([chain.fund(accounts.settler.address), ...['payer', 'buyer'].map((name) => chain.mint(accounts[name].address, START))]);
+  await Promise.all([chain.fund(accounts.settler.address), ...['payer', 'buyer', 'payouts'].map((name) => chain.mint(accounts[name].address, START))]);
   for (const name of ['payer', 'buyer']) await chain.approve(accounts[name].address); // for Permit2
   write('chain.json', JSON.stringify({ rpc_url: chain.url, network: NETWORK, token: USDC, accounts: Object.fromEntries(Object.entries(accounts).map(([name, a]) => [name, a.address])) }, null, 1));
   say('starting octroi');
   const upstream = await startUpstream();
   const seller = await startSeller();
+  const tables = await startTables();
+  write('publisher.address', accounts.publisher.address);
   const shop = await startShop({ chain, upstream, seller, accounts });
   seller.open({ facilitator: `${shop.url}/facilitator`, network: NETWORK, payTo: accounts.seller.address, price: '$0.01' });
-  return { chain, upstream, seller, shop };
+  write('shop.url', shop.url);
+  return { chain, upstream, seller, shop, tables };
 }
 
 // ---- What it says ----------------------------------------------------------------------
@@ -190,6 +213,8 @@ Paying another seller, an unmodified @x402/express server that settles through O
 from the shell, and as a data API, whose price an agent's key or payment covers:
   ./octroi pay ${quoted(`${seller.url}/weather?city=Rome`)} --max 0.10
   curl -s ${quoted(`${shop.url}/v1/data/weather/weather?city=Rome`)} -H "Authorization: Bearer $(cat agent.key)"
+
+Listing a skill, selling it, and being paid for it: docs/publishing.md, with these accounts.
 
 Ctrl-C ends all of it.`);
 }
