@@ -74,7 +74,7 @@ static enum rc pick(struct skills__skill **out, const struct skills *s,
 
     if (publisher.len == 0)
         return pick_any(out, s, slug, seen, viewer);
-    skill = skills__find(s, publisher, slug);
+    skill = skills__skill_find(s, publisher, slug);
     if (skill == NULL || !seen(skill, viewer))
         return RC_NOT_FOUND;
     *out = skill;
@@ -207,7 +207,7 @@ static size_t list_start(const struct skills *s, struct slice publisher,
     if (after.len == 0)
         return first;
     i = skills__by_names(s, handle, slug);
-    if (skills__find(s, handle, slug) != NULL)
+    if (skills__skill_find(s, handle, slug) != NULL)
         i++;
     return i > first ? i : first;
 }
@@ -238,7 +238,7 @@ void skill_installed(struct skills *s, struct slice publisher, struct slice slug
     struct skills__skill *skill;
 
     skills__read_lock(s);
-    skill = skills__find(s, publisher, slug);
+    skill = skills__skill_find(s, publisher, slug);
     if (skill != NULL)
         atomic_fetch_add(&skill->installs, 1);
     skills__unlock(s);
@@ -414,7 +414,7 @@ static enum rc find_and_set(struct skills *s, struct slice publisher, struct sli
     enum rc rc;
 
     skills__read_lock(s);
-    skill = skills__find(s, publisher, slug);
+    skill = skills__skill_find(s, publisher, slug);
     skills__unlock(s);
     if (skill == NULL)
         return RC_NOT_FOUND;

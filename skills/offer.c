@@ -129,7 +129,7 @@ static struct skills__skill *find(struct skills *s, struct slice publisher,
     struct skills__skill *skill;
 
     skills__read_lock(s);
-    skill = skills__find(s, publisher, slug);
+    skill = skills__skill_find(s, publisher, slug);
     skills__unlock(s);
     return skill;
 }
@@ -203,7 +203,7 @@ enum rc skill_offer_get(struct skill_offer *out, struct skills *s,
     bool found;
 
     skills__read_lock(s);
-    skill = skills__find(s, publisher, slug);
+    skill = skills__skill_find(s, publisher, slug);
     found = skill != NULL && skill->record_version > 0;
     if (found)
         present(out, skill);

@@ -140,7 +140,7 @@ static enum rc look_ahead(struct skills__publication *p)
     enum rc rc = RC_OK;
 
     skills__read_lock(p->s);
-    skill = skills__find(p->s, slice_str(p->publisher.handle), p->slug);
+    skill = skills__skill_find(p->s, slice_str(p->publisher.handle), p->slug);
     if (skill != NULL)
         rc = check_versions(p, skill);
     skills__unlock(p->s);
@@ -270,7 +270,7 @@ static enum rc take_place(struct skills__publication *p)
     skills__write_lock(s);
     by = skills__publisher_find(s, slice_str(p->publisher.handle));
     assert(by != NULL); /* none ever goes */
-    p->skill = skills__find(s, slice_str(by->handle), p->slug);
+    p->skill = skills__skill_find(s, slice_str(by->handle), p->slug);
     if (p->skill == NULL && skills_of(s, by) >= SKILLS__OF_PUBLISHER_MAX)
         rc = RC_FULL;
     else if (p->skill == NULL)

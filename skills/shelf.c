@@ -71,8 +71,8 @@ size_t skills__by_names(const struct skills *s, struct slice publisher,
     return place(&s->skills, compare_names, publisher, slug);
 }
 
-struct skills__skill *skills__find(const struct skills *s, struct slice publisher,
-                                   struct slice slug)
+struct skills__skill *skills__skill_find(const struct skills *s, struct slice publisher,
+                                         struct slice slug)
 {
     const size_t i = skills__by_names(s, publisher, slug);
 
@@ -379,7 +379,8 @@ static enum rc load_version(struct skills *s, struct slice key, struct slice val
     struct skills__skill *skill;
 
     TRY(skills__version_decode(&r, value));
-    skill = skills__find(s, slice_str(r.names.publisher), slice_str(r.names.slug));
+    skill =
+        skills__skill_find(s, slice_str(r.names.publisher), slice_str(r.names.slug));
     if (skill == NULL || !skills__key_fits(key, &r.names, r.v.version))
         return RC_CORRUPT;
     TRY(skills__list_reserve(&skill->versions));
@@ -405,7 +406,7 @@ static enum rc load_offer(struct skills *s, struct slice key, struct slice value
     struct skill_offer offer;
 
     TRY(skills__offer_decode(&names, &offer, value));
-    skill = skills__find(s, slice_str(names.publisher), slice_str(names.slug));
+    skill = skills__skill_find(s, slice_str(names.publisher), slice_str(names.slug));
     if (skill == NULL || skill->offer != NULL || !skills__key_fits(key, &names, ""))
         return RC_CORRUPT;
     skill->offer = malloc(sizeof(*skill->offer));

@@ -109,8 +109,8 @@ MUST_CHECK enum rc skills__publishers_load(struct skills *s, struct ledger_view 
 MUST_CHECK enum rc skills__shelf_load(struct skills *s, struct ledger_view *v);
 void skills__shelf_close(struct skills *s);
 /* With a record version of 0 too. NULL: there is none. */
-struct skills__skill *skills__find(const struct skills *s, struct slice publisher,
-                                   struct slice slug);
+struct skills__skill *skills__skill_find(const struct skills *s, struct slice publisher,
+                                         struct slice slug);
 /* Where in by_slug those with this slug begin. */
 size_t skills__by_slug(const struct skills *s, struct slice slug);
 /* Where in skills the first stands that is not below these names. */
