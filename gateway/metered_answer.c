@@ -2,8 +2,6 @@
 /* A metered call on its way out: the answer, and what of it is owed. */
 #include "gateway/metered.h"
 
-#include "base/clock.h"
-
 #include <string.h>
 
 enum {
@@ -155,7 +153,8 @@ static void answer_headers(struct request *r, struct metered *m)
     else
         pass_headers(r, m->answer, m->answer_count, page);
     if (hit != NULL) {
-        const uint64_t age_s = hit->age_s + (clock_mono_ms() - hit->stored_ms) / 1000;
+        const uint64_t age_s =
+            hit->age_s + (loop_now_ms(r->worker->loop) - hit->stored_ms) / 1000;
 
         request_header(
             r, "Age",

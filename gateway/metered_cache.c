@@ -3,7 +3,6 @@
  * a GET that depend on nothing but its URL and what it accepts. */
 #include "gateway/metered.h"
 
-#include "base/clock.h"
 #include "base/codec.h"
 
 #include <string.h>
@@ -110,8 +109,8 @@ void metered__cache_key(struct metered *m, struct request *r)
 
 bool metered__cache_find(struct metered *m, struct request *r)
 {
-    struct data_answer *a =
-        data_cache_find(r->worker->data_cache, m->cache_key, clock_mono_ms());
+    struct data_answer *a = data_cache_find(r->worker->data_cache, m->cache_key,
+                                            loop_now_ms(r->worker->loop));
 
     if (a == NULL)
         return false;
@@ -209,7 +208,7 @@ void metered__cache_begin(struct metered *m, struct request *r,
                               without_age(kept, m));
     if (m->fill == NULL)
         return;
-    m->fill->stored_ms = clock_mono_ms();
+    m->fill->stored_ms = loop_now_ms(r->worker->loop);
     m->fill->until_ms = m->fill->stored_ms + ttl_ms;
     m->fill->age_s = age_s;
 }
