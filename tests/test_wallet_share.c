@@ -220,6 +220,25 @@ static void a_void_shares_nothing(void **state)
     assert_usd(has(f, payee), "0");
 }
 
+static void an_idempotency_key_remembers_all_that_was_paid(void **state)
+{
+    struct fixture *f = *state;
+    struct id w = new_wallet(f, "w");
+    struct call *c = shared(f, 250000);
+    struct wallet_idem_seen idem;
+    struct wallet_once_seen once;
+
+    fund(f, w, "10");
+    c->hold.idem = (struct wallet_idem){.present = true, .key = {1}};
+    c->hold.once = (struct wallet_once){.present = true, .key = {2}};
+    assert_int_equal(hold_call(f, c, w, "1"), RC_OK);
+    assert_int_equal(capture_shared(f, c, "0.8"), RC_OK);
+    assert_int_equal(wallet_idem_look(&idem, f->book, &c->hold.idem), RC_OK);
+    assert_usd(idem.cost, "0.8");
+    assert_int_equal(wallet_once_look(&once, f->book, &c->hold.once), RC_OK);
+    assert_usd(once.cost, "0.8");
+}
+
 /* ---- Room ---- */
 
 static void bind_with(struct fixture *f, unsigned count, struct id path[4])
@@ -655,6 +674,7 @@ int main(void)
         MEMORY(a_shared_capture_takes_no_more_than_its_hold),
         MEMORY(the_house_shares_what_a_late_capture_costs_it),
         MEMORY(a_void_shares_nothing),
+        MEMORY(an_idempotency_key_remembers_all_that_was_paid),
         MEMORY(what_has_no_room_beside_its_limits_is_refused),
         MEMORY(a_quota_is_taken_with_the_hold_and_used_up_by_the_capture),
         MEMORY(a_void_or_an_end_by_itself_gives_the_quota_back),

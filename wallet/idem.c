@@ -39,6 +39,20 @@ static struct slice key_slice(const struct wallet_idem *idem)
     return slice_from((const char *)idem->key, sizeof(idem->key));
 }
 
+/* All that left leg 0's account, which is the wallet's: of a shared call the payee's
+ * part too. */
+static enum rc paid_in(struct money *sum, const struct ledger_entry *e)
+{
+    struct money paid = MONEY_ZERO;
+
+    for (unsigned i = 0; i < e->leg_count; i++)
+        if (id_cmp(e->legs[i].debit, e->legs[0].debit) == 0 &&
+            !money_add(&paid, paid, e->legs[i].amount))
+            return RC_OVERFLOW;
+    *sum = paid;
+    return RC_OK;
+}
+
 /* The record was written before anybody knew how much of the cost the wallet could
  * bear; the entry of the capture knows. */
 enum rc wallet__read_cost(struct money *cost, struct ledger_view *v, struct id transfer)
@@ -53,8 +67,7 @@ enum rc wallet__read_cost(struct money *cost, struct ledger_view *v, struct id t
     TRY(ledger_view_entry(&e, v, seq));
     if (e.leg_count == 0)
         return RC_CORRUPT;
-    *cost = e.legs[0].amount;
-    return RC_OK;
+    return paid_in(cost, &e);
 }
 
 static enum rc look(struct wallet_idem_seen *out, struct wallet_book *b,
