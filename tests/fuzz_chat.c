@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Chat calls with any body, any upstream and any order of events. The input is pieces
- * between bytes 0x1e: the body, then what happens, by its first letter:
+/* Chat calls with any body, any upstream and any order of events; and messages of MCP,
+ * which are bodies that speak of "jsonrpc". The input is pieces between bytes 0x1e: the
+ * body, then what happens, by its first letter:
  *   H  the upstream's head: three digits of status, then header lines
  *   D  bytes from the upstream
  *   E  its end: a digit for how
@@ -189,6 +190,12 @@ static void check_answer(const struct exchange *x)
                slice_search(out, SLICE("data: {\"error\":{")) < out.len);
 }
 
+static const char *path_of(struct slice body)
+{
+    return slice_search(body, SLICE("jsonrpc")) < body.len ? "/mcp"
+                                                           : "/v1/chat/completions";
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
@@ -200,7 +207,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     open_book();
     headed = NULL;
     (void)slice_next(&piece, &rest, SEPARATOR);
-    x = client_head(&gate.user, "POST", "/v1/chat/completions", bearer(), true);
+    x = client_head(&gate.user, "POST", path_of(piece), bearer(), true);
     client_body(&gate.user, x, piece);
     gate_turn();
     while (slice_next(&piece, &rest, SEPARATOR))

@@ -176,10 +176,12 @@ static void ping(struct request *r, const struct mcp_message *m)
 
 /* ---- Tools ---- */
 
+/* A cursor is how many of ours and of the data APIs were told, or the skill after which
+ * to go on ("/": the first). A page ends with the endpoints of a skill. */
 struct page {
     struct request *request;
     struct json_out *o;
-    uint64_t at, from;
+    uint64_t at, from, told;
     bool more;
 };
 
@@ -189,25 +191,66 @@ static bool add_tool(void *arg, const struct mcp_tool *t)
 
     if (p->at++ < p->from)
         return true;
-    if (p->at > p->from + PAGE) {
+    if (p->told == PAGE) {
         p->more = true;
         return false;
     }
+    p->told++;
     mcp_tool_write(p->o, p->request, t);
     return true;
+}
+
+static bool add_skill_tool(void *arg, const struct mcp_tool *t)
+{
+    struct page *p = arg;
+
+    p->told++;
+    mcp_tool_write(p->o, p->request, t);
+    return true;
+}
+
+static bool is_enough(void *arg)
+{
+    const struct page *p = arg;
+
+    return p->told >= PAGE;
+}
+
+/* Returns where to go on; "": nowhere. */
+static struct slice write_page(struct page *p, struct slice cursor)
+{
+    struct slice next, after = SLICE_NONE;
+
+    if (slice_find(cursor, '/') < cursor.len)
+        after = cursor.len > 1 ? cursor : SLICE_NONE;
+    else if (!mcp_tools_each(p->request, add_tool, p) && p->more)
+        return slice_str(arena_printf(p->request->arena, "%llu",
+                                      (unsigned long long)(p->from + PAGE)));
+    mcp_skills_each(p->request, after, add_skill_tool, is_enough, p, &next);
+    return next;
+}
+
+static enum rc read_cursor(struct slice *cursor, struct page *p,
+                           struct mcp_error *error, const struct mcp_message *m)
+{
+    *cursor = SLICE_NONE;
+    if (!mcp_text(cursor, m->params, "cursor", p->request) ||
+        slice_find(*cursor, '/') < cursor->len)
+        return RC_OK;
+    if (slice_to_u64(&p->from, *cursor) == RC_OK && p->from <= UINT32_MAX)
+        return RC_OK;
+    return mcp_fail(error, p->request, MCP_BAD_PARAMS, "'cursor' is not one of ours.");
 }
 
 static void list_tools(struct request *r, const struct mcp_message *m)
 {
     struct page p = {.request = r};
     struct mcp_error error = {.code = 0};
-    struct slice cursor;
+    struct slice cursor, next;
     struct json_out o;
     struct buf b;
 
-    if (mcp_text(&cursor, m->params, "cursor", r) &&
-        (slice_to_u64(&p.from, cursor) != RC_OK || p.from > UINT32_MAX)) {
-        (void)mcp_fail(&error, r, MCP_BAD_PARAMS, "'cursor' is not one of ours.");
+    if (read_cursor(&cursor, &p, &error, m) != RC_OK) {
         mcp_reply_error(r, m, &error);
         return;
     }
@@ -215,12 +258,10 @@ static void list_tools(struct request *r, const struct mcp_message *m)
     mcp_result_begin(&o, &b, m);
     json_out_key(&o, "tools");
     json_out_array(&o);
-    mcp_tools_each(r, add_tool, &p);
+    next = write_page(&p, cursor);
     json_out_end_array(&o);
-    if (p.more)
-        json_out_kstr(
-            &o, "nextCursor",
-            arena_printf(r->arena, "%llu", (unsigned long long)(p.from + PAGE)));
+    if (next.len > 0)
+        json_out_kslice(&o, "nextCursor", next);
     if (m->is_modern)
         write_freshness(&o);
     mcp_result_end(&o, r, m);

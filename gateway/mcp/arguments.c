@@ -379,7 +379,7 @@ static enum rc choose_method(struct maker *m)
 static enum rc make(struct maker *m, struct mcp_call *out, const struct mcp_tool *t)
 {
     m->param_count = mcp_params(m->params, t->endpoint->path);
-    buf_append_str(&m->path, t->prefix);
+    buf_append_str(&m->path, t->host->prefix);
     TRY(choose_method(m));
     TRY(make_path(m));
     TRY(m->e->input_schema != NULL ? make_own(m, out) : make_plain(m, out));

@@ -45,9 +45,9 @@ static enum rc no_others(struct mcp_error *error, struct request *r,
 
 /* ---- Models ---- */
 
-static bool has_models(const struct config *c)
+static bool has_models(const struct request *r)
 {
-    return c->model_count > 0;
+    return r->config->model_count > 0;
 }
 
 /* The members of a body that go as they are. */
@@ -230,6 +230,7 @@ static enum rc make_quote(struct mcp_call *out, struct mcp_error *error,
     const struct slice inner = member(arguments, "arguments");
     struct mcp_tool tool;
     struct slice name;
+    enum rc rc;
 
     TRY(no_others(error, r, arguments, known));
     if (!mcp_text(&name, arguments, "tool", r))
@@ -240,7 +241,9 @@ static enum rc make_quote(struct mcp_call *out, struct mcp_error *error,
         return refuse(error, r, name, "is no tool: tools/list has them.");
     if (tool.builtin != NULL && !tool.builtin->is_priced)
         return refuse(error, r, name, "costs nothing.");
-    TRY(mcp_tool_call(out, error, r, &tool, inner));
+    rc = mcp_tool_call(out, error, r, &tool, inner);
+    mcp_tool_release(&tool);
+    TRY(rc);
     out->is_quote = true;
     return RC_OK;
 }

@@ -17,10 +17,29 @@ static const char *short_money(char out[MONEY_TEXT_SIZE], struct money m)
     return out;
 }
 
-static void price_words(struct buf *b, const struct config_endpoint *e)
+/* With all units that may be charged. */
+static struct money most_of(const struct mcp_tool *t)
 {
+    struct money most;
+
+    if (t->endpoint->at_cost ||
+        !money_add(&most, t->call, config_unit_price(t->endpoint, UINT64_MAX)))
+        return t->endpoint->most;
+    return most;
+}
+
+static void price_words(struct buf *b, const struct mcp_tool *t)
+{
+    const struct config_endpoint *e = t->endpoint;
     char one[MONEY_TEXT_SIZE], two[MONEY_TEXT_SIZE], most[MONEY_TEXT_SIZE];
 
+    if (!money_is_zero(t->host->month))
+        buf_printf(b,
+                   "Sold by the calendar month for %s USD: the first call of a month "
+                   "buys it. ",
+                   short_money(one, t->host->month));
+    if (!t->has_call)
+        return;
     if (e->at_cost) {
         buf_printf(b, "Costs what its host asks, at most %s USD a call.",
                    short_money(most, e->most));
@@ -28,15 +47,15 @@ static void price_words(struct buf *b, const struct config_endpoint *e)
         buf_printf(b,
                    "Costs %s USD a call and %s USD for %llu %s of the answer, at most "
                    "%s USD.",
-                   short_money(one, e->price), short_money(two, e->unit.price),
+                   short_money(one, t->call), short_money(two, e->unit.price),
                    (unsigned long long)e->unit.per,
                    e->unit.of == CONFIG_UNIT_POINTER ? "counted units"
                                                      : config_unit_name(&e->unit),
-                   short_money(most, e->most));
-    } else if (money_is_zero(e->price)) {
+                   short_money(most, most_of(t)));
+    } else if (money_is_zero(t->call)) {
         buf_append_str(b, "Costs nothing.");
     } else {
-        buf_printf(b, "Costs %s USD a call.", short_money(one, e->price));
+        buf_printf(b, "Costs %s USD a call.", short_money(one, t->call));
     }
     for (size_t i = 0; i < e->tier_count; i++)
         buf_printf(b, " After %llu calls in a month: %s USD.",
@@ -46,20 +65,25 @@ static void price_words(struct buf *b, const struct config_endpoint *e)
         buf_printf(b, " The first %llu calls of a %s are free.",
                    (unsigned long long)e->free.calls,
                    e->free.per_day ? "day" : "month");
-    if (e->charge == CONFIG_CHARGE_SUCCESS && !money_is_zero(e->most))
+    if (e->charge == CONFIG_CHARGE_SUCCESS && !money_is_zero(most_of(t)))
         buf_append_str(b, " Only a call that succeeds is charged.");
 }
 
-static void price_meta(struct json_out *o, const struct config_endpoint *e)
+static void price_meta(struct json_out *o, const struct mcp_tool *t)
 {
+    const struct config_endpoint *e = t->endpoint;
+
     json_out_key(o, "octroi/price");
     json_out_object(o);
     json_out_kstr(o, "currency", "USD");
     if (e->at_cost)
         json_out_kbool(o, "at_cost", true);
-    else
-        json_out_kmoney(o, "call", e->price);
-    json_out_kmoney(o, "most", e->most);
+    else if (t->has_call)
+        json_out_kmoney(o, "call", t->call);
+    if (t->has_call)
+        json_out_kmoney(o, "most", most_of(t));
+    if (!money_is_zero(t->host->month))
+        json_out_kmoney(o, "month", t->host->month);
     json_out_kstr(o, "charged", config_charge_name(e->charge));
     if (e->unit.of != CONFIG_UNIT_NONE) {
         json_out_key(o, "unit");
@@ -249,14 +273,16 @@ static void write_endpoint(struct json_out *o, struct request *r,
     struct buf words;
 
     buf_init(&words, WORDS_MAX);
-    buf_printf(&words, "%s: %s %s", t->owner, e->method, e->path);
+    buf_printf(&words, "%s: %s %s", t->host->name, e->method, e->path);
     json_out_kslice(o, "title", buf_slice(&words));
     buf_reset(&words);
     if (e->description != NULL)
         buf_printf(&words, "%s ", e->description);
     else
-        buf_printf(&words, "Calls %s %s of '%s'. ", e->method, e->path, t->owner);
-    price_words(&words, e);
+        buf_printf(&words, "Calls %s %s of '%s'. ", e->method, e->path, t->host->name);
+    if (t->host->about != NULL)
+        buf_printf(&words, "The skill %s: %s ", t->host->name, t->host->about);
+    price_words(&words, t);
     json_out_kslice(o, "description", buf_slice(&words));
     buf_free(&words);
     json_out_key(o, "inputSchema");
@@ -269,7 +295,7 @@ static void write_endpoint(struct json_out *o, struct request *r,
                 true);
     json_out_key(o, "_meta");
     json_out_object(o);
-    price_meta(o, e);
+    price_meta(o, t);
     if (e->example != NULL) {
         json_out_key(o, "octroi/example");
         json_out_raw(o, slice_str(e->example));

@@ -146,9 +146,12 @@ static enum rc begin(struct mcp_inner *in, struct mcp_call *call,
 {
     struct slice arguments = SLICE_NONE;
     struct mcp_tool tool;
+    enum rc rc;
 
     TRY(find_tool(&tool, error, r, in->message.params, &arguments));
-    TRY(mcp_tool_call(call, error, r, &tool, arguments));
+    rc = mcp_tool_call(call, error, r, &tool, arguments);
+    mcp_tool_release(&tool);
+    TRY(rc);
     in->builtin = tool.builtin;
     in->tool = call->sold;
     make_request(in, call, r->http);

@@ -3,6 +3,7 @@
 #include "gateway/mcp/tools.h"
 
 #include "base/codec.h"
+#include "gateway/listings.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -60,7 +61,7 @@ static void base_name(struct namer *n, const struct mcp_tool *t)
         method[i] = (char)tolower((unsigned char)t->endpoint->method[i]);
     method[i] = '\0';
     n->len = 0;
-    add_owner(n, t->owner);
+    add_owner(n, t->host->owner);
     add_piece(n, method);
     add_piece(n, t->endpoint->path);
     while (n->len > 0 && n->text[n->len - 1] == '_')
@@ -76,8 +77,8 @@ static void hashed_name(char out[MCP_NAME_MAX + 1], const struct namer *base,
     char hex[DIGITS + 1];
     char whole[1024];
 
-    (void)snprintf(whole, sizeof(whole), "%s %s%s", t->endpoint->method, t->prefix,
-                   t->endpoint->path);
+    (void)snprintf(whole, sizeof(whole), "%s %s%s", t->endpoint->method,
+                   t->host->prefix, t->endpoint->path);
     sha256(digest, slice_str(whole));
     hex_encode(hex, digest, DIGITS / 2);
     (void)snprintf(out, MCP_NAME_MAX + 1, "%.*s_%s", most, base->text, hex);
@@ -85,39 +86,33 @@ static void hashed_name(char out[MCP_NAME_MAX + 1], const struct namer *base,
 
 /* ---- Endpoints ---- */
 
-struct host {
-    const char *prefix, *owner;
-    bool is_shared; /* another's name reads the same */
-    const struct config_endpoint *endpoints;
-    size_t count;
-};
-
-/* Without a price there is nothing to call, and what has no answer in a body is no
- * tool. */
-static bool is_tool(const struct config_endpoint *e)
+static bool is_skill(const struct mcp_host *h)
 {
-    return e->priced && strcmp(e->method, "HEAD") != 0;
+    return h->terms != NULL;
 }
 
-static void set_endpoint(struct mcp_tool *t, const struct host *h, size_t i)
+/* What is not sold is not to be called, and what has no answer in a body is no tool. */
+static bool set_endpoint(struct mcp_tool *t, const struct mcp_host *h, size_t i)
 {
-    t->builtin = NULL;
-    t->prefix = h->prefix;
-    t->owner = h->owner;
-    t->endpoint = &h->endpoints[i];
+    const struct config_endpoint *e = &h->endpoints[i];
+
+    *t = (struct mcp_tool){.host = h, .endpoint = e, .has_call = e->priced};
+    t->call = e->price;
+    if (is_skill(h))
+        t->has_call = listing_call_price(&t->call, e, h->terms);
+    return (t->has_call || !money_is_zero(h->month)) && strcmp(e->method, "HEAD") != 0;
 }
 
 /* Whether an earlier endpoint has the same base. */
-static bool is_taken(const struct host *h, size_t i, const struct namer *base)
+static bool is_taken(const struct mcp_host *h, size_t i, const struct namer *base)
 {
     struct mcp_tool other;
     struct namer n;
 
     for (size_t k = 0; k < i; k++) {
-        if (!is_tool(&h->endpoints[k]) ||
-            strcmp(h->endpoints[k].method, h->endpoints[i].method) != 0)
+        if (strcmp(h->endpoints[k].method, h->endpoints[i].method) != 0 ||
+            !set_endpoint(&other, h, k))
             continue;
-        set_endpoint(&other, h, k);
         base_name(&n, &other);
         if (strcmp(n.text, base->text) == 0)
             return true;
@@ -125,7 +120,7 @@ static bool is_taken(const struct host *h, size_t i, const struct namer *base)
     return false;
 }
 
-static void name_endpoint(struct mcp_tool *t, const struct host *h, size_t i)
+static void name_endpoint(struct mcp_tool *t, const struct mcp_host *h, size_t i)
 {
     struct namer base;
 
@@ -136,14 +131,13 @@ static void name_endpoint(struct mcp_tool *t, const struct host *h, size_t i)
         memcpy(t->name, base.text, base.len + 1);
 }
 
-static bool each_of_host(const struct host *h, mcp_tool_fn *each, void *arg)
+bool mcp_host_each(const struct mcp_host *h, mcp_tool_fn *each, void *arg)
 {
     for (size_t i = 0; i < h->count; i++) {
         struct mcp_tool t;
 
-        if (!is_tool(&h->endpoints[i]))
+        if (!set_endpoint(&t, h, i))
             continue;
-        set_endpoint(&t, h, i);
         name_endpoint(&t, h, i);
         if (!each(arg, &t))
             return false;
@@ -156,7 +150,7 @@ static bool each_builtin(struct request *r, mcp_tool_fn *each, void *arg)
     for (const struct mcp_builtin *b = mcp_builtins; b->name != NULL; b++) {
         struct mcp_tool t = {.builtin = b};
 
-        if (b->is_there != NULL && !b->is_there(r->config))
+        if (b->is_there != NULL && !b->is_there(r))
             continue;
         (void)snprintf(t.name, sizeof(t.name), "%s", b->name);
         if (!each(arg, &t))
@@ -174,33 +168,52 @@ static bool reads_same(const char *a, const char *b)
     return slice_equal(slice_from(m.text, m.len), slice_from(n.text, n.len));
 }
 
+/* Two hyphens stand between a publisher and a skill. */
+static bool reads_as_skill(const char *name)
+{
+    struct namer n = {.len = 0};
+    struct slice s;
+
+    add_owner(&n, name);
+    s = slice_from(n.text, n.len);
+    return slice_search(s, SLICE("--")) < s.len;
+}
+
 static bool is_shared(const struct config *c, const struct config_data_api *api)
 {
     for (size_t i = 0; i < c->data_api_count; i++)
         if (&c->data_apis[i] != api && reads_same(c->data_apis[i].name, api->name))
             return true;
-    return false;
+    return reads_as_skill(api->name);
 }
 
-static struct host host_of_api(struct request *r, const struct config_data_api *api)
+static const struct mcp_host *host_of_api(struct request *r,
+                                          const struct config_data_api *api)
 {
-    return (struct host){.is_shared = is_shared(r->config, api),
-                         .prefix = arena_printf(r->arena, "/v1/data/%s", api->name),
-                         .owner = api->name,
-                         .endpoints = api->endpoints,
-                         .count = api->endpoint_count};
+    struct mcp_host *h = arena_new(r->arena, struct mcp_host);
+
+    if (h != NULL)
+        *h = (struct mcp_host){.prefix =
+                                   arena_printf(r->arena, "/v1/data/%s", api->name),
+                               .name = api->name,
+                               .owner = api->name,
+                               .is_shared = is_shared(r->config, api),
+                               .endpoints = api->endpoints,
+                               .count = api->endpoint_count};
+    return h != NULL && h->prefix != NULL ? h : NULL;
 }
 
-void mcp_tools_each(struct request *r, mcp_tool_fn *each, void *arg)
+bool mcp_tools_each(struct request *r, mcp_tool_fn *each, void *arg)
 {
     if (!each_builtin(r, each, arg))
-        return;
+        return false;
     for (size_t i = 0; i < r->config->data_api_count; i++) {
-        const struct host h = host_of_api(r, &r->config->data_apis[i]);
+        const struct mcp_host *h = host_of_api(r, &r->config->data_apis[i]);
 
-        if (h.prefix != NULL && !each_of_host(&h, each, arg))
-            return;
+        if (h != NULL && !mcp_host_each(h, each, arg))
+            return false;
     }
+    return true;
 }
 
 /* ---- Finding one ---- */
@@ -226,8 +239,14 @@ enum rc mcp_tool_find(struct mcp_tool *out, struct request *r, struct slice name
 {
     struct search s = {.name = name, .out = out};
 
-    mcp_tools_each(r, is_it, &s);
-    return s.found ? RC_OK : RC_NOT_FOUND;
+    (void)mcp_tools_each(r, is_it, &s);
+    return s.found ? RC_OK : mcp_skill_find(out, r, name);
+}
+
+void mcp_tool_release(struct mcp_tool *t)
+{
+    listing_unref(t->listing);
+    t->listing = NULL;
 }
 
 /* ---- Paths ---- */

@@ -12,6 +12,10 @@
 #include "base/json.h"
 #include "gateway/config_api.h"
 #include "gateway/mcp/message.h"
+#include "skills/skills.h"
+
+struct listing;
+struct mcp_host;
 
 enum {
     MCP_NAME_MAX = 64,
@@ -37,7 +41,7 @@ struct mcp_builtin {
     bool is_read_only;
     bool is_priced;
     /* Whether it is there at all. NULL: always. */
-    bool (*is_there)(const struct config *c);
+    bool (*is_there)(const struct request *r);
     enum rc (*make)(struct mcp_call *out, struct mcp_error *error, struct request *r,
                     struct slice arguments);
 };
@@ -46,17 +50,45 @@ extern const struct mcp_builtin mcp_builtins[]; /* ended by a NULL name */
 struct mcp_tool {
     char name[MCP_NAME_MAX + 1];
     const struct mcp_builtin *builtin; /* NULL: an endpoint */
-    const char *prefix;                /* of the path: "/v1/data/search" */
-    const char *owner;                 /* for people: "search" */
+    const struct mcp_host *host;
     const struct config_endpoint *endpoint;
+    bool has_call;           /* else sold by the month only */
+    struct money call;       /* without the units of the answer */
+    struct listing *listing; /* that keeps the endpoint; NULL: the configuration does */
 };
 
-/* All of them, in an order that a configuration keeps, until each() returns false. */
+/* Whose endpoints become tools. Texts live as long as the request. */
+struct mcp_host {
+    const char *prefix; /* of the path: "/v1/data/search" */
+    const char *name;   /* for people: "search", "alice/weather" */
+    const char *owner;  /* the same in a tool's name: "search", "alice--weather" */
+    const char *about;  /* of a skill: what it is for; NULL */
+    bool is_shared;     /* another's name reads the same */
+    const struct config_endpoint *endpoints;
+    size_t count;
+    const struct skill_terms *terms; /* of a skill; NULL */
+    struct money month;              /* zero: it is not sold so */
+};
+
+/* All of them, in an order that a configuration keeps, until each() returns false: ours
+ * and those of data APIs. */
 typedef bool mcp_tool_fn(void *arg, const struct mcp_tool *t);
-void mcp_tools_each(struct request *r, mcp_tool_fn *each, void *arg);
-/* RC_NOT_FOUND. */
+bool mcp_tools_each(struct request *r, mcp_tool_fn *each, void *arg);
+/* Those of a host; false: each() has said so. */
+bool mcp_host_each(const struct mcp_host *h, mcp_tool_fn *each, void *arg);
+/* RC_NOT_FOUND; RC_BUSY: ask again. Release it when the call is made. */
 MUST_CHECK enum rc mcp_tool_find(struct mcp_tool *out, struct request *r,
                                  struct slice name);
+void mcp_tool_release(struct mcp_tool *t);
+
+/* skill_tools.c: those of skills behind `after` ("publisher/slug"; none: all). At most
+ * some skills are looked at: `next` is where to go on ("/": at the first), none when
+ * there are no more. All endpoints of a skill, or none of them, are told: until
+ * enough() says so. */
+void mcp_skills_each(struct request *r, struct slice after, mcp_tool_fn *each,
+                     bool (*enough)(void *arg), void *arg, struct slice *next);
+MUST_CHECK enum rc mcp_skill_find(struct mcp_tool *out, struct request *r,
+                                  struct slice name);
 
 /* As an element of tools/list: what it does, takes and costs. */
 void mcp_tool_write(struct json_out *o, struct request *r, const struct mcp_tool *t);
