@@ -355,6 +355,10 @@ const struct cli_verb cli_verbs[] = {
      "  octroi skill offer acme/pdf-tables --per-install 2\n"
      "  octroi skill offer acme/pdf-tables --per-call 0.01 --endpoints endpoints.yaml",
      skill_offer_options, 1, 1, verb_skill_offer},
+    {"skill", "token", "P/S",
+     "print what its publisher's host is sent with every call",
+     "The host refuses calls without it: they were paid by nobody.",
+     NULL, 1, 1, verb_skill_token},
     {"skill", "approve", "P/S[@V]",
      "list what waits for the operator, or was withdrawn", NULL,
      NULL, 1, 1, verb_skill_approve},

@@ -51,6 +51,7 @@ int verb_skill_publish(const struct cli *c);
 int verb_skill_list(const struct cli *c);
 int verb_skill_show(const struct cli *c);
 int verb_skill_offer(const struct cli *c);
+int verb_skill_token(const struct cli *c);
 int verb_skill_approve(const struct cli *c);
 int verb_skill_withdraw(const struct cli *c);
 int verb_skill_quarantine(const struct cli *c);

@@ -117,6 +117,29 @@ static int set(const struct cli *c, const struct skill_ref *ref)
     return code;
 }
 
+static void print_token(const struct cli *c, struct json_object *answer)
+{
+    char text[FORMAT_SIZE];
+
+    (void)c;
+    (void)printf("%s\n", format_text(text, answer, "token"));
+    (void)fputs("Every call of its endpoints carries it, as `Authorization: Bearer ..` "
+                "or in the header that they name.\n",
+                stderr);
+}
+
+int verb_skill_token(const struct cli *c)
+{
+    struct client_request q;
+    struct skill_ref ref;
+    int code = skill_ref_parse(&ref, c, c->words[0], false);
+
+    if (code != CLI_OK)
+        return code;
+    skill_ref_start(&q, "GET", &ref, "token");
+    return client_ask(c, &q, print_token);
+}
+
 int verb_skill_offer(const struct cli *c)
 {
     const bool accept = cli_value(c, "--accept") != NULL;

@@ -2,7 +2,10 @@
 /* The admin API's offers: what a skill costs and which endpoints it has. */
 #include "gateway/admin_int.h"
 
+#include "base/log.h"
+#include "base/secret.h"
 #include "gateway/api_definition.h"
+#include "gateway/listings.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -122,6 +125,20 @@ static enum rc explain_offer(struct admin_call *c, enum rc rc)
     return rc;
 }
 
+/* An offer that is not read at once is read by the first call that meets it. */
+static void tell_listings(struct admin_call *c, const struct skill *skill)
+{
+    enum rc rc;
+
+    if (c->admin->listings == NULL)
+        return;
+    rc = listings_refresh(c->admin->listings, slice_str(skill->publisher),
+                          slice_str(skill->slug));
+    if (rc != RC_OK)
+        log_event(LOG_WARN, "an offer was not read", LOG_STR("skill", skill->slug),
+                  LOG_STR("error", rc_reason(rc)));
+}
+
 /* The operator's own word waits for nobody. */
 static enum rc serve_set(struct admin_call *c)
 {
@@ -142,6 +159,7 @@ static enum rc serve_set(struct admin_call *c)
     TRY(explain_offer(
         c, skill_offer_set(&offer, c->admin->skills, slice_str(skill.publisher),
                            slice_str(skill.slug), &terms, slice_str(base_url), false)));
+    tell_listings(c, &skill);
     admin__put_offer(&c->out, &offer);
     return RC_OK;
 }
@@ -155,6 +173,7 @@ static enum rc decide(struct admin_call *c, bool accept)
     TRY(explain_offer(c, skill_offer_decide(&offer, c->admin->skills,
                                             slice_str(skill.publisher),
                                             slice_str(skill.slug), accept)));
+    tell_listings(c, &skill);
     admin__put_offer(&c->out, &offer);
     return RC_OK;
 }
@@ -169,11 +188,30 @@ static enum rc serve_drop(struct admin_call *c)
     return decide(c, false);
 }
 
+/* What a publisher's host is sent, so that it can refuse everybody else. */
+static enum rc serve_token(struct admin_call *c)
+{
+    char token[LISTING_TOKEN_SIZE], name[SKILL_REF_SIZE];
+    struct skill skill;
+
+    TRY(admin__find_skill(&skill, c));
+    (void)snprintf(name, sizeof(name), "%s/%s", skill.publisher, skill.slug);
+    listing_token(token, c->admin->book, slice_str(skill.publisher),
+                  slice_str(skill.slug));
+    json_out_object(&c->out);
+    json_out_kstr(&c->out, "skill", name);
+    json_out_kstr(&c->out, "token", token);
+    json_out_end_object(&c->out);
+    secret_wipe(token, sizeof(token));
+    return RC_OK;
+}
+
 /* clang-format off */
 const struct admin_route admin__offer_routes[] = {
     {"PUT", "/admin/v1/skills/{publisher}/{skill}/offer", serve_set, "per_install,per_month,per_call,endpoints"},
     {"POST", "/admin/v1/skills/{publisher}/{skill}/offer/accept", serve_accept, ""},
     {"POST", "/admin/v1/skills/{publisher}/{skill}/offer/drop", serve_drop, ""},
+    {"GET", "/admin/v1/skills/{publisher}/{skill}/token", serve_token, NULL},
     {NULL, NULL, NULL, NULL},
 };
 /* clang-format on */
