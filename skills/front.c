@@ -170,7 +170,7 @@ static void read_all(struct reading *r, struct skill_front *out)
 {
     struct conf_node *top = conf_root(r->c);
 
-    if (top != NULL && !conf_is_mapping(top)) {
+    if (conf_is_scalar(top) || conf_is_list(top)) {
         conf_fault(r->c, top, "expected 'name: ..' and 'description: ..'");
         return;
     }
@@ -181,7 +181,7 @@ static void read_all(struct reading *r, struct skill_front *out)
     read_text(r, &out->version, "version", SKILL_VERSION_MAX);
     read_tools(r, &out->allowed_tools);
     read_homepage(r, &out->homepage);
-    if (conf_fault_count(r->c) > 0)
+    if (conf_fault_count(r->c) > 0 || arena_spent(r->a))
         return;
     if (out->name.len == 0)
         conf_fault(r->c, NULL, "'name' is missing");

@@ -109,7 +109,8 @@ enum rc skill_semver_parse(struct skill_semver *out, struct slice text)
         return RC_BAD_INPUT;
     TRY(read_number(&out->major, &core, '.'));
     TRY(read_number(&out->minor, &core, '.'));
-    return core.len == 0 ? RC_BAD_INPUT : read_number(&out->patch, &core, '\0');
+    TRY(read_number(&out->patch, &core, '.'));
+    return core.len == 0 ? RC_OK : RC_BAD_INPUT;
 }
 
 static int compare(uint64_t a, uint64_t b)
