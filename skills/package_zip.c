@@ -15,6 +15,10 @@ enum {
     NAME_MAX_LEN = 4096,
     ENTRIES_MAX = 4 * SKILL_FILES_MAX, /* with folders and what is left out */
 
+    TYPE_FOLDER = 4, /* of a Unix mode, in the uppermost bits */
+    TYPE_FILE = 8,
+    TYPE_LINK = 10, /* which libarchive tells */
+
     VERSION_STORED = 10,            /* "needed to extract": 1.0 */
     MADE_BY_UNIX = 3 << 8 | 20,     /* so that the mode below counts */
     FLAG_UTF8 = 1 << 11,            /* names are UTF-8 */
@@ -172,6 +176,7 @@ static enum rc check_entry(size_t *at, struct slice archive, size_t end,
 {
     const struct slice entry = slice_sub(archive, *at, end - *at);
     struct slice name;
+    uint32_t type;
     size_t len;
 
     if (entry.len < CENTRAL_LEN || get32(entry, 0) != SIGN_CENTRAL)
@@ -182,6 +187,11 @@ static enum rc check_entry(size_t *at, struct slice archive, size_t end,
         return broken(why, "its directory is cut off");
     if (name.len == 0 || name.len > NAME_MAX_LEN || slice_find(name, '\0') < name.len)
         return broken(why, "a name is empty, very long, or has a NUL byte");
+    if (slice_find(name, '\\') < name.len)
+        return broken(why, "a name has a backslash");
+    type = get32(entry, 38) >> 28;
+    if (type != 0 && type != TYPE_FILE && type != TYPE_FOLDER && type != TYPE_LINK)
+        return broken(why, "it has what is no plain file");
     *at += len;
     return check_local(archive, get32(entry, 42), name, why);
 }
