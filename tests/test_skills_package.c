@@ -12,6 +12,7 @@
 #include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -418,6 +419,42 @@ static void without_a_good_skill_md_nothing_is_sealed(void **state)
     skill_package_free(p);
 }
 
+struct pair {
+    const char *a, *b;
+    bool clash;
+};
+
+static void d21_paths_that_are_one_on_some_disk_are_refused(void **state)
+{
+    static const struct pair pairs[] = {
+        {"a.md", "a.md", true},
+        {"a.md", "A.MD", true},
+        {"Dir/x", "dir/X", true},
+        {"a", "a/b", true},
+        {"a/b", "A", true},
+        {"caf\xc3\xa9", "CAF\xc3\x89", true},
+        {"\xce\xa3", "\xcf\x83", true},       /* sigma */
+        {"\xcf\x82", "\xcf\x83", true},       /* and its form at the end of words */
+        {"\xd0\x96.md", "\xd0\xb6.md", true}, /* zhe */
+        {"\xc5\x81", "\xc5\x82", true},       /* l with stroke */
+        {"a", "ab", false},
+        {"a/b", "a-b", false},
+        {"a.b/c", "a.b.c", false},
+        {"\xc3\x97", "\xc3\xb7", false}, /* times and divided by */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        struct skill_package *p = new_package();
+
+        add(p, pairs[i].a, "1");
+        assert_int_equal(skill_package_add(p, slice_str(pairs[i].b), SLICE("2"), &why),
+                         pairs[i].clash ? RC_EXISTS : RC_OK);
+        assert_int_equal(skill_package_count(p), pairs[i].clash ? 1 : 2);
+        skill_package_free(p);
+    }
+}
+
 static void the_manifest_lists_every_file(void **state)
 {
     struct skill_package *p = new_package();
@@ -567,6 +604,7 @@ int main(void)
         cmocka_unit_test(a_zip_of_ours_is_good_for_other_programs),
         cmocka_unit_test(a_buffer_too_small_for_the_zip_is_told),
         cmocka_unit_test(without_a_good_skill_md_nothing_is_sealed),
+        cmocka_unit_test(d21_paths_that_are_one_on_some_disk_are_refused),
         cmocka_unit_test(the_manifest_lists_every_file),
         cmocka_unit_test(types_go_by_the_end_of_the_path),
         cmocka_unit_test(fingerprints_are_those_of_clawhubs_client),

@@ -231,46 +231,6 @@ static void d21_a_file_with_two_names_is_refused(void **state)
     zip_is_refused(&other, "two names");
 }
 
-struct pair {
-    const char *a, *b;
-    bool clash;
-};
-
-static void d21_paths_that_are_one_on_some_disk_are_refused(void **state)
-{
-    static const struct pair pairs[] = {
-        {"a.md", "a.md", true},
-        {"a.md", "A.MD", true},
-        {"Dir/x", "dir/X", true},
-        {"a", "a/b", true},
-        {"a/b", "A", true},
-        {"caf\xc3\xa9", "CAF\xc3\x89", true},
-        {"\xce\xa3", "\xcf\x83", true},       /* sigma */
-        {"\xcf\x82", "\xcf\x83", true},       /* and its form at the end of words */
-        {"\xd0\x96.md", "\xd0\xb6.md", true}, /* zhe */
-        {"\xc5\x81", "\xc5\x82", true},       /* l with stroke */
-        {"a", "ab", false},
-        {"a/b", "a-b", false},
-        {"a.b/c", "a.b.c", false},
-        {"\xc3\x97", "\xc3\xb7", false}, /* times and divided by */
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
-        struct zip_maker z;
-
-        zip_begin(&z);
-        zip_stored(&z, slice_str(pairs[i].a), SLICE("1"));
-        zip_stored(&z, slice_str(pairs[i].b), SLICE("2"));
-        zip_stored(&z, SLICE("SKILL.md"), SLICE(TEXT));
-        if (pairs[i].clash)
-            is_refused_with(RC_EXISTS, zip_end(&z), "cannot both be");
-        else
-            assert_int_equal(read_archive(zip_end(&z)), RC_OK);
-        zip_free(&z);
-    }
-}
-
 static void d21_skill_md_in_two_cases_is_refused(void **state)
 {
     const struct zip_entry e = {.name = SLICE("skill.md")};
@@ -790,7 +750,6 @@ int main(void)
         TEST(d21_a_path_in_a_tar_leads_nowhere_either),
         TEST(d21_a_nul_byte_in_a_name_is_refused),
         TEST(d21_a_file_with_two_names_is_refused),
-        TEST(d21_paths_that_are_one_on_some_disk_are_refused),
         TEST(d21_skill_md_in_two_cases_is_refused),
         TEST(d21_links_devices_and_pipes_are_refused),
         TEST(d21_a_link_in_a_zip_is_refused),
