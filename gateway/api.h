@@ -43,6 +43,12 @@ enum {
     API_PARAMS_MAX = 4
 };
 
+enum hold_again {
+    HOLD_NOT, /* r->rc may have been set to say why */
+    HOLD_NOW,
+    HOLD_SOON /* in a quarter of a second: somebody else decides it first */
+};
+
 struct api {
     const char *name; /* the `kind` of its rows in the books: "chat", "data", .. */
     enum dialect dialect;
@@ -68,9 +74,9 @@ struct api {
      * state of its own in r->api_state. */
     enum rc (*plan)(struct request *r);
     /* The hold met the end of a quota (RC_QUOTA_SPENT) or a purchase that another call
-     * has made (RC_USED), of a caller with a key. true: r->quote and r->once ask for
-     * something else now, and it is held again. NULL: never. */
-    bool (*rehold)(struct request *r, enum rc rc);
+     * has made or is making (RC_USED), of a caller with a key: whether it is held once
+     * more, for what r->quote and r->once say now. NULL: never. */
+    enum hold_again (*rehold)(struct request *r, enum rc rc);
     /* API_TOPUP: the payment is settled and nobody was named whom it is for: sets
      * r->topup_target, or r->rc. Called again after every wake-up; what it has lent is
      * told by r->money_busy. */

@@ -10,6 +10,10 @@
 #include <string.h>
 #include <time.h>
 
+enum {
+    WAITS_MAX = 40 /* 10 s */
+};
+
 /* ---- The endpoint ---- */
 
 static bool method_fits(const struct config_endpoint *e, struct slice method)
@@ -352,16 +356,46 @@ enum rc metered_quote(struct metered *m, struct request *r)
     return apply(m, r);
 }
 
-bool metered_rehold(struct request *r, enum rc rc)
+/* Another call was first. It has bought what this one would, or will, or has failed. */
+static enum hold_again after_other(struct metered *m, struct request *r)
+{
+    struct wallet_once *once = &m->rungs[m->rung].once;
+    struct wallet_once_seen seen;
+
+    if (wallet_once_look(&seen, r->worker->book, once) != RC_OK)
+        return HOLD_NOT;
+    switch (seen.state) {
+    case WALLET_ONCE_DONE:
+        m->rung++;
+        return apply(m, r) == RC_OK ? HOLD_NOW : HOLD_NOT;
+    case WALLET_ONCE_NEW:
+    case WALLET_ONCE_FAILED:
+    case WALLET_ONCE_BROKEN:
+        once->version = seen.version;
+        r->once = *once;
+        break;
+    case WALLET_ONCE_SERVING:
+        break;
+    }
+    if (m->waits++ < WAITS_MAX)
+        return HOLD_SOON;
+    r->rc = request_fault(r, RC_BUSY, NULL,
+                          "Another call of this wallet is buying the same: try again.");
+    return HOLD_NOT;
+}
+
+enum hold_again metered_rehold(struct request *r, enum rc rc)
 {
     struct metered *m = r->api_state;
     const struct metered_rung *rung = &m->rungs[m->rung];
 
     if (m->rung + 1 >= m->rung_count ||
         (rc == RC_QUOTA_SPENT ? !rung->quota.present : !rung->once.present))
-        return false;
+        return HOLD_NOT;
+    if (rc == RC_USED)
+        return after_other(m, r);
     m->rung++;
-    return apply(m, r) == RC_OK;
+    return apply(m, r) == RC_OK ? HOLD_NOW : HOLD_NOT;
 }
 
 /* ---- A try ---- */

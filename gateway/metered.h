@@ -22,7 +22,8 @@ enum {
 };
 
 /* One way to pay for the call. They are tried in order: the next one when a quota is
- * spent, or when another call has bought what this one would buy. */
+ * spent, or when another call has bought what this one would buy. While that call is
+ * under way nobody knows whether it will: then the others wait for some seconds. */
 struct metered_rung {
     struct money price; /* without units */
     const char *version;
@@ -37,6 +38,7 @@ struct metered {
     struct slice name;         /* in the books; and what calls are counted by */
     struct wallet_share share; /* present: the capture is shared */
     size_t rung, rung_count;
+    unsigned waits; /* for another call that is buying the same */
     struct metered_rung rungs[METERED_RUNGS_MAX];
     void (*release)(void *held); /* at the end of the call; NULL: nothing is held */
     void *held;
@@ -89,7 +91,7 @@ MUST_CHECK enum rc metered_quote(struct metered *m, struct request *r);
 
 /* ---- As in struct api ---- */
 
-bool metered_rehold(struct request *r, enum rc rc);
+enum hold_again metered_rehold(struct request *r, enum rc rc);
 enum step metered_prepare(struct request *r);
 enum rc metered_build(struct request *r, struct upstream_spec *spec);
 bool metered_head(struct request *r, unsigned status, const struct http_header *headers,

@@ -12,7 +12,7 @@ static const char *const apis[] = {
     "chat",        "embeddings", "models",       "data",     "wallet",      "topup",
     "facilitator", "ops",        "discovery",    "receipts", "completions", "responses",
     "messages",    "gemini",     "count_tokens", "mcp",      "skill",       "registry",
-    "install",     "publishers", "none"};
+    "install",     "publishers", "bazaar",       "none"};
 static const char *const classes[] = {"2xx", "3xx", "4xx", "5xx"};
 
 static const char *const outcomes[] = {"paid",    "good",     "refused",

@@ -13,6 +13,7 @@ enum {
     STALE_TRIES = 8,   /* a key, limit or freeze changed between reading and holding */
     SETTLE_TRIES = 40, /* the store failed: 10 s of trying before it is given up */
     SETTLE_WAIT_MS = 250,
+    HOLD_WAIT_MS = 250,
     HOLD_GRACE_US = 60 * 1000000, /* a hold outlives its call's deadline by this */
 };
 
@@ -85,18 +86,32 @@ static void submit_hold(struct request *r)
     wallet_hold(r->worker->book, h);
 }
 
-/* What the call was to use up is gone: the api may know what it costs then. */
-static bool asks_again(struct request *r)
+static void hold_late(struct request *r)
+{
+    if (!r->money_busy)
+        submit_hold(r);
+}
+
+/* What the call was to use up is gone: the api may know what it costs then. Whether it
+ * is held again. */
+static bool hold_again(struct request *r)
 {
     const struct api *api = r->match.api;
+    enum hold_again again = HOLD_NOT;
 
-    return (r->rc == RC_QUOTA_SPENT || r->rc == RC_USED) && api->rehold != NULL &&
-           r->payment->is_key && api->rehold(r, r->rc);
+    if ((r->rc == RC_QUOTA_SPENT || r->rc == RC_USED) && api->rehold != NULL &&
+        r->payment->is_key)
+        again = api->rehold(r, r->rc);
+    if (again == HOLD_NOW)
+        submit_hold(r);
+    else if (again == HOLD_SOON)
+        request_tick_in(r, HOLD_WAIT_MS, hold_late);
+    return again != HOLD_NOT;
 }
 
 enum step payment_hold(struct request *r, enum rc (*identify)(struct request *r))
 {
-    if (r->money_busy)
+    if (r->money_busy || loop_timer_armed(&r->timer))
         return STEP_WAIT;
     if (!r->money_asked) {
         submit_hold(r);
@@ -113,10 +128,8 @@ enum step payment_hold(struct request *r, enum rc (*identify)(struct request *r)
     }
     if (r->rc == RC_STALE)
         r->rc = RC_BUSY;
-    if (asks_again(r)) {
-        submit_hold(r);
+    if (hold_again(r))
         return STEP_WAIT;
-    }
     if (r->rc == RC_LIMIT)
         explain_limit(r);
     if (r->rc == RC_NO_FUNDS)

@@ -118,7 +118,8 @@ static enum rc look_at_month(bool *has, struct wallet_once *once, struct sold *s
     skill_month_key(once->key, &once->expires_us, s->r->caller.root, s->publisher,
                     s->slug, s->now_us);
     TRY(wallet_once_look(&seen, s->r->worker->book, once));
-    once->version = seen.state == WALLET_ONCE_NEW ? 0 : seen.version;
+    if (seen.state == WALLET_ONCE_FAILED || seen.state == WALLET_ONCE_BROKEN)
+        once->version = seen.version; /* it came to nothing */
     *has = seen.state == WALLET_ONCE_DONE;
     return RC_OK;
 }
@@ -151,7 +152,7 @@ static enum rc price_for_key(struct sold *s)
                                 (unsigned long long)s->listing->offer.number),
         .units_free = true,
         .once = once};
-    *metered_add(s->m) = covered(); /* another call has bought it meanwhile */
+    *metered_add(s->m) = covered(); /* when another call has bought it */
     return RC_OK;
 }
 
