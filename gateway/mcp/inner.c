@@ -127,6 +127,7 @@ static enum rc find_tool(struct mcp_tool *tool, struct mcp_error *error,
                          struct slice *arguments)
 {
     struct slice name;
+    enum rc rc;
 
     if (!mcp_text(&name, params, "name", r))
         return mcp_fail(error, r, MCP_BAD_PARAMS, "'name' must be a string.");
@@ -134,8 +135,11 @@ static enum rc find_tool(struct mcp_tool *tool, struct mcp_error *error,
         *arguments = SLICE_NONE;
     else if (json_raw_type(*arguments) != JSON_OBJECT)
         return mcp_fail(error, r, MCP_BAD_PARAMS, "'arguments' must be an object.");
-    if (mcp_tool_find(tool, r, name) == RC_OK)
+    rc = mcp_tool_find(tool, r, name);
+    if (rc == RC_OK)
         return RC_OK;
+    if (rc != RC_NOT_FOUND)
+        return mcp_fail(error, r, MCP_SERVER, "%s Try again.", error_sentence(rc));
     return mcp_fail(error, r, MCP_BAD_PARAMS,
                     "There is no tool '%.*s': tools/list has them.",
                     SLICE_FMT(slice_sub(name, 0, 128)));

@@ -97,6 +97,7 @@ static bool are_sold(const struct request *r)
 
 /* ---- All ---- */
 
+/* One whose offer has just changed is left out until it has been read. */
 static void tell(struct request *r, const struct ref *ref, mcp_tool_fn *each, void *arg)
 {
     struct mcp_host *h = arena_new(r->arena, struct mcp_host);

@@ -4,12 +4,14 @@
 // attacks: arguments that want to be more, bodies that are read in two ways, payments used
 // twice or elsewhere, pages of another origin.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import test, { after, afterEach, before } from 'node:test';
 import { Credential } from 'mppx';
 import { mppxFetch } from './clients.mjs';
 import { cost, json, nano, request, usd } from './lib.mjs';
 import { evm, kinds, payMpp, payX402, receiptOf, rpc, tempo, v1, v2 } from './mcp.mjs';
-import { agree, calm, closeWorld, funded, openWorld, paid, price, restart, seller, upstream, whole } from './paying.mjs';
+import { agree, calm, closeWorld, funded, openWorld, paid, price, restart, seller, until, upstream, whole } from './paying.mjs';
 
 const secret = 'a secret of thirty-two bytes, or more';
 const wholeCost = cost(whole.usage, price);
@@ -19,7 +21,7 @@ let g, bare;
 
 before(async () => {
   await openWorld();
-  g = await seller({ mpp: { secret } });
+  g = await seller({ mpp: { secret }, skills: { allow_private: true } });
   const apis = (url) => ({
     shop: {
       base_url: url,
@@ -430,6 +432,47 @@ test('MPP: a payment beside the key of a poor wallet', async () => {
   assert.equal(r.receipt.method, 'evm');
   await g.settled(w, nano('0.001'));
   await paid(g, account, 5000n);
+});
+
+// ---- Skills ----------------------------------------------------------------------------
+
+/** A skill with two endpoints, listed. */
+function listSkill(publisher, slug) {
+  const dir = path.join(g.dir, slug);
+  const file = path.join(g.dir, `${slug}.json`);
+  fs.mkdirSync(dir);
+  fs.writeFileSync(path.join(dir, 'SKILL.md'), `---\nname: ${slug}\ndescription: Tells the weather of tomorrow.\n---\nAsk it.\n`);
+  fs.writeFileSync(file, JSON.stringify({ base_url: upstream.url, endpoints: [{ method: 'GET', path: '/forecast/{city}', price: '0.01', description: 'The forecast of a city.' }, { method: 'POST', path: '/ask' }] }));
+  for (const words of [['publisher', 'create', publisher], ['skill', 'publish', dir, '--publisher', publisher, '--version', '1.0.0'], ['skill', 'offer', `${publisher}/${slug}`, '--per-call', '0.002', '--endpoints', file], ['skill', 'approve', `${publisher}/${slug}`]]) {
+    const done = g.cli(...words);
+    assert.equal(done.status, 0, done.stderr);
+  }
+}
+
+test('endpoints of a skill are tools, and its publisher earns by them', async () => {
+  listSkill('alice', 'weather');
+  const w = g.wallet('traveller', '1');
+  const client = await v2(g, { key: w.key, mode: 'auto' });
+  // A moment after its offer has changed it has not been read yet.
+  const listed = async () => (await rpc(g, 'tools/list')).body.result.tools.find((t) => t.name === 'alice--weather_get_forecast_city');
+  await until('the skill among the tools', listed);
+  const tool = await listed();
+  assert.match(tool.description, /The forecast of a city\. The skill alice\/weather: Tells the weather of tomorrow\. Costs 0\.01 USD a call\./);
+  assert.deepEqual(tool.inputSchema.required, ['city']);
+  const r = await client.callTool({ name: tool.name, arguments: { city: 'São Paulo' } });
+  assert.deepEqual(r.structuredContent, { url: '/forecast/S%C3%A3o%20Paulo', body: '' });
+  assert.equal(receiptOf(r).cost, '0.010000000');
+  const account = await funded();
+  const bought = await payX402(await v1(g), account)({ name: 'alice--weather_post_ask', arguments: { body: { a: 1 } } });
+  assert.equal(bought.isError, false, say(bought));
+  await assert.rejects(client.callTool({ name: 'alice--weather_get_nothing' }), /There is no tool/);
+  await assert.rejects(client.callTool({ name: 'bob--weather_get_forecast_city' }), /There is no tool/);
+  const shown = g.run('publisher', 'show', 'alice');
+  assert.equal(nano(shown.earnings.earned), nano('0.0108'), 'nine tenths of 0.012');
+  g.cli('skill', 'withdraw', 'alice/weather');
+  await assert.rejects(client.callTool({ name: tool.name, arguments: { city: 'x' } }), /There is no tool/);
+  await g.settled(w, nano('0.99'));
+  await paid(g, account, 2000n);
 });
 
 // ---- Arguments -------------------------------------------------------------------------
