@@ -27,7 +27,7 @@ bool skills__text_ok(struct slice text, size_t min, size_t max, bool lines)
         return false;
     while (rest.len > 0) {
         const uint8_t c = (uint8_t)rest.bytes[0];
-        const size_t len = utf8_length(rest);
+        const size_t len = c < 0x80 ? 1 : utf8_length(rest);
 
         if (len == 0 || c == 0x7f || (c < 0x20 && !(lines && (c == '\n' || c == '\t'))))
             return false;
