@@ -38,8 +38,6 @@ void market_restart(struct market *m)
     skills_close(m->skills);
     if (m->f.kind == LEDGER_LMDB)
         fixture_restart(&m->f);
-    else
-        fixture_reboot_book(&m->f);
     open_skills(m);
 }
 

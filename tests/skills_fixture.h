@@ -15,7 +15,8 @@ struct market {
 void market_open(struct market *m);
 /* The same in memory, which is fast. */
 void market_open_memory(struct market *m);
-/* As after a restart of the process. In memory calls that were under way go on. */
+/* As after a restart of the process. In memory only the market is opened again, and
+ * calls that were under way go on. */
 void market_restart(struct market *m);
 /* Checks the laws of the money, then throws everything away. */
 void market_close(struct market *m);
