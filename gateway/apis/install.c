@@ -208,7 +208,7 @@ static enum rc plan(struct request *r)
 }
 
 /* Another call of the same wallet has bought it since we looked, or is about to. */
-static bool rehold(struct request *r, enum rc rc)
+static enum hold_again rehold(struct request *r, enum rc rc)
 {
     struct install *i = r->api_state;
     bool bought = false;
@@ -216,15 +216,15 @@ static bool rehold(struct request *r, enum rc rc)
     (void)rc;
     r->rc = look_bought(&bought, &r->once, r, i);
     if (r->rc != RC_OK)
-        return false;
+        return HOLD_NOT;
     if (!bought) { /* given up again: the client's next try finds out */
         r->rc = RC_BUSY;
-        return false;
+        return HOLD_NOT;
     }
     memset(&r->once, 0, sizeof(r->once));
     i->price = MONEY_ZERO;
     r->quote.worst = MONEY_ZERO;
-    return true;
+    return HOLD_NOW;
 }
 
 /* ---- Paid ---- */

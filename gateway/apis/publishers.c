@@ -9,6 +9,7 @@
 #include "gateway/api_definition.h"
 #include "gateway/config_skills.h"
 #include "gateway/keeper.h"
+#include "gateway/listings.h"
 #include "gateway/market.h"
 #include "gateway/path.h"
 #include "gateway/wallet_json.h"
@@ -345,6 +346,7 @@ static enum rc keep_definition(struct work *w, struct slice *base_url,
 static void set_offer(struct keeper_job *j)
 {
     struct work *w = (struct work *)(void *)j;
+    struct listings *listings = w->request->worker->listings;
     struct api_definition *d = NULL;
     struct slice base_url = SLICE_NONE;
 
@@ -353,6 +355,8 @@ static void set_offer(struct keeper_job *j)
         j->rc = skill_offer_set(&w->offer, w->request->worker->skills,
                                 slice_str(w->publisher.handle), w->slug, &w->terms,
                                 base_url, true);
+    if (j->rc == RC_OK && listings != NULL) /* the offer stands, whatever it says */
+        (void)!listings_refresh(listings, slice_str(w->publisher.handle), w->slug);
     api_definition_unref(d);
 }
 
