@@ -24,13 +24,15 @@ static const struct table_column row_columns[] = {
     {"BALANCE", true}, {"REQUEST", false}, {NULL, false},
 };
 
-/* A model or an API, whichever the row has; for a top-up its reference. */
+/* A model, an API or a skill, whichever the row has; for a top-up its reference. */
 static const char *subject_of(struct json_object *item)
 {
     struct slice unused;
 
     if (json_get_string(&unused, item, "model") == RC_OK)
         return "model";
+    if (json_get_string(&unused, item, "skill") == RC_OK)
+        return "skill";
     return json_get_string(&unused, item, "api") == RC_OK ? "api" : "ref";
 }
 
@@ -63,9 +65,9 @@ static void row_row(struct table *t, struct json_object *item)
 /* ---- Statement ---- */
 
 static const char *const csv_members[] = {
-    "request_id", "transfer", "time",       "kind",          "wallet",
-    "key",        "model",    "api",        "direction",     "amount",
-    "balance",    "ref",      "by_payment", "reported_cost", NULL,
+    "request_id", "transfer",      "time",      "kind",   "wallet",  "key",
+    "model",      "api",           "direction", "amount", "balance", "ref",
+    "by_payment", "reported_cost", "skill",     NULL,
 };
 
 static void csv_row(struct table *t, struct json_object *item)

@@ -106,7 +106,7 @@ struct sums {
 static bool group_of(struct slice *name, const char **kind, enum by by,
                      const struct wallet_row *row, char day[CLOCK_TEXT_SIZE])
 {
-    bool skill = strcmp(row->kind, "skill") == 0;
+    const bool skill = row->skill.len > 0;
 
     *kind = by_names[by];
     switch (by) {
@@ -125,8 +125,8 @@ static bool group_of(struct slice *name, const char **kind, enum by by,
     case BY_WALLET:
         *name = slice_str(row->wallet_name);
         return true;
-    case BY_SKILL:
-        *name = row->model;
+    case BY_SKILL: /* "acme/pdf@1.2.3" without its version */
+        *name = slice_sub(row->skill, 0, slice_find(row->skill, '@'));
         return skill;
     case BY__COUNT:
         break;

@@ -84,7 +84,9 @@ void wallet_json_row(struct json_out *o, const struct wallet_row *row, bool to_o
     json_out_kstr(o, "kind", row->kind);
     json_out_kstr(o, "wallet", row->wallet_name);
     json_out_kstr(o, "key", row->key_id[0] ? row->key_id : NULL);
-    if (row->model.len > 0)
+    if (row->skill.len > 0)
+        json_out_kslice(o, "skill", row->skill);
+    else if (row->model.len > 0)
         json_out_kslice(o, data ? "api" : "model", row->model);
     json_out_kmoney(o, "amount", row->amount);
     json_out_kstr(o, "direction", row->credit ? "in" : "out");

@@ -10,7 +10,7 @@
 /* {"id","name","currency","balance","held","frozen","parent","limits":[..]} */
 void wallet_json_balance(struct json_out *o, const struct wallet *w,
                          const struct wallet_balance *balance);
-/* {"request_id","time","kind","wallet","key","model"|"api","amount","balance",..};
+/* {"request_id","time","kind","wallet","key","model"|"api"|"skill","amount","balance",..};
  * what a vendor said that it charges is for the operator only. */
 void wallet_json_row(struct json_out *o, const struct wallet_row *row,
                      bool to_operator);

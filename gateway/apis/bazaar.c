@@ -19,21 +19,36 @@ enum {
     TEXT_MAX = 8 << 20,
     LIMIT_DEFAULT = 20,
     LIMIT_MAX = 100,
-    ITEMS_MAX = 10000, /* looked at */
-    WORDS_MAX = 16,    /* of a query; the rest is not looked at */
-    PREFIX_SIZE = 256
+    ITEMS_MAX = 2000, /* looked at */
+    WORDS_MAX = 16    /* of a query; the rest is not looked at */
 };
 
 /* One thing that is sold. */
 struct item {
-    const struct config_data_api *api;
+    const char *prefix; /* of its path */
+    const char *name;   /* of the API, or the skill */
+    const char *about;  /* the skill's; NULL: none */
     const struct config_endpoint *endpoint;
+    bool has_price;
+    struct money price; /* the most that a call costs */
+    struct money month; /* what all calls of a month cost; zero: not sold so */
+    bool at_most;
     unsigned score; /* of a query: how many of its words are there */
     size_t order;
 };
 
+struct items {
+    struct request *r;
+    const struct filter *filter;
+    size_t count;
+    struct item *items;        /* ITEMS_MAX of them */
+    size_t listing_count;      /* what the endpoints of skills lie in */
+    struct listing **listings; /* ITEMS_MAX of them */
+};
+
 struct filter {
     struct slice type, network, scheme, pay_to;
+    struct slice query;
     struct slice words[WORDS_MAX];
     size_t word_count;
     uint64_t limit, offset;
@@ -59,15 +74,16 @@ static enum rc read_number(uint64_t *out, struct request *r, const char *name,
 
 static enum rc read_filter(struct filter *f, struct request *r)
 {
-    struct slice query = SLICE_NONE, word;
+    struct slice rest, word;
 
     *f = (struct filter){.limit = LIMIT_DEFAULT};
     TRY(read_text(&f->type, r, "type"));
     TRY(read_text(&f->network, r, "network"));
     TRY(read_text(&f->scheme, r, "scheme"));
     TRY(read_text(&f->pay_to, r, "payTo"));
-    TRY(read_text(&query, r, "query"));
-    while (f->word_count < WORDS_MAX && slice_next(&word, &query, ' '))
+    TRY(read_text(&f->query, r, "query"));
+    rest = f->query;
+    while (f->word_count < WORDS_MAX && slice_next(&word, &rest, ' '))
         if (word.len > 0)
             f->words[f->word_count++] = word;
     TRY(read_number(&f->limit, r, "limit", LIMIT_DEFAULT));
@@ -90,7 +106,8 @@ static unsigned score_of(const struct filter *f, const struct item *i)
     unsigned score = 0;
 
     for (size_t w = 0; w < f->word_count; w++)
-        score += has_word(slice_str(i->api->name), f->words[w]) ||
+        score += has_word(slice_str(i->name), f->words[w]) ||
+                 has_word(slice_str(i->about), f->words[w]) ||
                  has_word(slice_str(i->endpoint->path), f->words[w]) ||
                  has_word(slice_str(i->endpoint->description), f->words[w]);
     return score;
@@ -128,38 +145,86 @@ static int compare_items(const void *a, const void *b)
     return x->order < y->order ? -1 : 1;
 }
 
-/* All that fit the filter, best first. */
-static enum rc collect(struct item **out, size_t *count, struct request *r,
-                       const struct filter *f)
+static void add_item(struct items *all, struct item *i)
 {
-    const struct config *c = r->config;
-    struct item *items;
-    size_t most = 0, n = 0;
+    const unsigned score = score_of(all->filter, i);
 
-    *count = 0;
-    for (size_t i = 0; i < c->data_api_count; i++)
-        most += c->data_apis[i].endpoint_count;
-    most = most < ITEMS_MAX ? most : ITEMS_MAX;
-    items = arena_new_array(r->arena, struct item, most + 1);
-    if (items == NULL)
-        return RC_NOMEM;
-    *out = items;
-    if (!can_be_paid(f, c) || (f->type.len > 0 && !slice_equal(f->type, SLICE("http"))))
-        return RC_OK;
-    for (size_t i = 0; i < c->data_api_count; i++)
-        for (size_t j = 0; j < c->data_apis[i].endpoint_count && n < most; j++) {
-            struct item item = {.api = &c->data_apis[i],
-                                .endpoint = &c->data_apis[i].endpoints[j],
-                                .order = n};
+    i->order = all->count;
+    i->score = score > i->score ? score : i->score;
+    if (all->count < ITEMS_MAX && (all->filter->word_count == 0 || i->score > 0))
+        all->items[all->count++] = *i;
+}
 
-            item.score = score_of(f, &item);
-            if (item.endpoint->priced && !money_is_zero(item.endpoint->price) &&
-                (f->word_count == 0 || item.score > 0))
-                items[n++] = item;
+static void add_apis(struct items *all)
+{
+    const struct config *c = all->r->config;
+
+    for (size_t i = 0; i < c->data_api_count; i++)
+        for (size_t j = 0; j < c->data_apis[i].endpoint_count; j++) {
+            const struct config_endpoint *e = &c->data_apis[i].endpoints[j];
+            struct item item = {.name = c->data_apis[i].name,
+                                .endpoint = e,
+                                .has_price = true,
+                                .price = e->most,
+                                .at_most =
+                                    e->at_cost || e->unit.of != CONFIG_UNIT_NONE};
+
+            item.prefix = arena_printf(all->r->arena, "/v1/data/%s", item.name);
+            if (e->priced && !money_is_zero(e->most) && item.prefix != NULL)
+                add_item(all, &item);
         }
-    qsort(items, n, sizeof(*items), compare_items);
-    *count = n;
+}
+
+/* Keeps the listing: its endpoints are looked at until the answer is written. */
+static bool add_skill(void *arg, const struct discovery_skill *skill)
+{
+    struct items *all = arg;
+    const struct config_data_api *api = api_definition_api(skill->listing->now);
+    const struct skill_offer *offer = &skill->listing->offer;
+
+    all->listings[all->listing_count++] = skill->listing;
+    for (size_t i = 0; i < api->endpoint_count; i++) {
+        const struct config_endpoint *e = &api->endpoints[i];
+        struct item item = {.prefix = skill->prefix,
+                            .name = skill->name,
+                            .about = skill->about,
+                            .endpoint = e,
+                            .month = offer->now.per_month,
+                            .score = all->filter->word_count > 0, /* it was found */
+                            .at_most = e->unit.of != CONFIG_UNIT_NONE};
+
+        item.has_price = discovery_call_price(&item.price, e, &offer->now);
+        if ((item.has_price && !money_is_zero(item.price)) ||
+            !money_is_zero(item.month))
+            add_item(all, &item);
+    }
+    return all->count < ITEMS_MAX && all->listing_count < ITEMS_MAX;
+}
+
+/* All that fit the filter, best first. release() in any case. */
+static enum rc collect(struct items *all)
+{
+    const struct filter *f = all->filter;
+
+    all->items = arena_new_array(all->r->arena, struct item, ITEMS_MAX);
+    all->listings = arena_new_array(all->r->arena, struct listing *, ITEMS_MAX);
+    if (all->items == NULL || all->listings == NULL)
+        return RC_NOMEM;
+    if (!can_be_paid(f, all->r->config) ||
+        (f->type.len > 0 && !slice_equal(f->type, SLICE("http"))))
+        return RC_OK;
+    add_apis(all);
+    discovery_skills(all->r, f->query, add_skill, all);
+    if (arena_spent(all->r->arena))
+        return RC_NOMEM;
+    qsort(all->items, all->count, sizeof(*all->items), compare_items);
     return RC_OK;
+}
+
+static void release(struct items *all)
+{
+    for (size_t i = 0; i < all->listing_count; i++)
+        listing_unref(all->listings[i]);
 }
 
 /* ---- Shapes ---- */
@@ -173,7 +238,7 @@ static void put_accepts(struct json_out *o, struct request *r, const struct filt
     json_out_key(o, "accepts");
     json_out_array(o);
     for (size_t i = 0; i < p->network_count; i++)
-        if (takes_network(f, &p->networks[i]) &&
+        if (takes_network(f, &p->networks[i]) && !money_is_zero(price) &&
             offers_one(&offer, r, &p->networks[i], X402_SCHEME_EXACT, X402_EIP3009,
                        price) == RC_OK)
             x402_v2_offer_write(o, &offer);
@@ -245,63 +310,87 @@ static void put_input(struct json_out *o, const struct config_endpoint *e)
     json_out_end_object(o);
 }
 
+static void put_amount(struct json_out *o, const char *key, struct money m)
+{
+    char text[MONEY_TEXT_SIZE];
+
+    money_print_short(text, m);
+    json_out_kstr(o, key, text);
+}
+
+static void put_price(struct json_out *o, const struct item *i)
+{
+    json_out_key(o, "metadata");
+    json_out_object(o);
+    json_out_kstr(o, "currency", "USD");
+    if (i->has_price) {
+        put_amount(o, "price", i->price);
+        json_out_kbool(o, "at_most", i->at_most);
+    }
+    if (!money_is_zero(i->month))
+        put_amount(o, "per_month", i->month);
+    json_out_end_object(o);
+}
+
 static void put_item(struct json_out *o, struct request *r, const struct filter *f,
                      const struct item *i)
 {
     const struct config_endpoint *e = i->endpoint;
-    char prefix[PREFIX_SIZE], price[MONEY_TEXT_SIZE];
     struct buf path;
     const char *text;
 
     buf_init(&path, DISCOVERY_PATH_MAX);
-    (void)snprintf(prefix, sizeof(prefix), "/v1/data/%s", i->api->name);
-    text = discovery_path(&path, prefix, e);
-    money_print_short(price, e->price);
+    text = discovery_path(&path, i->prefix, e);
     json_out_object(o);
     json_out_kstr(o, "resource", offers_url(r, slice_str(text), SLICE_NONE));
     json_out_kstr(o, "type", "http");
     json_out_ku64(o, "x402Version", 2);
-    put_accepts(o, r, f, e->price);
+    put_accepts(o, r, f, i->has_price ? i->price : MONEY_ZERO);
     json_out_ku64(o, "lastUpdated", r->config->loaded_us / 1000000);
-    json_out_kstr(o, "serviceName", i->api->name);
-    if (e->description != NULL)
-        json_out_kstr(o, "description", e->description);
+    json_out_kstr(o, "serviceName", i->name);
+    if (e->description != NULL || (i->about != NULL && i->about[0] != '\0'))
+        json_out_kstr(o, "description",
+                      e->description != NULL ? e->description : i->about);
     put_input(o, e);
-    json_out_key(o, "metadata");
-    json_out_object(o);
-    json_out_kstr(o, "price", price);
-    json_out_kstr(o, "currency", "USD");
-    json_out_kbool(o, "at_most", e->at_cost);
-    json_out_end_object(o);
+    put_price(o, i);
     json_out_end_object(o);
     buf_free(&path);
 }
 
-static enum rc write_items(struct buf *b, struct request *r)
+static void write_items(struct buf *b, struct items *all)
 {
-    struct filter f;
+    const struct filter *f = all->filter;
     struct json_out o;
-    struct item *items;
-    size_t count;
 
-    TRY(read_filter(&f, r));
-    TRY(collect(&items, &count, r, &f));
     json_out_init(&o, b);
     json_out_object(&o);
     json_out_ku64(&o, "x402Version", 2);
     json_out_key(&o, "items");
     json_out_array(&o);
-    for (size_t i = f.offset; i < count && i - f.offset < f.limit; i++)
-        put_item(&o, r, &f, &items[i]);
+    for (size_t i = f->offset; i < all->count && i - f->offset < f->limit; i++)
+        put_item(&o, all->r, f, &all->items[i]);
     json_out_end_array(&o);
     json_out_key(&o, "pagination");
     json_out_object(&o);
-    json_out_ku64(&o, "limit", f.limit);
-    json_out_ku64(&o, "offset", f.offset);
-    json_out_ku64(&o, "total", count);
+    json_out_ku64(&o, "limit", f->limit);
+    json_out_ku64(&o, "offset", f->offset);
+    json_out_ku64(&o, "total", all->count);
     json_out_end_object(&o);
     json_out_end_object(&o);
-    return buf_spent(b) ? RC_NOMEM : RC_OK;
+}
+
+static enum rc answer(struct buf *b, struct request *r)
+{
+    struct filter f;
+    struct items all = {.r = r, .filter = &f};
+    enum rc rc;
+
+    TRY(read_filter(&f, r));
+    rc = collect(&all);
+    if (rc == RC_OK)
+        write_items(b, &all);
+    release(&all);
+    return rc == RC_OK && buf_spent(b) ? RC_NOMEM : rc;
 }
 
 static void serve(struct request *r)
@@ -309,7 +398,7 @@ static void serve(struct request *r)
     struct buf b;
 
     buf_init(&b, TEXT_MAX);
-    r->rc = write_items(&b, r);
+    r->rc = answer(&b, r);
     if (r->rc != RC_OK) {
         r->fault.rc = r->rc;
         if (r->rc == RC_BAD_INPUT)

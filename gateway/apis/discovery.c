@@ -19,7 +19,8 @@ extern const struct api *const api_table[]; /* made by mkregistry */
 
 enum {
     TEXT_MAX = 4 << 20,
-    MODELS_TOLD_MAX = 100, /* the rest: GET /v1/models */
+    SKILLS_TEXT_MAX = 1 << 20, /* of skills no more is told behind so much text */
+    MODELS_TOLD_MAX = 100,     /* the rest: GET /v1/models */
     PREFIX_SIZE = 256,
     MICRO_DECIMALS = 6
 };
@@ -206,13 +207,29 @@ const char *discovery_method(const struct config_endpoint *e)
     return strcmp(e->method, "ANY") == 0 ? "GET" : e->method;
 }
 
-static const char *public_path(struct buf *b, const struct config_data_api *api,
-                               const struct config_endpoint *e)
-{
-    char prefix[PREFIX_SIZE];
+/* Endpoints below one path: an API of the configuration, or a skill. */
+struct host {
+    const char *prefix; /* "/v1/data/search" */
+    const struct config_endpoint *endpoints;
+    size_t count;
+    const struct skill_terms *terms; /* NULL: of the configuration */
+};
 
-    (void)snprintf(prefix, sizeof(prefix), "/v1/data/%s", api->name);
-    return discovery_path(b, prefix, e);
+/* The most that a call costs. false: nothing is charged for one call alone. */
+static bool call_price(struct money *out, const struct host *h,
+                       const struct config_endpoint *e)
+{
+    *out = e->most;
+    return h->terms != NULL ? discovery_call_price(out, e, h->terms) : e->priced;
+}
+
+/* Whether a call is sold at all. */
+static bool is_sold(const struct host *h, const struct config_endpoint *e)
+{
+    struct money price;
+
+    return call_price(&price, h, e) ||
+           (h->terms != NULL && !money_is_zero(h->terms->per_month));
 }
 
 static void print_parameters(struct json_out *o, const char *path)
@@ -254,60 +271,128 @@ static const char *method_of(char out[16], const struct config_endpoint *e)
     return out;
 }
 
-static void print_endpoint(struct json_out *o, const struct config *c,
-                           const struct config_endpoint *e, const char *path)
+static bool has_query(const struct config_endpoint *e)
 {
+    const char *method = discovery_method(e);
+
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ||
+           strcmp(method, "DELETE") == 0;
+}
+
+/* What it takes, in a body. What goes into the query is told by its description and by
+ * /discovery/resources. */
+static void print_input(struct json_out *o, const struct config_endpoint *e)
+{
+    if (e->input_schema == NULL || has_query(e))
+        return;
+    json_out_key(o, "requestBody");
+    json_out_object(o);
+    json_out_key(o, "content");
+    json_out_object(o);
+    json_out_key(o, "application/json");
+    json_out_object(o);
+    json_out_key(o, "schema");
+    json_out_raw(o, slice_str(e->input_schema));
+    json_out_key(o, "example");
+    json_out_raw(o, e->example != NULL ? slice_str(e->example) : SLICE("{}"));
+    json_out_end_object(o);
+    json_out_end_object(o);
+    json_out_end_object(o);
+}
+
+static void print_endpoint(struct json_out *o, const struct config *c,
+                           const struct host *h, const struct config_endpoint *e,
+                           const char *path)
+{
+    const bool at_most = e->at_cost || e->unit.of != CONFIG_UNIT_NONE;
+    struct money price;
     char method[16];
 
     json_out_key(o, method_of(method, e));
     json_out_object(o);
     json_out_kstr(o, "summary",
-                  e->at_cost ? "A call of a data API, at what it costs"
-                             : "A call of a data API, at a flat price");
-    if (!money_is_zero(e->price))
-        print_payment_info(o, c, &e->price,
-                           e->at_cost ? "One call, at most" : "One call");
+                  h->terms != NULL ? "A call of a skill's endpoint"
+                  : e->at_cost     ? "A call of a data API, at what it costs"
+                                   : "A call of a data API, at a flat price");
+    if (e->description != NULL)
+        json_out_kstr(o, "description", e->description);
+    if (call_price(&price, h, e) && !money_is_zero(price))
+        print_payment_info(o, c, &price, at_most ? "One call, at most" : "One call");
     print_parameters(o, path);
+    print_input(o, e);
     print_responses(o);
     json_out_end_object(o);
 }
 
 /* The first endpoint that says a method of a path is the one that is matched. */
-static bool is_told(const struct config_data_api *api, size_t until,
-                    const struct config_endpoint *e, bool any_method)
+static bool is_told(const struct host *h, size_t until, const struct config_endpoint *e,
+                    bool any_method)
 {
     char a[16], b[16];
 
     for (size_t i = 0; i < until; i++)
-        if (strcmp(api->endpoints[i].path, e->path) == 0 && api->endpoints[i].priced &&
+        if (strcmp(h->endpoints[i].path, e->path) == 0 &&
+            is_sold(h, &h->endpoints[i]) &&
             (any_method ||
-             strcmp(method_of(a, &api->endpoints[i]), method_of(b, e)) == 0))
+             strcmp(method_of(a, &h->endpoints[i]), method_of(b, e)) == 0))
             return true;
     return false;
 }
 
-static void print_data_api(struct json_out *o, const struct config *c,
-                           const struct config_data_api *api)
+static void print_host(struct json_out *o, const struct config *c, const struct host *h)
 {
     struct buf path;
 
     buf_init(&path, DISCOVERY_PATH_MAX);
-    for (size_t i = 0; i < api->endpoint_count; i++) {
-        const struct config_endpoint *e = &api->endpoints[i];
-        const char *text = public_path(&path, api, e);
+    for (size_t i = 0; i < h->count; i++) {
+        const struct config_endpoint *e = &h->endpoints[i];
+        const char *text = discovery_path(&path, h->prefix, e);
 
-        if (!e->priced || text == NULL || is_told(api, i, e, true))
+        if (!is_sold(h, e) || text == NULL || is_told(h, i, e, true))
             continue;
         json_out_key(o, text);
         json_out_object(o);
-        for (size_t j = i; j < api->endpoint_count; j++)
-            if (api->endpoints[j].priced &&
-                strcmp(api->endpoints[j].path, e->path) == 0 &&
-                !is_told(api, j, &api->endpoints[j], false))
-                print_endpoint(o, c, &api->endpoints[j], text);
+        for (size_t j = i; j < h->count; j++)
+            if (is_sold(h, &h->endpoints[j]) &&
+                strcmp(h->endpoints[j].path, e->path) == 0 &&
+                !is_told(h, j, &h->endpoints[j], false))
+                print_endpoint(o, c, h, &h->endpoints[j], text);
         json_out_end_object(o);
     }
     buf_free(&path);
+}
+
+static struct host host_of_api(char prefix[PREFIX_SIZE],
+                               const struct config_data_api *api)
+{
+    (void)snprintf(prefix, PREFIX_SIZE, "/v1/data/%s", api->name);
+    return (struct host){prefix, api->endpoints, api->endpoint_count, NULL};
+}
+
+static struct host host_of_skill(const struct discovery_skill *skill)
+{
+    const struct config_data_api *api = api_definition_api(skill->listing->now);
+
+    return (struct host){skill->prefix, api->endpoints, api->endpoint_count,
+                         &skill->listing->offer.now};
+}
+
+/* A document under way. */
+struct document {
+    struct request *r;
+    struct json_out *out;
+    struct buf *text;
+    size_t room; /* what skills may take of it: the rest is found by a search */
+};
+
+static bool print_skill(void *arg, const struct discovery_skill *skill)
+{
+    struct document *d = arg;
+    const struct host h = host_of_skill(skill);
+
+    print_host(d->out, d->r->config, &h);
+    listing_unref(skill->listing);
+    return buf_len(d->text) < d->room;
 }
 
 /* ---- /openapi.json ---- */
@@ -356,6 +441,8 @@ static void write_openapi(struct buf *b, struct request *r)
 {
     const struct config *c = r->config;
     struct json_out o;
+    struct document d = {.r = r, .out = &o, .text = b, .room = SKILLS_TEXT_MAX};
+    char prefix[PREFIX_SIZE];
 
     json_out_init(&o, b);
     json_out_object(&o);
@@ -365,8 +452,12 @@ static void write_openapi(struct buf *b, struct request *r)
     for (size_t i = 0; api_table[i] != NULL; i++)
         if (sells_models(c, api_table[i]))
             print_model_api(&o, c, api_table[i], r->arena);
-    for (size_t i = 0; i < c->data_api_count; i++)
-        print_data_api(&o, c, &c->data_apis[i]);
+    for (size_t i = 0; i < c->data_api_count; i++) {
+        const struct host h = host_of_api(prefix, &c->data_apis[i]);
+
+        print_host(&o, c, &h);
+    }
+    discovery_skills(r, SLICE_NONE, print_skill, &d);
     json_out_end_object(&o);
     json_out_end_object(&o);
 }
@@ -401,27 +492,81 @@ static void tell_models(struct buf *b, const struct config *c)
             buf_printf(b, "- %s %s\n", route->method, route->path);
 }
 
-static void tell_data(struct buf *b, const struct config *c)
+/* Words of a publisher: they stay in their line. */
+static void tell_words(struct buf *b, const char *between, const char *words)
+{
+    buf_append_str(b, between);
+    for (; *words != '\0'; words++)
+        buf_append_char(b, (unsigned char)*words < ' ' ? ' ' : *words);
+}
+
+static void tell_host(struct buf *b, const struct host *h)
 {
     struct buf path;
+
+    buf_init(&path, DISCOVERY_PATH_MAX);
+    for (size_t i = 0; i < h->count; i++) {
+        const struct config_endpoint *e = &h->endpoints[i];
+        const bool at_most = e->at_cost || e->unit.of != CONFIG_UNIT_NONE;
+        const char *text = discovery_path(&path, h->prefix, e);
+        char amount[MONEY_TEXT_SIZE];
+        struct money price;
+
+        if (!is_sold(h, e) || text == NULL)
+            continue;
+        buf_printf(b, "- %s %s: ", e->method, text);
+        if (call_price(&price, h, e)) {
+            money_print_short(amount, price);
+            buf_printf(b, "%s%s", at_most ? "at most " : "", amount);
+        } else {
+            money_print_short(amount, h->terms->per_month);
+            buf_printf(b, "%s a month", amount);
+        }
+        if (e->description != NULL)
+            tell_words(b, "; ", e->description);
+        buf_append_char(b, '\n');
+    }
+    buf_free(&path);
+}
+
+static void tell_data(struct buf *b, const struct config *c)
+{
+    char prefix[PREFIX_SIZE];
 
     if (c->data_api_count == 0)
         return;
     buf_append_str(b, "\n## Data APIs\n\nUSD per call\n\n");
-    buf_init(&path, DISCOVERY_PATH_MAX);
-    for (size_t i = 0; i < c->data_api_count; i++)
-        for (size_t j = 0; j < c->data_apis[i].endpoint_count; j++) {
-            const struct config_endpoint *e = &c->data_apis[i].endpoints[j];
-            const char *text = public_path(&path, &c->data_apis[i], e);
-            char price[MONEY_TEXT_SIZE];
+    for (size_t i = 0; i < c->data_api_count; i++) {
+        const struct host h = host_of_api(prefix, &c->data_apis[i]);
 
-            if (!e->priced || text == NULL)
-                continue;
-            money_print_short(price, e->price);
-            buf_printf(b, "- %s %s: %s%s\n", e->method, text,
-                       e->at_cost ? "at most " : "", price);
-        }
-    buf_free(&path);
+        tell_host(b, &h);
+    }
+}
+
+static bool tell_skill(void *arg, const struct discovery_skill *skill)
+{
+    struct document *d = arg;
+    const struct host h = host_of_skill(skill);
+
+    buf_printf(d->text, "\n%s", skill->name);
+    tell_words(d->text, ": ", skill->about);
+    buf_append_str(d->text, "\n\n");
+    tell_host(d->text, &h);
+    listing_unref(skill->listing);
+    return buf_len(d->text) < d->room;
+}
+
+static void tell_skills(struct buf *b, struct request *r)
+{
+    struct document d = {.r = r, .text = b, .room = SKILLS_TEXT_MAX};
+
+    if (r->worker->skills == NULL)
+        return;
+    buf_append_str(b,
+                   "\n## Skills\n\nAll that are listed: GET /api/v1/search?q=..; what "
+                   "is called by path, USD per call: GET "
+                   "/discovery/resources?query=..\n");
+    discovery_skills(r, SLICE_NONE, tell_skill, &d);
 }
 
 static void tell_payment(struct buf *b, const struct config *c)
@@ -457,6 +602,7 @@ static void write_llms(struct buf *b, struct request *r)
                intro, origin, origin);
     tell_models(b, r->config);
     tell_data(b, r->config);
+    tell_skills(b, r);
     tell_payment(b, r->config);
 }
 

@@ -4,7 +4,8 @@
 #define GATEWAY_APIS_DISCOVERY_H
 
 #include "base/buf.h"
-#include "gateway/config_api.h"
+#include "gateway/listings.h"
+#include "gateway/request.h"
 
 enum {
     DISCOVERY_PATH_MAX = 1024
@@ -16,5 +17,25 @@ const char *discovery_path(struct buf *b, const char *prefix,
                            const struct config_endpoint *e);
 /* "GET" for ANY, else the endpoint's own. */
 const char *discovery_method(const struct config_endpoint *e);
+
+/* A skill whose endpoints anybody may call now. Texts are in the request's arena. */
+struct discovery_skill {
+    const char *prefix;      /* "/v1/skills/acme/pdf" */
+    const char *name;        /* "acme/pdf" */
+    const char *about;       /* its summary; "" */
+    struct listing *listing; /* referenced for the callee: listing_unref() */
+};
+
+/* The skills that have endpoints: in the order of their names, or, with words, those
+ * that are found, best first; of so many only that a loop may look at. Until each()
+ * returns false. */
+typedef bool discovery_skill_fn(void *arg, const struct discovery_skill *skill);
+void discovery_skills(struct request *r, struct slice words, discovery_skill_fn *each,
+                      void *arg);
+
+/* The most that a call of a skill's endpoint may cost. false: it is sold by the month
+ * only. */
+bool discovery_call_price(struct money *out, const struct config_endpoint *e,
+                          const struct skill_terms *terms);
 
 #endif
