@@ -2,6 +2,7 @@
 /* Finding: names, owners, prices. What is told of them is market_put.c's. */
 #include "gateway/market.h"
 
+#include "base/clock.h"
 #include "base/codec.h"
 #include "gateway/offers.h"
 #include "gateway/path.h"
@@ -286,6 +287,25 @@ void market_price(char out[MARKET_PRICE_SIZE], const struct skill_offer *o,
                    prices[i].per);
     }
     out[buf_len(&b)] = '\0';
+}
+
+bool market_tell_price(struct request *r, const struct market_skill *s,
+                       const struct skill_version *v)
+{
+    const struct money price = skill_install_price(&s->offer, clock_wall_us());
+    char text[MONEY_TEXT_SIZE];
+
+    if (money_is_zero(price) || s->owned)
+        return false;
+    market_amount(text, price);
+    (void)request_fault(
+        r, RC_PAYMENT_REQUIRED, NULL,
+        "Payment required: %s USD for %s/%s, once for every version %.*s.x. Log in "
+        "with a key of a funded wallet (clawhub login --token sk-oct-..) and install "
+        "again.",
+        text, s->skill.publisher, s->skill.slug,
+        (int)slice_find(slice_str(v->version), '.'), v->version);
+    return true;
 }
 
 /* ---- Answers ---- */

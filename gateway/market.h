@@ -51,6 +51,10 @@ bool market_available(const struct skill_version *v);
 /* "0.05 USD per install and 0.001 USD per call"; "" when it is free. */
 void market_price(char out[MARKET_PRICE_SIZE], const struct skill_offer *o,
                   uint64_t now_us);
+/* In r->fault: what installing this version costs who has not bought it, and how to
+ * pay, as a person reads it in a terminal. false: it is free. */
+bool market_tell_price(struct request *r, const struct market_skill *s,
+                       const struct skill_version *v);
 /* Without zeros that say nothing: "0.05", "1.00". */
 void market_amount(char out[MONEY_TEXT_SIZE], struct money m);
 

@@ -151,21 +151,6 @@ static void send(struct request *r, struct install *i)
     request_reply_file(r, "application/zip", i->fd, i->len, slice_str(i->etag));
 }
 
-/* Words that a person sees in a terminal. */
-static void tell_price(struct request *r, const struct install *i)
-{
-    char price[MONEY_TEXT_SIZE];
-
-    market_amount(price, i->price);
-    (void)request_fault(
-        r, RC_PAYMENT_REQUIRED, NULL,
-        "Payment required: %s USD for %s/%s, once for every version %.*s.x. Log in "
-        "with a key of a funded wallet (clawhub login --token sk-oct-..) and install "
-        "again.",
-        price, i->s.skill.publisher, i->s.skill.slug,
-        (int)slice_find(slice_str(i->v.version), '.'), i->v.version);
-}
-
 /* What needs no money is answered. */
 static enum rc settle_price(struct request *r, struct install *i)
 {
@@ -190,7 +175,7 @@ static enum rc settle_price(struct request *r, struct install *i)
     r->quote.shared = true;
     r->quote.flow = CONFIG_UPFRONT;
     if (r->payment == NULL)
-        tell_price(r, i);
+        (void)market_tell_price(r, &i->s, &i->v);
     return RC_OK;
 }
 

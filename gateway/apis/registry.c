@@ -244,6 +244,20 @@ static enum rc put_versions(struct json_out *o, struct request *r,
     return rc;
 }
 
+/* openclaw shows this message to people, and of other refusals only that there was one.
+ */
+static void put_no_install(struct json_out *o, struct slice slug, const char *reason,
+                           const char *message, unsigned status)
+{
+    json_out_object(o);
+    json_out_kbool(o, "ok", false);
+    json_out_kslice(o, "slug", slug);
+    json_out_kstr(o, "reason", reason);
+    json_out_kstr(o, "message", message);
+    json_out_ku64(o, "status", status);
+    json_out_end_object(o);
+}
+
 static enum rc put_install_answer(struct json_out *o, struct request *r,
                                   const struct market_skill *s)
 {
@@ -252,6 +266,12 @@ static enum rc put_install_answer(struct json_out *o, struct request *r,
     if (v == NULL)
         return RC_NOMEM;
     TRY(market_version(v, r, s, market_query(r, "version")));
+    if (!r->identified && market_tell_price(r, s, v)) {
+        put_no_install(o, slice_str(s->skill.slug), "payment_required", r->fault.detail,
+                       402);
+        r->fault = (struct fault){.rc = RC_OK};
+        return RC_OK;
+    }
     json_out_object(o);
     json_out_kbool(o, "ok", true);
     json_out_kstr(o, "slug", s->skill.slug);
@@ -315,6 +335,12 @@ static void serve_skill(struct request *r, struct slice slug,
         rc = put(&o, r, s);
     if (rc == RC_OK) {
         market_reply(r, &b);
+        return;
+    }
+    if (rc == RC_CONFLICT && put == put_install_answer) {
+        put_no_install(&o, slug, "ambiguous_slug", r->fault.detail, 409);
+        request_reply(r, 409, "application/json", buf_slice(&b));
+        buf_free(&b);
         return;
     }
     buf_free(&b);
