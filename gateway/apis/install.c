@@ -42,31 +42,36 @@ static void next_key(uint8_t key[32])
     sha256(key, slice_from((const char *)text, sizeof(text)));
 }
 
+enum bought {
+    BOUGHT_NOT,
+    BOUGHT_SOON, /* another call of the wallet is about to */
+    BOUGHT
+};
+
 /* Whether the caller's wallet has it. Otherwise *once is what buying it uses up. */
-static enum rc look_bought(bool *bought, struct wallet_once *once, struct request *r,
-                           const struct install *i)
+static enum rc look_bought(enum bought *out, struct wallet_once *once,
+                           struct request *r, const struct install *i)
 {
     struct wallet_once_seen seen;
     struct skill_semver semver;
 
-    *bought = false;
     TRY(skill_semver_parse(&semver, slice_str(i->v.version)));
     *once = (struct wallet_once){.present = true, .expires_us = UINT64_MAX};
     skill_install_key(once->key, r->caller.root, slice_str(i->s.skill.publisher),
                       slice_str(i->s.skill.slug), semver.major);
     for (unsigned n = 0; n < BROKEN_MAX; n++) {
+        memcpy(once->fingerprint, once->key, sizeof(once->fingerprint));
         TRY(wallet_once_look(&seen, r->worker->book, once));
         switch (seen.state) {
-        case WALLET_ONCE_DONE:
-            *bought = true;
-            return RC_OK;
         case WALLET_ONCE_NEW:
+            *out = BOUGHT_NOT;
             return RC_OK;
         case WALLET_ONCE_SERVING:
-            r->fault.retry_after_s = 1;
-            return request_fault(r, RC_BUSY, NULL,
-                                 "This skill is being bought by the same wallet right "
-                                 "now; try again.");
+            *out = BOUGHT_SOON;
+            return RC_OK;
+        case WALLET_ONCE_DONE:
+            *out = BOUGHT;
+            return RC_OK;
         case WALLET_ONCE_FAILED:
         case WALLET_ONCE_BROKEN:
             next_key(once->key);
@@ -154,7 +159,7 @@ static void send(struct request *r, struct install *i)
 /* What needs no money is answered. */
 static enum rc settle_price(struct request *r, struct install *i)
 {
-    bool bought = false;
+    enum bought bought = BOUGHT_NOT;
 
     i->price = skill_install_price(&i->s.offer, clock_wall_us());
     if (i->s.owned || slice_equal(r->http->method, SLICE("HEAD"))) {
@@ -163,14 +168,13 @@ static enum rc settle_price(struct request *r, struct install *i)
     }
     if (r->identified && r->payment != NULL && r->payment->is_key)
         TRY(look_bought(&bought, &r->once, r, i));
-    if (i->v.state == SKILL_WITHDRAWN && !bought)
+    if (i->v.state == SKILL_WITHDRAWN && bought != BOUGHT)
         return withdrawn(r, i);
-    if (bought || money_is_zero(i->price)) {
+    if (bought == BOUGHT || money_is_zero(i->price)) {
         memset(&r->once, 0, sizeof(r->once));
         send(r, i);
         return RC_OK;
     }
-    memcpy(r->once.fingerprint, r->once.key, sizeof(r->once.fingerprint));
     r->quote.worst = i->price;
     r->quote.shared = true;
     r->quote.flow = CONFIG_UPFRONT;
@@ -196,16 +200,14 @@ static enum rc plan(struct request *r)
 static enum hold_again rehold(struct request *r, enum rc rc)
 {
     struct install *i = r->api_state;
-    bool bought = false;
+    enum bought bought = BOUGHT_NOT;
 
     (void)rc;
     r->rc = look_bought(&bought, &r->once, r, i);
     if (r->rc != RC_OK)
         return HOLD_NOT;
-    if (!bought) { /* given up again: the client's next try finds out */
-        r->rc = RC_BUSY;
-        return HOLD_NOT;
-    }
+    if (bought != BOUGHT)
+        return bought == BOUGHT_SOON ? HOLD_SOON : HOLD_NOW;
     memset(&r->once, 0, sizeof(r->once));
     i->price = MONEY_ZERO;
     r->quote.worst = MONEY_ZERO;
