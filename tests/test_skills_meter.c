@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -424,6 +425,87 @@ static void a_late_use_goes_back_to_the_house(void **state)
     assert_int_equal(c.uses, 0);
 }
 
+/* ---- All at once ---- */
+
+enum {
+    RACE_CALLS = 60,
+    RACE_THREADS = 6
+};
+
+struct race {
+    struct market *m;
+    const struct skill_publisher *p;
+    struct call **calls;
+    unsigned number;
+};
+
+/* Two refund, two mature, one claws back, one pays out: in any order. */
+static void *race(void *arg)
+{
+    struct race *r = arg;
+    uint64_t now_us = ledger_now_us(r->m->f.ledger);
+    struct skill_clawback claw;
+    struct skill_payout payout;
+    struct money moved;
+    enum rc rc = RC_OK;
+
+    for (unsigned i = 0; i < RACE_CALLS; i++) {
+        switch (r->number) {
+        case 0:
+        case 1:
+            rc = refund(r->m, r->calls[i], "0.005");
+            break;
+        case 2:
+        case 3:
+            rc = skill_mature(&moved, r->m->skills, r->p, 0, now_us);
+            break;
+        case 4:
+            rc = skill_claw_back(&claw, r->m->skills, r->p, SLICE("fraud"), 0);
+            break;
+        default:
+            rc = skill_payout_open(&payout, r->m->skills, r->p, ID_NONE, NULL, 0,
+                                   now_us);
+            if (rc == RC_OK)
+                rc = skill_payout_paid(&payout, r->m->skills, SLICE("wire"));
+        }
+        if (rc != RC_OK && rc != RC_CONFLICT && rc != RC_NO_FUNDS)
+            return r; /* asserts are for the main thread */
+    }
+    return NULL;
+}
+
+static void whatever_comes_at_once_adds_up(void **state)
+{
+    struct market *m = *state;
+    struct id w = new_wallet(&m->f, "w");
+    struct skill_publisher p = publisher(m, "acme", ID_NONE);
+    struct call *calls[RACE_CALLS];
+    struct race races[RACE_THREADS];
+    pthread_t threads[RACE_THREADS];
+    struct skill_earnings e;
+    struct money sum;
+    void *failed;
+
+    fund(&m->f, w, "10");
+    for (unsigned i = 0; i < RACE_CALLS; i++)
+        calls[i] = sell(m, &p, w, "0.01",
+                        i % 3 == 0 ? "acme/fraud@1.0.0" : "acme/weather@1.0.0");
+    for (unsigned i = 0; i < RACE_THREADS; i++) {
+        races[i] = (struct race){m, &p, calls, i};
+        assert_int_equal(pthread_create(&threads[i], NULL, race, &races[i]), 0);
+    }
+    for (unsigned i = 0; i < RACE_THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+    }
+    e = earnings(m, &p);
+    assert_usd(e.underway, "0");
+    /* What the publisher and the house have is what the buyer has not. */
+    assert_true(money_sub(&sum, usd("10"), balance_of(&m->f, w)));
+    assert_true(money_cmp(e.earned, sum) <= 0);
+    assert_true(money_cmp(e.earned, usd("0.54")) <= 0);
+}
+
 static void it_is_all_there_after_a_restart(void **state)
 {
     struct market *m = *state;
@@ -456,6 +538,7 @@ int main(void)
         MARKET(what_is_due_is_taken_back_and_what_was_paid_is_not),
         MARKET(only_uses_since_then_are_taken_back),
         MARKET(a_late_use_goes_back_to_the_house),
+        MARKET(whatever_comes_at_once_adds_up),
         MARKET(it_is_all_there_after_a_restart),
     };
 
