@@ -598,8 +598,10 @@ static void write_llms(struct buf *b, struct request *r)
 {
     const char *origin = offers_url(r, SLICE_NONE, SLICE_NONE);
 
-    buf_printf(b, "# Octroi\n\n> %s\n\nBase URL: %s\nReference: %s/openapi.json\n",
-               intro, origin, origin);
+    buf_printf(b,
+               "# Octroi\n\n> %s\n\nBase URL: %s\nReference: %s/openapi.json\n"
+               "The same as tools (MCP, Streamable HTTP): %s/mcp\n",
+               intro, origin, origin, origin);
     tell_models(b, r->config);
     tell_data(b, r->config);
     tell_skills(b, r);

@@ -195,31 +195,59 @@ static enum rc make_balance(struct mcp_call *out, struct mcp_error *error,
     return no_others(error, r, arguments, none);
 }
 
-static enum rc make_statement(struct mcp_call *out, struct mcp_error *error,
-                              struct request *r, struct slice arguments)
+/* A GET whose query has some of these arguments, as strings or numbers. */
+static enum rc make_get(struct mcp_call *out, struct mcp_error *error,
+                        struct request *r, struct slice arguments, const char *path,
+                        const char *const *known)
 {
-    static const char *const known[] = {"after", "request_id", NULL};
     struct buf b;
 
     TRY(no_others(error, r, arguments, known));
     buf_init(&b, HTTP_URL_MAX);
-    for (size_t i = 0; known[i] != NULL; i++) {
-        struct slice text;
+    for (; *known != NULL; known++) {
+        const struct slice raw = member(arguments, *known);
+        struct slice text = raw;
 
-        if (member(arguments, known[i]).len == 0)
+        if (raw.len == 0)
             continue;
-        if (!mcp_text(&text, arguments, known[i], r)) {
+        if (json_raw_type(raw) != JSON_NUMBER &&
+            !mcp_text(&text, arguments, *known, r)) {
             buf_free(&b);
-            return refuse(error, r, slice_str(known[i]), "must be a string.");
+            return refuse(error, r, slice_str(*known), "must be a string.");
         }
-        buf_printf(&b, "%s%s=", buf_len(&b) > 0 ? "&" : "", known[i]);
+        buf_printf(&b, "%s%s=", buf_len(&b) > 0 ? "&" : "", *known);
         percent_encode(&b, text);
     }
     out->method = "GET";
-    out->path = "/v1/wallet/statement";
+    out->path = path;
     out->query = arena_slice(r->arena, buf_slice(&b));
+    if (buf_spent(&b))
+        out->path = NULL;
     buf_free(&b);
-    return RC_OK;
+    if (out->path != NULL)
+        return RC_OK;
+    return mcp_fail(error, r, MCP_BAD_PARAMS, "The arguments are too long for a URL.");
+}
+
+static enum rc make_statement(struct mcp_call *out, struct mcp_error *error,
+                              struct request *r, struct slice arguments)
+{
+    static const char *const known[] = {"after", "request_id", NULL};
+
+    return make_get(out, error, r, arguments, "/v1/wallet/statement", known);
+}
+
+static bool has_skills(const struct request *r)
+{
+    return r->worker->skills != NULL;
+}
+
+static enum rc make_search(struct mcp_call *out, struct mcp_error *error,
+                           struct request *r, struct slice arguments)
+{
+    static const char *const known[] = {"q", "limit", NULL};
+
+    return make_get(out, error, r, arguments, "/api/v1/search", known);
 }
 
 /* What the other tool would ask for, and that it is not to be called. */
@@ -307,6 +335,19 @@ const struct mcp_builtin mcp_builtins[] = {
      .is_read_only = true,
      .is_there = has_models,
      .make = make_models},
+    {.name = "skills_search",
+     .title = "Find skills",
+     .description =
+         "Searches the skills that are listed here, by words. Costs nothing.",
+     .schema =
+         "{\"type\":\"object\",\"properties\":{"
+         "\"q\":" STRING(
+             "Words; none: all of them.") ","
+                                          "\"limit\":{\"type\":\"integer\",\"minimum\":1}},"
+                                          "\"additionalProperties\":false}",
+     .is_read_only = true,
+     .is_there = has_skills,
+     .make = make_search},
     {.name = "wallet_balance",
      .title = "What the wallet has",
      .description =

@@ -66,7 +66,7 @@ test('every client lists the same tools, with schemas and prices', async () => {
     assert.equal(q.inputSchema.type, 'object');
     for (const t of tools) assert.match(t.name, /^[a-zA-Z0-9_-]{1,64}$/);
   });
-  assert.deepEqual(lists[0], ['chat', 'embeddings', 'models', 'wallet_balance', 'wallet_statement', 'wallet_quote', 'd_any_q', 'd_any_other', 'd_get_dear', 'd_get_after']);
+  assert.deepEqual(lists[0], ['chat', 'embeddings', 'models', 'skills_search', 'wallet_balance', 'wallet_statement', 'wallet_quote', 'd_any_q', 'd_any_other', 'd_get_dear', 'd_get_after']);
   assert.deepEqual(lists[1], lists[0]);
   assert.deepEqual(lists[2], lists[0]);
 });
@@ -462,6 +462,8 @@ test('endpoints of a skill are tools, and its publisher earns by them', async ()
   const r = await client.callTool({ name: tool.name, arguments: { city: 'São Paulo' } });
   assert.deepEqual(r.structuredContent, { url: '/forecast/S%C3%A3o%20Paulo', body: '' });
   assert.equal(receiptOf(r).cost, '0.010000000');
+  const found = await client.callTool({ name: 'skills_search', arguments: { q: 'weather', limit: 3 } });
+  assert.equal(found.structuredContent.results[0].slug, 'weather');
   const account = await funded();
   const bought = await payX402(await v1(g), account)({ name: 'alice--weather_post_ask', arguments: { body: { a: 1 } } });
   assert.equal(bought.isError, false, say(bought));
