@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The only thread that sees private keys. It reads them at the start (Web3 keystore V3,
- * or a hex file), keeps them in locked memory, signs what it is given after looking at
- * it, and wipes them at the end. What it signs it is shown as a whole, not as a digest:
- * so its caps hold whatever goes wrong elsewhere.
+/* The only thread that sees its private keys (the payer has a signer of its own, with
+ * the key of payouts alone). It reads them at the start (Web3 keystore V3, or a hex
+ * file), keeps them in locked memory, signs what it is given after looking at it, and
+ * wipes them at the end. What it signs it is shown as a whole, not as a digest: so its
+ * caps hold whatever goes wrong elsewhere.
  *
  * Caps: a payment is at most per_payment, and all payments of the last 60 s are at most
  * per_minute; a transaction carries no value and makes no contract, and its fees (gas
