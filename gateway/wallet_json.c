@@ -96,7 +96,6 @@ void wallet_json_row(struct json_out *o, const struct wallet_row *row, bool to_o
     print_text(o, "ref", row->ref);
     print_text(o, "target", row->target);
     print_text(o, "price_version", row->price_version);
-    print_text(o, "skill", row->skill);
     if (row->prompt_tokens + row->completion_tokens > 0)
         print_tokens(o, row);
     if (row->status != 0)

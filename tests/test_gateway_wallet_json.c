@@ -156,6 +156,30 @@ static void a_call_of_a_data_api_names_its_api(void **state)
         "\"status\":404}");
 }
 
+static void a_call_of_a_skill_names_the_skill_and_once(void **state)
+{
+    const struct wallet_row row = {.request = id_of(7),
+                                   .transfer = id_of(8),
+                                   .time_us = 1,
+                                   .kind = "data",
+                                   .wallet_name = "agent",
+                                   .key_id = "abc",
+                                   .model = SLICE("search"),
+                                   .skill = SLICE("acme/weather@1.2.0"),
+                                   .status = 404};
+
+    (void)state;
+    wallet_json_row(printing(), &row, true);
+    expect(
+        "{\"request_id\":\"req_00000000000000000000000000000007\","
+        "\"transfer\":\"t_00000000000000000000000000000008\","
+        "\"time\":\"1970-01-01T00:00:00.000001Z\",\"kind\":\"data\","
+        "\"wallet\":\"agent\",\"key\":\"abc\","
+        "\"skill\":\"acme/weather@1.2.0\","
+        "\"amount\":\"0.000000000\",\"direction\":\"out\",\"balance\":\"0.000000000\","
+        "\"status\":404}");
+}
+
 static void a_topup_has_its_reference_and_no_call(void **state)
 {
     const struct wallet_row row = {.transfer = id_of(9),
@@ -201,6 +225,7 @@ int main(void)
         cmocka_unit_test(a_call_of_a_model_has_its_tokens),
         cmocka_unit_test(what_the_vendor_charges_is_not_told_to_the_caller),
         cmocka_unit_test(a_call_of_a_data_api_names_its_api),
+        cmocka_unit_test(a_call_of_a_skill_names_the_skill_and_once),
         cmocka_unit_test(a_topup_has_its_reference_and_no_call),
         cmocka_unit_test(a_key_is_told_without_its_secret),
     };
