@@ -171,6 +171,7 @@ void signer_submit(struct signer *s, struct signer_job *j)
     alive = lives();
     w.sign_count += alive;
     j->rc = w.signer_rc;
+    w.publisher.suspended = w.publisher.suspended || w.suspends;
     if (w.meddles) {
         w.payouts[0].version++;
         w.payouts[0].state = SKILL_PAYOUT_PAID;

@@ -42,7 +42,8 @@ extern struct payer_world {
     bool drained;        /* the account */
     bool off_the_record; /* the cashier forgot what it has settled */
     enum rc signer_rc;
-    bool meddles; /* somebody else ends a payout while it is signed */
+    bool meddles;  /* somebody else ends a payout while it is signed.. */
+    bool suspends; /* ..or the publisher is suspended */
     struct signer_caps caps;
 
     unsigned sign_count, verify_count, settle_count, passes;

@@ -58,7 +58,7 @@ static int set_up(void **state)
     (void)snprintf(w.publisher.address, sizeof(w.publisher.address), PUBLISHER);
     w.refuses = CASHIER_PAID;
     w.reason = "";
-    w.drained = w.off_the_record = w.meddles = false;
+    w.drained = w.off_the_record = w.meddles = w.suspends = false;
     w.signer_rc = RC_OK;
     w.sign_count = w.verify_count = w.settle_count = 0;
     memset(w.key, 0, sizeof(w.key));
@@ -459,6 +459,19 @@ static void one_suspended_in_between_is_not_sent_again(void **state)
     assert_int_equal(w.moved_count, 0);
 }
 
+static void one_suspended_while_it_is_signed_is_not_sent(void **state)
+{
+    struct skill_payout *p = add("5");
+
+    (void)state;
+    w.suspends = true;
+    live(ALIVE);
+    assert_int_equal(w.sign_count, 1);
+    assert_int_equal(p->state, SKILL_PAYOUT_SENT);
+    assert_int_equal(w.settle_count, 0);
+    assert_int_equal(w.moved_count, 0);
+}
+
 static void an_address_that_changed_since_is_not_paid(void **state)
 {
     struct skill_payout *p = add("5");
@@ -532,6 +545,7 @@ int main(void)
         ROW(past_its_end_it_may_have_been_paid),
         ROW(a_suspended_publisher_is_not_paid),
         ROW(one_suspended_in_between_is_not_sent_again),
+        ROW(one_suspended_while_it_is_signed_is_not_sent),
         ROW(an_address_that_changed_since_is_not_paid),
         ROW(an_address_that_cannot_be_paid_gives_it_back),
         ROW(another_network_waits),

@@ -373,6 +373,16 @@ static bool is_over(const struct details *d)
            now_s > end_s && now_s - end_s > PAYER_MARGIN_S;
 }
 
+/* As late as can be: whoever is suspended while we sign is not sent anything. */
+static bool is_suspended(const struct try *t)
+{
+    struct skill_publisher now;
+
+    return skill_publisher_get(&now, t->payer->skills, slice_str(t->p.publisher)) !=
+               RC_OK ||
+           now.suspended;
+}
+
 /* Reads it and sets out, if there is something to be done. */
 static void begin(struct try *t)
 {
@@ -402,7 +412,7 @@ static void begin(struct try *t)
         return;
     }
     t->over = is_over(&t->d);
-    if (publisher.suspended && !t->over)
+    if (is_suspended(t) && !t->over)
         set_reason(t, "the publisher is suspended: it is not sent again");
     else
         ask(t, !t->over);
