@@ -10,6 +10,7 @@
 #include "gateway/mcp/inner.h"
 #include "gateway/offers.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -224,8 +225,7 @@ static struct slice write_page(struct page *p, struct slice cursor)
     if (slice_find(cursor, '/') < cursor.len)
         after = cursor.len > 1 ? cursor : SLICE_NONE;
     else if (!mcp_tools_each(p->request, add_tool, p) && p->more)
-        return slice_str(arena_printf(p->request->arena, "%llu",
-                                      (unsigned long long)(p->from + PAGE)));
+        return slice_str(arena_printf(p->request->arena, "%" PRIu64, p->from + PAGE));
     mcp_skills_each(p->request, after, add_skill_tool, is_enough, p, &next);
     return next;
 }

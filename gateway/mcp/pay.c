@@ -17,7 +17,8 @@
 #define MPP_REQUIRED   "org.paymentauth/payment-required"
 
 enum {
-    REQUIRED_MAX = 64 * 1024
+    REQUIRED_MAX = 64 * 1024,
+    ERROR_MAX = 256 * 1024 /* with challenges and a problem beside it */
 };
 
 /* ---- In ---- */
@@ -236,7 +237,7 @@ static void reply_error(struct request *r, const struct mcp_inner *in,
     struct json_out o;
     struct buf b;
 
-    buf_init(&b, 4 * REQUIRED_MAX);
+    buf_init(&b, ERROR_MAX);
     json_out_init(&o, &b);
     write_required(&o, r);
     if (code == MCP_UNVERIFIED) {

@@ -10,9 +10,9 @@
 #include <string.h>
 
 enum {
-    BATCH = 64,      /* skills that are taken from the catalogue at once */
-    LOOK_MAX = 2048, /* skills that one answer looks at */
-    ABOUT_MAX = 400  /* bytes of what a skill says of itself */
+    BATCH = 64,     /* skills that are taken from the catalogue at once */
+    LOOK_MAX = 512, /* skills that one answer looks at: about a millisecond */
+    ABOUT_MAX = 400 /* bytes of what a skill says of itself */
 };
 
 struct ref {
@@ -41,15 +41,19 @@ static void copy_about(char out[ABOUT_MAX + 1], const char *text)
     out[len] = '\0';
 }
 
-static bool add_ref(void *arg, const struct skill *skill)
+static void take_ref(struct ref *ref, const struct skill *skill)
 {
-    struct batch *b = arg;
-    struct ref *ref = &b->refs[b->count];
-
     memcpy(ref->publisher, skill->publisher, sizeof(ref->publisher));
     memcpy(ref->slug, skill->slug, sizeof(ref->slug));
     ref->listed = skill->state == SKILL_LISTED && skill->latest[0] != '\0';
     copy_about(ref->about, skill->summary);
+}
+
+static bool add_ref(void *arg, const struct skill *skill)
+{
+    struct batch *b = arg;
+
+    take_ref(&b->refs[b->count], skill);
     return ++b->count < BATCH;
 }
 
@@ -114,27 +118,45 @@ static struct slice name_of(struct request *r, const struct ref *ref)
     return slice_str(arena_printf(r->arena, "%s/%s", ref->publisher, ref->slug));
 }
 
+struct walk {
+    struct request *r;
+    mcp_tool_fn *each;
+    bool (*enough)(void *arg);
+    void *arg;
+    struct slice after;
+    size_t looked;
+};
+
+/* false: it was enough before the end. */
+static bool tell_batch(struct walk *w, const struct batch *b)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        if (w->enough(w->arg) || ++w->looked > LOOK_MAX)
+            return false;
+        tell(w->r, &b->refs[i], w->each, w->arg);
+        w->after = name_of(w->r, &b->refs[i]);
+    }
+    return true;
+}
+
 void mcp_skills_each(struct request *r, struct slice after, mcp_tool_fn *each,
                      bool (*enough)(void *arg), void *arg, struct slice *next)
 {
+    struct walk w = {
+        .r = r, .each = each, .enough = enough, .arg = arg, .after = after};
     struct batch *b = arena_new(r->arena, struct batch);
-    size_t looked = 0;
 
     *next = SLICE_NONE;
     if (!are_sold(r) || b == NULL)
         return;
     do {
         b->count = 0;
-        if (skill_list(r->worker->skills, SLICE_NONE, after, SKILL_BY_ANYBODY, add_ref,
-                       b) != RC_OK)
+        if (skill_list(r->worker->skills, SLICE_NONE, w.after, SKILL_BY_ANYBODY,
+                       add_ref, b) != RC_OK)
             return;
-        for (size_t i = 0; i < b->count; i++) {
-            if (enough(arg) || ++looked > LOOK_MAX) {
-                *next = after.len > 0 ? after : SLICE("/");
-                return;
-            }
-            tell(r, &b->refs[i], each, arg);
-            after = name_of(r, &b->refs[i]);
+        if (!tell_batch(&w, b)) {
+            *next = w.after.len > 0 ? w.after : SLICE("/");
+            return;
         }
     } while (b->count == BATCH);
 }
@@ -158,15 +180,6 @@ static bool is_it(void *arg, const struct mcp_tool *t)
     return false;
 }
 
-/* Whether a name that begins so may be of this skill. */
-static bool may_be_of(const struct ref *ref, struct slice rest)
-{
-    const struct slice slug = slice_str(ref->slug);
-    const size_t len = slice_find(rest, '_');
-
-    return slice_starts(slug, slice_sub(rest, 0, len));
-}
-
 static enum rc search_skill(struct search *s, struct request *r, const struct ref *ref)
 {
     struct mcp_host *h = arena_new(r->arena, struct mcp_host);
@@ -183,34 +196,48 @@ static enum rc search_skill(struct search *s, struct request *r, const struct re
     return s->found ? RC_OK : RC_NOT_FOUND;
 }
 
+/* Of a name that was cut: the skills whose slugs begin with what is left, which stand
+ * together. */
+static enum rc search_cut(struct search *s, struct request *r, struct slice publisher,
+                          struct slice slug)
+{
+    struct batch *b = arena_new(r->arena, struct batch);
+    const struct slice after =
+        slice_str(arena_printf(r->arena, "%.*s/%.*s", (int)publisher.len,
+                               publisher.bytes, (int)slug.len, slug.bytes));
+
+    if (b == NULL || after.len == 0)
+        return RC_NOMEM;
+    TRY(skill_list(r->worker->skills, publisher, after, SKILL_BY_ANYBODY, add_ref, b));
+    for (size_t i = 0; i < b->count; i++) {
+        enum rc rc = RC_NOT_FOUND;
+
+        if (!slice_starts(slice_str(b->refs[i].slug), slug))
+            break;
+        rc = search_skill(s, r, &b->refs[i]);
+        if (rc != RC_NOT_FOUND)
+            return rc;
+    }
+    return RC_NOT_FOUND;
+}
+
 enum rc mcp_skill_find(struct mcp_tool *out, struct request *r, struct slice name)
 {
     struct search s = {.name = name, .out = out};
     const size_t at = slice_search(name, SLICE("--"));
     const struct slice publisher = slice_sub(name, 0, at);
     const struct slice rest = slice_sub(name, at + 2, name.len);
-    struct batch *b;
-    struct slice after = SLICE_NONE;
-    size_t looked = 0;
+    const struct slice slug = slice_sub(rest, 0, slice_find(rest, '_'));
+    struct ref ref;
+    struct skill skill;
+    enum rc rc;
 
-    if (!are_sold(r) || at == 0 || rest.len == 0)
+    if (!are_sold(r) || name.len > MCP_NAME_MAX || publisher.len == 0 || slug.len == 0)
         return RC_NOT_FOUND;
-    b = arena_new(r->arena, struct batch);
-    if (b == NULL)
-        return RC_NOMEM;
-    do {
-        b->count = 0;
-        TRY(skill_list(r->worker->skills, publisher, after, SKILL_BY_ANYBODY, add_ref,
-                       b));
-        for (size_t i = 0; i < b->count && looked++ < LOOK_MAX; i++) {
-            enum rc rc = RC_NOT_FOUND;
-
-            if (may_be_of(&b->refs[i], rest))
-                rc = search_skill(&s, r, &b->refs[i]);
-            if (rc != RC_NOT_FOUND)
-                return rc;
-            after = name_of(r, &b->refs[i]);
-        }
-    } while (b->count == BATCH && looked < LOOK_MAX);
-    return RC_NOT_FOUND;
+    rc = skill_get(&skill, r->worker->skills, publisher, slug, SKILL_BY_ANYBODY);
+    if (rc == RC_OK) {
+        take_ref(&ref, &skill);
+        rc = search_skill(&s, r, &ref);
+    }
+    return rc == RC_NOT_FOUND ? search_cut(&s, r, publisher, slug) : rc;
 }

@@ -36,8 +36,10 @@ static bool is_plain(char c)
 /* The owner ends at the first "_", so it has none itself. */
 static void add_owner(struct namer *n, const char *s)
 {
+    static const char other = '-';
+
     for (; *s != '\0'; s++)
-        add_char(n, is_plain(*s) ? *s : '-');
+        add_char(n, *(is_plain(*s) ? s : &other));
 }
 
 /* Letters and digits stay, braces go, a run of anything else is one "_". */

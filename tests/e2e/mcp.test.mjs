@@ -78,6 +78,7 @@ test('each client speaks the newest version that it knows', async () => {
     if (!name.includes('2026')) await client.ping();
     assert.equal(client.getServerVersion()?.name, 'octroi');
     assert.match(client.getInstructions(), /octroi\/receipt/);
+    assert.deepEqual(client.getServerCapabilities().experimental.payment.methods.evm, { intents: ['charge'] });
   });
   assert.deepEqual(versions, ['2025-11-25', '2025-11-25', '2026-07-28']);
 });
@@ -464,6 +465,13 @@ test('endpoints of a skill are tools, and its publisher earns by them', async ()
   assert.equal(receiptOf(r).cost, '0.010000000');
   const found = await client.callTool({ name: 'skills_search', arguments: { q: 'weather', limit: 3 } });
   assert.equal(found.structuredContent.results[0].slug, 'weather');
+  const long = 'a-name-that-is-as-long-as-the-open-format-lets-a-skill-have-it';
+  listSkill('carol-of-the-long-handle', long);
+  const isLong = (t) => t.name.startsWith('carol-of-the-long-handle--');
+  await until('the long one among the tools', async () => (await rpc(g, 'tools/list')).body.result.tools.some(isLong));
+  const cut = (await rpc(g, 'tools/list')).body.result.tools.filter(isLong);
+  assert.deepEqual(cut.map((t) => t.name.length), [64, 64]);
+  assert.equal((await client.callTool({ name: cut[0].name, arguments: { city: 'Rome' } })).structuredContent.url, '/forecast/Rome');
   const account = await funded();
   const bought = await payX402(await v1(g), account)({ name: 'alice--weather_post_ask', arguments: { body: { a: 1 } } });
   assert.equal(bought.isError, false, say(bought));
@@ -473,7 +481,7 @@ test('endpoints of a skill are tools, and its publisher earns by them', async ()
   assert.equal(nano(shown.earnings.earned), nano('0.0108'), 'nine tenths of 0.012');
   g.cli('skill', 'withdraw', 'alice/weather');
   await assert.rejects(client.callTool({ name: tool.name, arguments: { city: 'x' } }), /There is no tool/);
-  await g.settled(w, nano('0.99'));
+  await g.settled(w, nano('0.98'));
   await paid(g, account, 2000n);
 });
 
