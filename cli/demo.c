@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "cli/demo_market.h"
 #include "cli/files.h"
 #include "cli/mock.h"
 #include "gateway/gateway.h"
@@ -189,7 +190,10 @@ static enum rc write_config(struct demo *d)
         "    allow_private: true\n"
         "    endpoints:\n"
         "      - {method: GET, path: /search, price: \"0.005\"}\n"
-        "      - {method: GET, path: \"/markets/{id}\", price: \"0.001\"}\n",
+        "      - {method: GET, path: \"/markets/{id}\", price: \"0.001\"}\n"
+        "skills:\n"
+        "  review: findings\n"
+        "  allow_private: true\n",
         d->listen, d->admin_listen, d->mock_port, d->mock_port);
     if (!buf_spent(&text))
         rc = files_write(d->config, buf_slice(&text), 0600, true);
@@ -221,6 +225,19 @@ static void print_calls(const struct demo *d, uint16_t port)
     (void)printf("\nThe same without a key, 402:\n"
                  "  curl -si 'http://%s:%u/v1/data/search/search?q=toll'\n",
                  d->host, port);
+    (void)printf("\nSkills, found; and a call of one, 0.002 USD:\n"
+                 "  curl -s 'http://%s:%u/api/v1/search?q=price'\n"
+                 "  curl -s http://%s:%u/v1/skills/" DEMO_PUBLISHER "/" DEMO_SKILL
+                 "/markets/eth -H 'Authorization: Bearer %s'\n",
+                 d->host, port, d->host, port, d->key);
+    (void)printf("\nAll of it as tools of MCP, for an agent and by hand:\n"
+                 "  claude mcp add --transport http octroi http://%s:%u/mcp --header "
+                 "'Authorization: Bearer %s'\n"
+                 "  curl -s http://%s:%u/mcp -H 'Authorization: Bearer %s' -H "
+                 "'Content-Type: application/json' -H 'Accept: application/json, "
+                 "text/event-stream' -d '{\"jsonrpc\":\"2.0\",\"id\":1,"
+                 "\"method\":\"tools/list\"}'\n",
+                 d->host, port, d->key, d->host, port, d->key);
     (void)printf("\nWhat is left:\n"
                  "  curl -s http://%s:%u/v1/wallet -H 'Authorization: Bearer %s'\n",
                  d->host, port, d->key);
@@ -235,8 +252,9 @@ static void print_text(const struct demo *d, uint16_t port, uint16_t admin_port)
     print_calls(d, port);
     (void)printf("\nThe books:\n"
                  "  %s wallet statement " DEMO_WALLET " --config %s\n"
+                 "  %s publisher show " DEMO_PUBLISHER " --config %s\n"
                  "  %s ledger verify --config %s\n",
-                 d->program, d->config, d->program, d->config);
+                 d->program, d->config, d->program, d->config, d->program, d->config);
     if (admin_port != 0)
         (void)printf(
             "\nThe admin API, and its token:\n"
@@ -334,6 +352,8 @@ static int prepare(struct demo *d)
     rc = furnish(d, dir->book);
     if (rc == RC_OK)
         rc = mock_start(&d->mock, &d->mock_port);
+    if (rc == RC_OK)
+        rc = demo_market_set_up(dir->skills, d->mock_port);
     if (rc == RC_OK)
         rc = write_config(d);
     datadir_close(dir);
