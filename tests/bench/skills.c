@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The catalogue alone, in a process of its own.
+/* The catalogue alone, in a process of its own, in a data folder that `octroi init`
+ * made.
  *
- *   skills fill DIR SKILLS VERSIONS   publishes so many skills into the data folder
- * DIR, which `octroi init` made; prints the rate of publishing, one at a time and 16 at
- * once skills measure DIR SECONDS        opens it; prints what that takes in time and
- *                                     memory, then queries and look-ups
+ *   skills fill DIR SKILLS VERSIONS     publishes so many, and gives every second skill
+ *                                       a price; prints the rate of publishing
+ *   skills measure DIR SKILLS SECONDS   opens it; prints what that takes in time and
+ *                                       memory; then searches and look-ups
  *
  * A report, not a test. Names, words and their frequencies are made from numbers: the
  * same in every run. Frequencies fall as 1 / rank. */
@@ -118,7 +119,7 @@ static void close_all(struct catalogue *c)
     ledger_close(c->ledger);
 }
 
-/* ---- Publishing ---- */
+/* ---- Names ---- */
 
 static struct slice name_of(char out[32], unsigned number)
 {
@@ -137,6 +138,19 @@ static struct slice publisher_of(char out[32], unsigned number)
     word_of(word, number % PUBLISHERS * 163, 4);
     (void)snprintf(out, 32, "%s-%s", word, word);
     return slice_str(out);
+}
+
+/* ---- Publishing ---- */
+
+static void price(struct catalogue *c, unsigned number)
+{
+    const struct skill_terms terms = {.per_install = money_from_nano(10000000)};
+    char name[32], publisher[32];
+    struct skill_offer out;
+
+    must(skill_offer_set(&out, c->skills, publisher_of(publisher, number),
+                         name_of(name, number), &terms, SLICE_NONE, false),
+         "a price");
 }
 
 static void publish(struct catalogue *c, unsigned number, unsigned version)
@@ -232,6 +246,8 @@ static void fill(const char *dir, unsigned skills, unsigned versions)
         (void)pthread_join(threads[i], NULL);
     print_rate("published, 16 at once", skills * versions - ALONE, since_ns,
                cpu_since_ns);
+    for (unsigned i = 1; i < skills; i += 2)
+        price(&f.c, i);
     close_all(&f.c);
 }
 
@@ -255,6 +271,7 @@ struct series {
     struct catalogue *c;
     struct arena *arena;
     struct prng prng;
+    unsigned skills;
     size_t count;
     uint64_t found;
     uint32_t *took_ns; /* SAMPLES_MAX: of the clock on the wall, and of the CPU */
@@ -335,7 +352,7 @@ static void ask_newest(struct series *s)
 static void ask_skill(struct series *s)
 {
     char name[32], publisher[32];
-    const unsigned number = (unsigned)prng_below(&s->prng, 10000);
+    const unsigned number = (unsigned)prng_below(&s->prng, s->skills);
     struct skill out;
     enum rc rc = skill_get(&out, s->c->skills, publisher_of(publisher, number),
                            name_of(name, number), SKILL_BY_ANYBODY);
@@ -346,7 +363,7 @@ static void ask_skill(struct series *s)
 static void ask_version(struct series *s)
 {
     char name[32], publisher[32];
-    const unsigned number = (unsigned)prng_below(&s->prng, 10000);
+    const unsigned number = (unsigned)prng_below(&s->prng, s->skills);
     struct skill_version out;
     enum rc rc = skill_version_get(&out, s->c->skills, publisher_of(publisher, number),
                                    name_of(name, number), SLICE_NONE, SKILL_BY_ANYBODY);
@@ -393,7 +410,7 @@ static void run(struct series *s, const char *what, ask_fn *ask, uint64_t for_ns
            (double)s->found / (double)s->count);
 }
 
-static void measure(const char *dir, unsigned seconds)
+static void measure(const char *dir, unsigned skills, unsigned seconds)
 {
     static const struct {
         const char *what;
@@ -409,7 +426,7 @@ static void measure(const char *dir, unsigned seconds)
                {"a skill", ask_skill},
                {"its latest version", ask_version}};
     struct catalogue c;
-    struct series s = {.c = &c, .prng = {1}};
+    struct series s = {.c = &c, .prng = {1}, .skills = skills};
     uint64_t before_kib, since_ns, cpu_since_ns;
 
     open_book(&c, dir);
@@ -450,9 +467,9 @@ int main(int argc, char **argv)
 {
     if (argc == 5 && strcmp(argv[1], "fill") == 0)
         fill(argv[2], number_of(argv[3]), number_of(argv[4]));
-    else if (argc == 4 && strcmp(argv[1], "measure") == 0)
-        measure(argv[2], number_of(argv[3]));
+    else if (argc == 5 && strcmp(argv[1], "measure") == 0)
+        measure(argv[2], number_of(argv[3]), number_of(argv[4]));
     else
-        must(RC_BAD_INPUT, "fill DIR SKILLS VERSIONS, or measure DIR SECONDS");
+        must(RC_BAD_INPUT, "fill DIR SKILLS VERSIONS, or measure DIR SKILLS SECONDS");
     return 0;
 }
