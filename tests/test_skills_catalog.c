@@ -3,6 +3,7 @@
  * all of it is the same after a restart. */
 #include "skills/skills.h"
 
+#include "tests/prng.h"
 #include "tests/skills_fixture.h"
 
 #include <stdio.h>
@@ -354,6 +355,130 @@ static void every_move_is_as_the_table_says(void **state)
     market_open(&m);
 }
 
+/* ---- A model of them ---- */
+
+enum {
+    VERSIONS = 4,
+    STEPS = 150
+};
+
+struct model {
+    unsigned count; /* of versions, 1.0.0 and on */
+    enum skill_state skill;
+    enum skill_state versions[VERSIONS];
+};
+
+static int latest_in(const struct model *w)
+{
+    for (int i = (int)w->count - 1; i >= 0; i--)
+        if (w->versions[i] == SKILL_LISTED)
+            return i;
+    return -1;
+}
+
+static int waiting_in(const struct model *w)
+{
+    if (latest_in(w) >= 0)
+        return -1;
+    for (int i = (int)w->count - 1; i >= 0; i--)
+        if (w->versions[i] == SKILL_PENDING)
+            return i;
+    return -1;
+}
+
+static void number_of(char out[16], int i)
+{
+    (void)snprintf(out, 16, "1.%d.0", i);
+}
+
+static void model_publish(struct model *w, struct prng *p)
+{
+    const bool all = prng_below(p, 3) == 0;
+    const bool waits = all || (w->count > 0 && w->skill != SKILL_LISTED &&
+                               w->skill != SKILL_WITHDRAWN);
+    char number[16];
+    const struct goods g = {.publisher = "acme",
+                            .slug = "weather",
+                            .version = number,
+                            .review = all ? SKILL_REVIEW_ALL : SKILL_REVIEW_FINDINGS};
+    struct skill_published out;
+
+    number_of(number, (int)w->count);
+    assert_int_equal(publish(&out, &m, &g, NULL), RC_OK);
+    w->versions[w->count] = waits ? SKILL_PENDING : SKILL_LISTED;
+    if (w->count++ == 0)
+        w->skill = waits ? SKILL_PENDING : SKILL_LISTED;
+}
+
+static void model_move(struct model *w, struct prng *p)
+{
+    const int i = (int)prng_below(p, w->count + 1) - 1; /* -1: the skill */
+    const bool owner = prng_below(p, 3) == 0;
+    const enum skill_state to =
+        owner ? (prng_below(p, 2) == 0 ? SKILL_LISTED : SKILL_WITHDRAWN)
+              : (enum skill_state)prng_below(p, 4);
+    const enum skill_state from = i < 0 ? w->skill : w->versions[i];
+    const bool legal = owner ? is_legal_by_owner(from, to) : is_legal(from, to);
+    char number[16] = "";
+    const struct slice version =
+        i < 0 ? SLICE_NONE : (number_of(number, i), slice_str(number));
+    const enum rc rc =
+        owner ? skill_withdraw(m.skills, ACME, WEATHER, version, to == SKILL_LISTED)
+              : skill_state_set(m.skills, ACME, WEATHER, version, to);
+
+    assert_int_equal(rc, legal ? RC_OK : RC_CONFLICT);
+    if (!legal)
+        return;
+    if (i < 0 && to == SKILL_LISTED && !owner && waiting_in(w) >= 0)
+        w->versions[waiting_in(w)] = SKILL_LISTED;
+    if (i >= 0 && to == SKILL_LISTED && !owner && w->skill == SKILL_PENDING)
+        w->skill = SKILL_LISTED;
+    *(i < 0 ? &w->skill : &w->versions[i]) = to;
+}
+
+static void model_compare(const struct model *w)
+{
+    const bool open = w->skill == SKILL_LISTED && latest_in(w) >= 0;
+    const bool had = w->skill == SKILL_LISTED || w->skill == SKILL_WITHDRAWN;
+    char number[16] = "";
+
+    if (latest_in(w) >= 0)
+        number_of(number, latest_in(w));
+    assert_latest(number);
+    assert_found(open);
+    assert_int_equal(state_of(NULL), w->skill);
+    for (int i = 0; i < (int)w->count; i++) {
+        const bool given = had && (w->versions[i] == SKILL_LISTED ||
+                                   w->versions[i] == SKILL_WITHDRAWN);
+
+        number_of(number, i);
+        assert_int_equal(state_of(number), w->versions[i]);
+        assert_int_equal(get_version(number, SKILL_BY_ANYBODY),
+                         given ? RC_OK : RC_NOT_FOUND);
+    }
+}
+
+static void whatever_is_said_in_whichever_order_states_are_those_of_the_model(
+    void **state)
+{
+    for (uint64_t seed = 0; seed < 4; seed++) {
+        struct prng p = {seed};
+        struct model w = {0};
+
+        for (unsigned i = 0; i < STEPS; i++) {
+            if (w.count == 0 || (w.count < VERSIONS && prng_below(&p, 12) == 0))
+                model_publish(&w, &p);
+            else
+                model_move(&w, &p);
+            if (prng_below(&p, 20) == 0)
+                market_restart(&m);
+            model_compare(&w);
+        }
+        tear_down(state);
+        set_up(state);
+    }
+}
+
 static void what_is_not_there_has_no_state(void **state)
 {
     (void)state;
@@ -471,6 +596,7 @@ int main(void)
         TEST(a_slug_alone_is_enough_while_one_has_it),
         TEST(skills_are_listed_in_order_from_behind_a_name),
         TEST(every_move_is_as_the_table_says),
+        TEST(whatever_is_said_in_whichever_order_states_are_those_of_the_model),
         TEST(what_is_not_there_has_no_state),
         TEST(what_waits_is_seen_by_its_owner_only),
         TEST(a_skill_that_is_let_in_brings_its_version_and_the_other_way_round),

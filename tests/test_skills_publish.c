@@ -4,6 +4,7 @@
 #include "skills/skills.h"
 
 #include "base/clock.h"
+#include "skills/record.h"
 #include "tests/skills_fixture.h"
 
 #include <pthread.h>
@@ -423,6 +424,69 @@ static void a_suspended_publisher_publishes_nothing(void **state)
     assert_refused(&g, RC_FORBIDDEN, "suspended");
 }
 
+/* ---- What the book refuses ---- */
+
+/* Writes a record behind the catalogue's back. */
+static void meddle(enum ledger_write_op op, uint16_t kind, const uint8_t *key)
+{
+    struct ledger_cmd cmd = {
+        .verb = LEDGER_NOTE, .op = id_new(ledger_now_us(m.f.ledger)), .write_count = 1};
+
+    cmd.writes[0] = (struct ledger_write){
+        .op = op,
+        .kind = kind,
+        .key = slice_from((const char *)key, SKILLS__KEY_LEN),
+        .value = op == LEDGER_DELETE ? SLICE_NONE : SLICE("meddled"),
+        .version = LEDGER_ANY};
+    assert_int_equal(ledger_call(m.f.ledger, &cmd), RC_OK);
+}
+
+static void what_the_book_refuses_nobody_sees(void **state)
+{
+    struct goods g = weather("1.0.0");
+    uint8_t key[SKILLS__KEY_LEN];
+    struct skill skill;
+
+    (void)state;
+    skills__version_key(key, ACME, WEATHER, SLICE("1.0.0"));
+    meddle(LEDGER_INSERT, SKILLS__KIND_VERSION, key);
+    assert_refused(&g, RC_EXISTS, "records");
+    assert_int_equal(skill_get(&skill, m.skills, ACME, WEATHER, SKILL_BY_OWNER),
+                     RC_NOT_FOUND);
+    assert_int_equal(skill_state_set(m.skills, ACME, WEATHER, SLICE_NONE, SKILL_LISTED),
+                     RC_NOT_FOUND);
+    meddle(LEDGER_DELETE, SKILLS__KIND_VERSION, key);
+    assert_state(&g, SKILL_LISTED);
+    skills__skill_key(key, ACME, WEATHER);
+    meddle(LEDGER_PUT, SKILLS__KIND_SKILL, key);
+    g.version = "1.0.1";
+    assert_refused(&g, RC_STALE, "records");
+    assert_int_equal(
+        skill_state_set(m.skills, ACME, WEATHER, SLICE("1.0.0"), SKILL_WITHDRAWN),
+        RC_STALE);
+    assert_int_equal(skill_get(&skill, m.skills, ACME, WEATHER, SKILL_BY_ANYBODY),
+                     RC_OK);
+    assert_string_equal(skill.latest, "1.0.0");
+    assert_int_equal(skill.version, 1);
+}
+
+static void a_damaged_record_is_told_at_the_start(void **state)
+{
+    const struct goods g = weather("1.0.0");
+    struct skills *again;
+    char dir[96];
+    const struct skills_options options = {
+        .ledger = m.f.ledger, .book = m.f.book, .dir = dir};
+    uint8_t key[SKILLS__KEY_LEN];
+
+    (void)state;
+    (void)snprintf(dir, sizeof(dir), "%s/packages", m.f.dir);
+    assert_state(&g, SKILL_LISTED);
+    skills__version_key(key, ACME, WEATHER, SLICE("1.0.0"));
+    meddle(LEDGER_PUT, SKILLS__KIND_VERSION, key);
+    assert_int_equal(skills_open(&again, &options), RC_CORRUPT);
+}
+
 /* ---- At once ---- */
 
 enum {
@@ -626,6 +690,8 @@ int main(void)
         TEST(what_the_rules_call_malicious_is_kept_from_everybody),
         TEST(what_the_rules_call_suspicious_waits),
         TEST(a_suspended_publisher_publishes_nothing),
+        TEST(what_the_book_refuses_nobody_sees),
+        TEST(a_damaged_record_is_told_at_the_start),
         TEST(of_many_at_once_each_version_is_made_by_one),
         TEST(of_two_names_like_each_other_at_most_one_comes_in),
         TEST(what_nothing_names_is_swept_after_an_hour),
