@@ -410,30 +410,40 @@ static void model_publish(struct model *w, struct prng *p)
         w->skill = waits ? SKILL_PENDING : SKILL_LISTED;
 }
 
+/* What else a word of the operator lets in. */
+static void model_let_in(struct model *w, bool whole)
+{
+    if (whole && waiting_in(w) >= 0)
+        w->versions[waiting_in(w)] = SKILL_LISTED;
+    if (!whole && w->skill == SKILL_PENDING)
+        w->skill = SKILL_LISTED;
+}
+
+static enum rc say(const char *number, enum skill_state to, bool owner)
+{
+    return owner ? skill_withdraw(m.skills, ACME, WEATHER, slice_str(number),
+                                  to == SKILL_LISTED)
+                 : set(number, to);
+}
+
 static void model_move(struct model *w, struct prng *p)
 {
     const int i = (int)prng_below(p, w->count + 1) - 1; /* -1: the skill */
     const bool owner = prng_below(p, 3) == 0;
     const enum skill_state to =
-        owner ? (prng_below(p, 2) == 0 ? SKILL_LISTED : SKILL_WITHDRAWN)
-              : (enum skill_state)prng_below(p, 4);
-    const enum skill_state from = i < 0 ? w->skill : w->versions[i];
-    const bool legal = owner ? is_legal_by_owner(from, to) : is_legal(from, to);
+        (enum skill_state)(owner ? SKILL_LISTED + prng_below(p, 2) : prng_below(p, 4));
+    enum skill_state *at = i < 0 ? &w->skill : &w->versions[i];
+    const bool legal = owner ? is_legal_by_owner(*at, to) : is_legal(*at, to);
     char number[16] = "";
-    const struct slice version =
-        i < 0 ? SLICE_NONE : (number_of(number, i), slice_str(number));
-    const enum rc rc =
-        owner ? skill_withdraw(m.skills, ACME, WEATHER, version, to == SKILL_LISTED)
-              : skill_state_set(m.skills, ACME, WEATHER, version, to);
 
-    assert_int_equal(rc, legal ? RC_OK : RC_CONFLICT);
+    if (i >= 0)
+        number_of(number, i);
+    assert_int_equal(say(number, to, owner), legal ? RC_OK : RC_CONFLICT);
     if (!legal)
         return;
-    if (i < 0 && to == SKILL_LISTED && !owner && waiting_in(w) >= 0)
-        w->versions[waiting_in(w)] = SKILL_LISTED;
-    if (i >= 0 && to == SKILL_LISTED && !owner && w->skill == SKILL_PENDING)
-        w->skill = SKILL_LISTED;
-    *(i < 0 ? &w->skill : &w->versions[i]) = to;
+    if (to == SKILL_LISTED && !owner)
+        model_let_in(w, i < 0);
+    *at = to;
 }
 
 static void model_compare(const struct model *w)
