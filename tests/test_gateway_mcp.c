@@ -94,6 +94,25 @@ static void a_tool_call_is_the_call_by_http(void **state)
     expect_spent("0.005");
 }
 
+static void headers_that_an_endpoint_passes_on_are_passed(void **state)
+{
+    const char *const params =
+        "{\"name\":\"search_get_markets_id\",\"arguments\":{\"id\":\"a\"}}";
+
+    (void)state;
+    (void)post_with(mcp,
+                    "X-Tenant: t1\nX-Other: no\nAccept-Encoding: br\n"
+                    "Accept: text/event-stream\nCookie: c=1\n",
+                    message("tools/call", params));
+    assert_string_equal(upstream_header(upstream_last(), "X-Tenant"), "t1");
+    assert_null(upstream_header(upstream_last(), "X-Other"));
+    assert_null(upstream_header(upstream_last(), "Accept-Encoding"));
+    assert_null(upstream_header(upstream_last(), "Cookie"));
+    assert_string_equal(upstream_header(upstream_last(), "Accept"),
+                        "application/json, text/*;q=0.9, */*;q=0.5");
+    answers(upstream_last(), 200, json, found);
+}
+
 static void a_model_call_goes_on_to_the_next_target(void **state)
 {
     struct exchange *x = call("chat", "{\"model\":\"chain\",\"prompt\":\"hi\"}");
@@ -549,6 +568,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         GATE_TEST(a_tool_call_is_the_call_by_http),
+        GATE_TEST(headers_that_an_endpoint_passes_on_are_passed),
         GATE_TEST(a_model_call_goes_on_to_the_next_target),
         GATE_TEST(a_prompt_becomes_a_conversation_and_nothing_else_is_added),
         GATE_TEST(a_refusal_of_the_upstream_is_a_result_and_free),

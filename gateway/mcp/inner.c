@@ -18,8 +18,8 @@ void mcp_inner_header(struct mcp_inner *in, const char *name, struct slice value
 static void copy_headers(struct mcp_inner *in, const struct http_request *outer)
 {
     static const char *const names[] = {
-        "authorization",   "x-api-key",      "x-goog-api-key",  "host",
-        "idempotency-key", "accept-payment", "x-octroi-receipt"};
+        "authorization",   "x-api-key",      "x-goog-api-key",   "host",
+        "idempotency-key", "accept-payment", "x-octroi-receipt", "x-skill"};
 
     for (size_t i = 0; i < outer->header_count; i++)
         for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
@@ -145,6 +145,20 @@ static enum rc find_tool(struct mcp_tool *tool, struct mcp_error *error,
                     SLICE_FMT(slice_sub(name, 0, 128)));
 }
 
+/* What the endpoint has passed on of its caller's headers. */
+static void pass_headers(struct mcp_inner *in, const struct config_endpoint *e,
+                         struct request *r)
+{
+    for (size_t i = 0; e != NULL && i < e->pass_count; i++) {
+        const char *name = e->pass_headers[i]; /* may go with the tool */
+        unsigned count;
+        const struct slice value = http_header(r->http, name, &count);
+
+        if (count == 1 && http_header(&in->http, name, NULL).len == 0)
+            mcp_inner_header(in, arena_copy(r->arena, name, strlen(name)), value);
+    }
+}
+
 static enum rc begin(struct mcp_inner *in, struct mcp_call *call,
                      struct mcp_error *error, struct request *r)
 {
@@ -154,11 +168,14 @@ static enum rc begin(struct mcp_inner *in, struct mcp_call *call,
 
     TRY(find_tool(&tool, error, r, in->message.params, &arguments));
     rc = mcp_tool_call(call, error, r, &tool, arguments);
+    if (rc == RC_OK) {
+        make_request(in, call, r->http);
+        pass_headers(in, tool.endpoint, r);
+    }
     mcp_tool_release(&tool);
     TRY(rc);
     in->builtin = tool.builtin;
     in->tool = call->sold;
-    make_request(in, call, r->http);
     if (read_idempotency(in, error, r) == RC_OK && mcp_pay_read(in, error, r) == RC_OK)
         return RC_OK;
     buf_free(&call->made);

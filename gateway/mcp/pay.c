@@ -223,13 +223,14 @@ static struct slice with_reason(struct request *r, struct slice required)
 static void write_required(struct json_out *o, struct request *r)
 {
     json_out_object(o);
-    json_out_ku64(o, "httpStatus", 402);
+    json_out_ku64(o, "httpStatus", fault_status(&r->fault));
     write_challenges(o, r);
     write_problem(o, r);
 }
 
-/* MPP's errors: -32042 for who has said that it understands it, -32043 and -32602 for
- * who has paid in this way. */
+/* MPP's errors: -32042 for who has said that it understands it; -32043, -32602 and,
+ * when it is not known what becomes of the payment, -32603 for who has paid in this
+ * way. */
 static void reply_error(struct request *r, const struct mcp_inner *in,
                         enum mcp_code code, struct slice x402)
 {
@@ -314,11 +315,21 @@ static bool is_refused(const struct request *r)
     }
 }
 
+/* The payment may be good: it could not be settled. */
+static bool is_unsettled(const struct request *r)
+{
+    return r->fault.rc == RC_PENDING || r->fault.rc == RC_CHAIN_DOWN;
+}
+
 bool mcp_pay_answer(struct request *r, const struct mcp_inner *in)
 {
     const size_t challenges = count_challenges(r->envelope);
     struct slice x402;
 
+    if (is_unsettled(r) && in->paid_by == MCP_BY_MPP) {
+        reply_error(r, in, MCP_INTERNAL, SLICE_NONE);
+        return true;
+    }
     if (!is_refused(r))
         return false;
     x402 = required_of(r);

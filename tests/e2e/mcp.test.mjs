@@ -11,7 +11,7 @@ import { Credential } from 'mppx';
 import { mppxFetch } from './clients.mjs';
 import { cost, json, nano, request, usd } from './lib.mjs';
 import { evm, kinds, payMpp, payX402, receiptOf, rpc, tempo, v1, v2 } from './mcp.mjs';
-import { agree, calm, closeWorld, funded, openWorld, paid, price, restart, seller, until, upstream, whole } from './paying.mjs';
+import { agree, calm, closeWorld, front, funded, openWorld, paid, price, restart, seller, until, upstream, whole } from './paying.mjs';
 
 const secret = 'a secret of thirty-two bytes, or more';
 const wholeCost = cost(whole.usage, price);
@@ -422,6 +422,24 @@ test('MPP: what a payment left is spent by a proof of amount zero', async () => 
   assert.equal(r.isError, false, say(r));
   assert.equal(r._meta['org.paymentauth/receipt'].method, 'tempo');
   await paid(g, account, 10000n, nano('0.005'));
+});
+
+test('MPP: while nobody can settle, a payment is neither taken nor refused', async () => {
+  const account = await funded();
+  const client = await v1(g);
+  const { challenges } = (await client.callTool(Q))._meta['org.paymentauth/payment-required'];
+  const credential = Credential.deserialize(await evm(account).createCredential({ challenge: challenges.find((c) => c.method === 'evm') }));
+  const call = { ...Q, _meta: { 'org.paymentauth/credential': credential } };
+  front.answer = () => 503;
+  const error = await client.callTool(call).then(() => assert.fail('it was served'), (e) => e);
+  assert.equal(error.code, -32603);
+  assert.equal(error.data.httpStatus, 503);
+  assert.equal(error.data.problem.code, 'settlement_unavailable');
+  assert.equal(upstream.calls.length, 0);
+  front.answer = null;
+  const r = await client.callTool(call);
+  assert.equal(r.isError, false, say(r));
+  await paid(g, account, 5000n);
 });
 
 test('MPP: a payment beside the key of a poor wallet', async () => {
