@@ -38,6 +38,7 @@
     X(CHAT)     /* webhooks of chats */                                           \
     X(METADATA) /* of clouds */                                                   \
     X(PERSIST)                                                                    \
+    X(SERVICE)   /* the same, as those do who run servers */                      \
     X(RC_APPEND) /* >> ~/.bashrc */                                               \
     X(EXPORT)                                                                     \
     X(ARCHIVE)                                                                    \
@@ -52,6 +53,8 @@
     X(HIDE)                                                                       \
     X(OVERRIDE)                                                                   \
     X(BACKDOOR)                                                                   \
+    X(TCP)      /* bash's own way into the net */                                 \
+    X(SHELL_IN) /* a shell whose input is something else */                       \
     X(GUARD_OFF)                                                                  \
     X(WIPE)                                                                       \
     X(CHMOD)                                                                      \
@@ -69,6 +72,7 @@ enum {
     SKILLS__MARK_COUNT
 };
 
+_Static_assert(SKILLS__MARK_COUNT <= 64, "marks are bits of one number");
 #define MARK(name) (UINT64_C(1) << SKILLS__AT_##name)
 
 /* What is a verb or a noun in plain text, and anything in a program. */

@@ -248,7 +248,13 @@ static size_t skip_assignment(const struct scan *s, size_t at)
     return skip_blanks(s, end);
 }
 
-/* What follows one "|", also on the next line. */
+static bool ends_command(const struct scan *s, size_t at)
+{
+    return strchr("\n\\;&|)>`\"'", char_at(s, at)) != NULL;
+}
+
+/* What follows one "|", also on the next line. A shell that is given a file reads its
+ * program there. */
 static bool is_into_shell(const struct scan *s, size_t at)
 {
     size_t end;
@@ -263,14 +269,16 @@ static bool is_into_shell(const struct scan *s, size_t at)
     end = match_one(s, at, shells);
     if (end != 0) {
         at = skip_blanks(s, end);
-        return char_at(s, end) != '.' && match(s, at, "-c") == 0 &&
-               match(s, at, "-lc") == 0;
+        if (match(s, at, "-c") != 0 || match(s, at, "-lc") != 0)
+            return false;
+        return ends_command(s, at) || char_at(s, at) == '-' ||
+               match(s, at, "/dev/stdin") != 0;
     }
     end = match_one(s, at, interpreters);
     if (end == 0)
         return false;
     at = skip_blanks(s, end);
-    return strchr("\n;&|)`\"'", char_at(s, at)) != NULL || match(s, at, "- ") != 0;
+    return ends_command(s, at) || match(s, at, "- ") != 0;
 }
 
 static bool is_escaped_end(const struct scan *s)
