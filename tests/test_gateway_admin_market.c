@@ -515,7 +515,7 @@ static void a_clawback_gives_buyers_their_money_back(void **state)
     "license: MIT\n---\n"
 
 /* A zip with that SKILL.md, and more text behind it. */
-static struct buf package_of(const char *more)
+static struct buf zip_of(const char *more)
 {
     struct skill_package *p;
     char text[512];
@@ -534,9 +534,9 @@ static struct buf package_of(const char *more)
     return zip;
 }
 
-static void publish(unsigned status, const char *query, const char *more)
+static void upload(unsigned status, const char *query, const char *more)
 {
-    struct buf zip = package_of(more);
+    struct buf zip = zip_of(more);
     char line[512];
 
     (void)snprintf(line, sizeof(line), "POST /admin/v1/skills?%s", query);
@@ -547,7 +547,7 @@ static void publish(unsigned status, const char *query, const char *more)
 static void list_one(void)
 {
     ask(201, "POST /admin/v1/publishers", "{\"name\":\"acme\"}");
-    publish(201, "publisher=acme&version=1.0.0", "Body.\n");
+    upload(201, "publisher=acme&version=1.0.0", "Body.\n");
 }
 
 static void a_first_version_waits_and_is_let_in(void **state)
@@ -577,16 +577,16 @@ static void publishing_is_refused_in_words(void **state)
 {
     (void)state;
     list_one();
-    publish(200, "publisher=acme&version=1.0.0", "Body.\n");
+    upload(200, "publisher=acme&version=1.0.0", "Body.\n");
     has("\"repeated\":true");
-    publish(409, "publisher=acme&version=1.0.0", "Another body.\n");
+    upload(409, "publisher=acme&version=1.0.0", "Another body.\n");
     has("\"code\":\"already_exists\"");
-    publish(404, "publisher=nobody&version=1.0.0", "Body.\n");
-    publish(400, "version=1.0.0", "Body.\n");
+    upload(404, "publisher=nobody&version=1.0.0", "Body.\n");
+    upload(400, "version=1.0.0", "Body.\n");
     has("must name the 'publisher'");
-    publish(400, "publisher=acme&version=one", "Body.\n");
-    publish(400, "publisher=acme&version=1.1.0&signature=00", "Body.\n");
-    publish(400, "publisher=acme&version=1.1.0&slug=other", "Body.\n");
+    upload(400, "publisher=acme&version=one", "Body.\n");
+    upload(400, "publisher=acme&version=1.1.0&signature=00", "Body.\n");
+    upload(400, "publisher=acme&version=1.1.0&slug=other", "Body.\n");
     refused(400, "invalid_request", "POST /admin/v1/skills?publisher=acme", NULL);
     refused(400, "invalid_request", "POST /admin/v1/skills?publisher=acme", "no zip");
 }
@@ -655,7 +655,7 @@ static void skills_come_in_pages(void **state)
     (void)state;
     list_one();
     ask(201, "POST /admin/v1/publishers", "{\"name\":\"zeta\"}");
-    publish(201, "publisher=zeta&version=1.0.0", "Of zeta.\n");
+    upload(201, "publisher=zeta&version=1.0.0", "Of zeta.\n");
     ask(200, "GET /admin/v1/skills?limit=1", NULL);
     assert_int_equal(items(), 1);
     has("\"next\":\"acme/pdf-tables\"");
