@@ -113,6 +113,27 @@ static void headers_that_an_endpoint_passes_on_are_passed(void **state)
     answers(upstream_last(), 200, json, found);
 }
 
+static void an_endpoint_of_any_method_is_told_which(void **state)
+{
+    static const char *const wrong[] = {"5", "\"HEAD\"", "\"get\"", "null"};
+    char arguments[64];
+
+    (void)state;
+    (void)call("search_any_files_rest", "{\"rest\":\"a\",\"method\":\"PUT\"}");
+    assert_string_equal(upstream_last()->method, "PUT");
+    answers(upstream_last(), 200, json, found);
+    (void)call("search_any_files_rest", "{}");
+    assert_string_equal(upstream_last()->method, "GET");
+    assert_string_equal(upstream_last()->url, "https://data.example/base/files/");
+    answers(upstream_last(), 200, json, found);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        (void)snprintf(arguments, sizeof(arguments), "{\"method\":%s}", wrong[i]);
+        expect_rpc_error(call("search_any_files_rest", arguments), 200, -32602);
+    }
+    expect_rpc_error(call("search_any_files_rest", "{\"body\":1}"), 200, -32602);
+    assert_int_equal(upstream_count(), 2);
+}
+
 static void a_model_call_goes_on_to_the_next_target(void **state)
 {
     struct exchange *x = call("chat", "{\"model\":\"chain\",\"prompt\":\"hi\"}");
@@ -569,6 +590,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         GATE_TEST(a_tool_call_is_the_call_by_http),
         GATE_TEST(headers_that_an_endpoint_passes_on_are_passed),
+        GATE_TEST(an_endpoint_of_any_method_is_told_which),
         GATE_TEST(a_model_call_goes_on_to_the_next_target),
         GATE_TEST(a_prompt_becomes_a_conversation_and_nothing_else_is_added),
         GATE_TEST(a_refusal_of_the_upstream_is_a_result_and_free),

@@ -12,14 +12,20 @@
 
 enum {
     TARGET_MAX = HTTP_URL_MAX,
+    ARGUMENTS_MAX = 256,
     MORE_MAX = 4096 /* that a body gets around the arguments */
+};
+
+struct argument {
+    struct slice key, name, raw; /* the name is the key without escapes */
 };
 
 struct maker {
     struct request *r;
     struct mcp_error *error;
     const struct config_endpoint *e;
-    struct slice arguments;
+    struct argument *arguments; /* read once: looking for one is no walk over texts */
+    size_t count;
     struct mcp_param params[MCP_PARAMS_MAX];
     size_t param_count;
     const char *method;
@@ -32,6 +38,32 @@ static enum rc refuse(struct maker *m, const char *words, struct slice name)
 
     return mcp_fail(m->error, m->r, MCP_BAD_PARAMS, "'%.*s' %s", SLICE_FMT(some),
                     words);
+}
+
+static enum rc read_arguments(struct maker *m, struct slice object)
+{
+    struct argument a;
+    size_t at = 0;
+
+    m->arguments = arena_new_array(m->r->arena, struct argument, ARGUMENTS_MAX);
+    if (m->arguments == NULL)
+        return RC_NOMEM;
+    while (json_raw_next(&a.key, &a.raw, object, &at) != JSON_ABSENT) {
+        if (m->count == ARGUMENTS_MAX)
+            return refuse(m, "has too many members.", SLICE("arguments"));
+        TRY(json_raw_string(&a.name, a.key, m->r->arena));
+        m->arguments[m->count++] = a;
+    }
+    return RC_OK;
+}
+
+/* SLICE_NONE: it is not there. */
+static struct slice argument(const struct maker *m, struct slice name)
+{
+    for (size_t i = 0; i < m->count; i++)
+        if (slice_equal(m->arguments[i].name, name))
+            return m->arguments[i].raw;
+    return SLICE_NONE;
 }
 
 /* A string, number or boolean as text. */
@@ -84,12 +116,10 @@ static enum rc add_rest(struct maker *m, struct slice name, struct slice value)
 
 static enum rc add_param(struct maker *m, const struct mcp_param *p)
 {
-    char *name = arena_copy(m->r->arena, p->name.bytes, p->name.len);
-    struct slice raw, value;
+    const struct slice raw = argument(m, p->name);
+    struct slice value;
 
-    if (name == NULL)
-        return RC_NOMEM;
-    if (json_raw_member(&raw, m->arguments, name) == JSON_ABSENT) {
+    if (raw.len == 0) {
         if (p->is_rest)
             return RC_OK;
         return refuse(m, "is missing: it is a part of the path.", p->name);
@@ -127,6 +157,8 @@ static enum rc add_pair(struct maker *m, struct slice name, struct slice raw)
 
     if (scalar(&value, m, raw) != RC_OK)
         return refuse(m, "must be a string, a number, a boolean, or an array.", name);
+    if (buf_spent(&m->query))
+        return refuse(m, "is too long for a URL.", name);
     if (buf_len(&m->query) > 0)
         buf_append_char(&m->query, '&');
     percent_encode(&m->query, name);
@@ -187,22 +219,20 @@ static bool is_method_argument(const struct maker *m, struct slice name)
 
 static enum rc make_plain(struct maker *m, struct mcp_call *out)
 {
-    struct slice key, value, name;
-    size_t at = 0;
+    for (size_t i = 0; i < m->count; i++) {
+        const struct argument *a = &m->arguments[i];
 
-    while (json_raw_next(&key, &value, m->arguments, &at) != JSON_ABSENT) {
-        TRY(json_raw_string(&name, key, m->r->arena));
-        if (mcp_is_param(m->params, m->param_count, name) ||
-            is_method_argument(m, name))
+        if (mcp_is_param(m->params, m->param_count, a->name) ||
+            is_method_argument(m, a->name))
             continue;
-        if (slice_equal(name, SLICE("body")))
-            TRY(make_body(m, out, value));
-        else if (!slice_equal(name, SLICE("query")))
-            return refuse(m, "is no argument of this tool.", name);
-        else if (json_raw_type(value) != JSON_OBJECT)
-            return refuse(m, "must be an object.", name);
+        if (slice_equal(a->name, SLICE("body")))
+            TRY(make_body(m, out, a->raw));
+        else if (!slice_equal(a->name, SLICE("query")))
+            return refuse(m, "is no argument of this tool.", a->name);
+        else if (json_raw_type(a->raw) != JSON_OBJECT)
+            return refuse(m, "must be an object.", a->name);
         else
-            TRY(add_members(m, value));
+            TRY(add_members(m, a->raw));
     }
     return RC_OK;
 }
@@ -296,19 +326,14 @@ static enum rc check_unknown(struct maker *m, struct slice schema,
 
 static enum rc check_required(struct maker *m, struct slice schema)
 {
-    struct slice list, one, name, raw;
+    struct slice list, one, name;
     size_t at = 0;
 
     if (json_raw_member(&list, schema, "required") != JSON_ARRAY)
         return RC_OK;
     while (json_raw_element(&one, list, &at) == JSON_STRING) {
-        char *text;
-
         TRY(json_raw_string(&name, one, m->r->arena));
-        text = arena_copy(m->r->arena, name.bytes, name.len);
-        if (text == NULL)
-            return RC_NOMEM;
-        if (json_raw_member(&raw, m->arguments, text) == JSON_ABSENT)
+        if (argument(m, name).len == 0)
             return refuse(m, "is missing.", name);
     }
     return RC_OK;
@@ -326,23 +351,23 @@ static enum rc make_own(struct maker *m, struct mcp_call *out)
 {
     const struct slice schema = slice_str(m->e->input_schema);
     const bool has_query = mcp_has_query(m->method);
-    struct slice key, value, name, properties;
-    size_t at = 0;
+    struct slice properties;
 
     if (json_raw_member(&properties, schema, "properties") != JSON_OBJECT)
         properties = SLICE("{}");
     TRY(check_required(m, schema));
-    while (json_raw_next(&key, &value, m->arguments, &at) != JSON_ABSENT) {
-        TRY(json_raw_string(&name, key, m->r->arena));
-        TRY(check_member(m, properties, name, value));
-        if (mcp_is_param(m->params, m->param_count, name) ||
-            is_method_argument(m, name))
+    for (size_t i = 0; i < m->count; i++) {
+        const struct argument *a = &m->arguments[i];
+
+        TRY(check_member(m, properties, a->name, a->raw));
+        if (mcp_is_param(m->params, m->param_count, a->name) ||
+            is_method_argument(m, a->name))
             continue;
-        TRY(check_unknown(m, schema, properties, name));
+        TRY(check_unknown(m, schema, properties, a->name));
         if (has_query)
-            TRY(add_to_query(m, name, value));
+            TRY(add_to_query(m, a->name, a->raw));
         else
-            add_to_body(m, key, value);
+            add_to_body(m, a->key, a->raw);
     }
     if (has_query || m->e->body == CONFIG_BODY_NONE)
         return RC_OK;
@@ -360,14 +385,17 @@ static enum rc make_own(struct maker *m, struct mcp_call *out)
 static enum rc choose_method(struct maker *m)
 {
     static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
-    struct slice name;
+    struct slice name, raw;
 
     m->method = m->e->method;
     if (strcmp(m->method, "ANY") != 0)
         return RC_OK;
     m->method = "GET";
-    if (!mcp_text(&name, m->arguments, "method", m->r))
+    raw = argument(m, SLICE("method"));
+    if (raw.len == 0)
         return RC_OK;
+    if (json_raw_string(&name, raw, m->r->arena) != RC_OK)
+        name = SLICE_NONE;
     for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
         if (slice_equal_str(name, methods[i])) {
             m->method = methods[i];
@@ -376,8 +404,10 @@ static enum rc choose_method(struct maker *m)
     return refuse(m, "must be GET, POST, PUT, PATCH or DELETE.", SLICE("method"));
 }
 
-static enum rc make(struct maker *m, struct mcp_call *out, const struct mcp_tool *t)
+static enum rc make(struct maker *m, struct mcp_call *out, const struct mcp_tool *t,
+                    struct slice arguments)
 {
+    TRY(read_arguments(m, arguments));
     m->param_count = mcp_params(m->params, t->endpoint->path);
     buf_append_str(&m->path, t->host->prefix);
     TRY(choose_method(m));
@@ -403,14 +433,15 @@ enum rc mcp_tool_call(struct mcp_call *out, struct mcp_error *error, struct requ
     memset(out, 0, sizeof(*out));
     out->sold = arena_copy(r->arena, t->name, strlen(t->name));
     buf_init(&out->made, r->config->limits.max_body_bytes + MORE_MAX);
-    m.arguments = arguments.len > 0 ? arguments : SLICE("{}");
+    if (arguments.len == 0)
+        arguments = SLICE("{}");
     m.body = &out->made;
     buf_init(&m.path, TARGET_MAX);
     buf_init(&m.query, TARGET_MAX);
     if (t->builtin != NULL)
-        rc = t->builtin->make(out, error, r, m.arguments);
+        rc = t->builtin->make(out, error, r, arguments);
     else
-        rc = make(&m, out, t);
+        rc = make(&m, out, t, arguments);
     buf_free(&m.path);
     buf_free(&m.query);
     if (rc == RC_OK)

@@ -556,6 +556,8 @@ test('arguments that want to be more than they are call nothing', async () => {
     ['shop_post_orders', { item: 'a', count: 1.5 }],
     ['shop_post_orders', { item: 'a', evil: 1 }],
     ['shop_get_find', { q: 'a', sort: 'any' }],
+    ['shop_get_find', Object.fromEntries([['q', 'a'], ...Array.from({ length: 300 }, (_, i) => [`a${i}`, 1])])],
+    ['shop_get_find', { q: Array.from({ length: 5000 }, () => 'abc') }],
     ['no_such_tool', {}],
     ['chat', { model: 'm' }],
     ['chat', { prompt: 'x' }],
