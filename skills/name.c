@@ -232,12 +232,28 @@ bool skill_names_alike(struct slice a, struct slice b)
     return slice_equal(blurred(a_room, a), blurred(b_room, b));
 }
 
+/* Letters that only one of them has, as often as it has them. No edit changes this by
+ * more than two, so that most names need not be looked at closely. */
+static unsigned letters_apart(struct slice a, struct slice b)
+{
+    int counts[128] = {0};
+    unsigned apart = 0;
+
+    for (size_t i = 0; i < a.len; i++)
+        counts[(uint8_t)a.bytes[i] % 128]++;
+    for (size_t i = 0; i < b.len; i++)
+        counts[(uint8_t)b.bytes[i] % 128]--;
+    for (size_t i = '-'; i <= 'z'; i++)
+        apart += (unsigned)(counts[i] < 0 ? -counts[i] : counts[i]);
+    return apart;
+}
+
 bool skill_names_close(struct slice a, struct slice b)
 {
-    const size_t shorter = a.len < b.len ? a.len : b.len;
+    const unsigned most = (a.len < b.len ? a.len : b.len) < SHORT_NAME ? 1 : EDITS_MAX;
 
     if (slice_equal(a, b) || a.len > SKILL_SLUG_MAX || b.len > SKILL_SLUG_MAX)
         return false;
     return skill_names_alike(a, b) ||
-           edits(a, b) <= (shorter < SHORT_NAME ? 1 : EDITS_MAX);
+           (letters_apart(a, b) <= 2 * most && edits(a, b) <= most);
 }

@@ -5,6 +5,7 @@
 #include "skills/skills_int.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -221,6 +222,14 @@ static bool is_paid_elsewhere(const struct skill_publisher *a,
            strcmp(a->network, b->network) != 0 || strcmp(a->address, b->address) != 0;
 }
 
+/* The handle stays as it is, and is read without the lock. */
+static void replace(struct skill_publisher *place, const struct skill_publisher *p)
+{
+    const size_t from = offsetof(struct skill_publisher, display);
+
+    memcpy((char *)place + from, (const char *)p + from, sizeof(*p) - from);
+}
+
 static enum rc change(struct skill_publisher *p, struct skills *s)
 {
     struct skill_publisher *place;
@@ -239,7 +248,7 @@ static enum rc change(struct skill_publisher *p, struct skills *s)
     skills__write_lock(s);
     place = skills__publisher_find(s, slice_str(p->handle));
     assert(place != NULL); /* none ever goes */
-    *place = *p;
+    replace(place, p);
     skills__unlock(s);
     return RC_OK;
 }

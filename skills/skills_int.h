@@ -5,8 +5,8 @@
  * search: for less than a millisecond), and never while something is committed. So a
  * change is: look (shared), commit, and then, alone for a moment, bring memory to what
  * was acknowledged. Publishers and skills are never freed before skills_close(), so
- * that pointers to them hold without the lock; what is in them needs it. Whoever
- * changes a skill claims it first: one change at a time, others wait.
+ * that pointers to them and their names hold without the lock; what else is in them
+ * needs it. Whoever changes a skill claims it first: one change at a time, others wait.
  * Private to skills/. */
 #ifndef SKILLS_SKILLS_INT_H
 #define SKILLS_SKILLS_INT_H

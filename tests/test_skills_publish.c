@@ -550,15 +550,32 @@ static void *read_some(void *arg)
     return NULL;
 }
 
+/* A publisher who changes beside all of that. */
+static void *change_some(void *arg)
+{
+    struct crowd *c = arg;
+
+    while (!atomic_load(c->done)) {
+        struct skill_publisher p;
+
+        c->failed += skill_publisher_get(&p, m.skills, ACME) != RC_OK;
+        p.display[0] = (char)(p.display[0] == 'a' ? 'A' : 'a');
+        c->failed += skill_publisher_change(&p, m.skills) != RC_OK;
+    }
+    return NULL;
+}
+
 static void run_crowd(struct crowd *writers, void *(*work)(void *))
 {
-    struct crowd readers[READERS] = {{0}};
-    pthread_t writing[WRITERS], reading[READERS];
+    struct crowd readers[READERS + 1] = {{0}}; /* and who changes the publisher */
+    pthread_t writing[WRITERS], reading[READERS + 1];
     atomic_bool done = false;
 
-    for (unsigned i = 0; i < READERS; i++) {
+    for (unsigned i = 0; i <= READERS; i++) {
+        void *(*other)(void *) = i < READERS ? read_some : change_some;
+
         readers[i].done = &done;
-        assert_int_equal(pthread_create(&reading[i], NULL, read_some, &readers[i]), 0);
+        assert_int_equal(pthread_create(&reading[i], NULL, other, &readers[i]), 0);
     }
     for (unsigned i = 0; i < WRITERS; i++) {
         writers[i] = (struct crowd){.number = i};
@@ -567,7 +584,7 @@ static void run_crowd(struct crowd *writers, void *(*work)(void *))
     for (unsigned i = 0; i < WRITERS; i++)
         (void)pthread_join(writing[i], NULL);
     atomic_store(&done, true);
-    for (unsigned i = 0; i < READERS; i++) {
+    for (unsigned i = 0; i <= READERS; i++) {
         (void)pthread_join(reading[i], NULL);
         assert_int_equal(readers[i].failed, 0);
     }
