@@ -5,6 +5,7 @@
 #include "base/codec.h"
 #include "gateway/config.h"
 #include "gateway/config_payments.h"
+#include "gateway/datadir.h"
 #include "gateway/overrides.h"
 
 #include <errno.h>
@@ -162,6 +163,29 @@ static enum rc backup_prices(struct admin_call *c, const char *path)
     return RC_OK;
 }
 
+/* After the book: what its versions name was there before them. */
+static enum rc backup_packages(struct admin_call *c, const char *dest)
+{
+    const char *path = arena_printf(c->arena, "%s/" DATADIR_PACKAGES, dest);
+    struct blobs *copy;
+    enum rc rc;
+
+    if (c->admin->skills == NULL)
+        return RC_OK;
+    if (path == NULL)
+        return RC_NOMEM;
+    rc = blobs_open(&copy, path);
+    if (rc == RC_OK) {
+        rc = blobs_copy(copy, skills_blobs(c->admin->skills));
+        blobs_close(copy);
+    }
+    if (rc != RC_OK)
+        return admin__refuse(c, rc, "dest",
+                             "the book is in %s, but not all packages of skills are",
+                             dest);
+    return RC_OK;
+}
+
 static enum rc serve_backup(struct admin_call *c)
 {
     struct slice dest = SLICE_NONE;
@@ -183,6 +207,7 @@ static enum rc serve_backup(struct admin_call *c)
                              strerror(errno));
     TRY(rc);
     TRY(backup_prices(c, path));
+    TRY(backup_packages(c, path));
     json_out_object(&c->out);
     json_out_kstr(&c->out, "path", path);
     json_out_end_object(&c->out);

@@ -22,7 +22,6 @@
 #define LOCK_NAME    "lock"
 #define MASTER_NAME  "master.key"
 #define RECEIPT_NAME "receipt.key"
-#define SKILLS_NAME  "packages"
 #define SOCKET_NAME  "admin.sock"
 
 enum {
@@ -248,7 +247,7 @@ static enum rc open_receipts(struct datadir *d, struct buf *faults)
 
 static enum rc open_skills(struct datadir *d, struct buf *faults)
 {
-    char *path = join(d->path, SKILLS_NAME);
+    char *path = join(d->path, DATADIR_PACKAGES);
     struct skills_options options = {.ledger = d->ledger, .book = d->book, .dir = path};
     enum rc rc;
 

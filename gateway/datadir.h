@@ -14,6 +14,8 @@
 #include "skills/skills.h"
 #include "wallet/wallet.h"
 
+#define DATADIR_PACKAGES "packages" /* of skills, in the folder */
+
 struct datadir {
     char *path;
     int lock_fd;

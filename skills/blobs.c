@@ -358,3 +358,59 @@ enum rc blobs_sweep(struct blobs *b, uint64_t before_us,
     *removed = s.removed;
     return rc;
 }
+
+/* ---- Copying ---- */
+
+static enum rc copy_one(struct blobs *to, struct blobs *from, const char *shelf,
+                        const char *name)
+{
+    uint8_t sha256[SHA256_LEN], written[SHA256_LEN];
+    char hex[2 * SHA256_LEN + 1];
+    char *bytes;
+    uint64_t len;
+    enum rc rc;
+
+    (void)snprintf(hex, sizeof(hex), "%.2s%.*s", shelf, REST_LEN, name);
+    if (strlen(name) != REST_LEN ||
+        hex_decode(sha256, SHA256_LEN, slice_str(hex)) != RC_OK)
+        return RC_OK; /* none of ours, or in the making */
+    rc = blobs_get(&bytes, &len, from, sha256, UINT64_MAX);
+    if (rc != RC_OK)
+        return rc == RC_NOT_FOUND ? RC_OK : rc; /* swept meanwhile */
+    rc = blobs_put(written, to, slice_from(bytes, (size_t)len));
+    free(bytes);
+    return rc;
+}
+
+static enum rc copy_shelf(struct blobs *to, struct blobs *from, const char *shelf)
+{
+    const struct dirent *entry;
+    int fd = -1;
+    DIR *dir;
+    enum rc rc = open_folder(&fd, from->dir, shelf);
+
+    if (rc != RC_OK)
+        return rc == RC_NOT_FOUND ? RC_OK : rc;
+    dir = fdopendir(fd);
+    if (dir == NULL) {
+        (void)close(fd);
+        return RC_NOMEM;
+    }
+    while (rc == RC_OK && (entry = readdir(dir)) != NULL)
+        rc = copy_one(to, from, shelf, entry->d_name);
+    (void)closedir(dir);
+    return rc;
+}
+
+enum rc blobs_copy(struct blobs *to, struct blobs *from)
+{
+    enum rc rc = RC_OK;
+
+    for (unsigned i = 0; rc == RC_OK && i < SHELVES; i++) {
+        char shelf[SHELF_SIZE];
+
+        (void)snprintf(shelf, sizeof(shelf), "%02x", i & 0xff);
+        rc = copy_shelf(to, from, shelf);
+    }
+    return rc;
+}

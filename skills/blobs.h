@@ -28,5 +28,8 @@ MUST_CHECK enum rc blobs_get(char **bytes, uint64_t *len, struct blobs *b,
 MUST_CHECK enum rc blobs_sweep(struct blobs *b, uint64_t before_us,
                                bool (*needed)(void *arg, const uint8_t sha256[32]),
                                void *arg, unsigned *removed);
+/* Waits. Writes every file to another folder, each looked at by its hash on the way:
+ * RC_CORRUPT. What is put meanwhile may be there or not. */
+MUST_CHECK enum rc blobs_copy(struct blobs *to, struct blobs *from);
 
 #endif

@@ -379,6 +379,32 @@ static void what_a_crash_left_is_swept_and_what_is_not_ours_stays(void **state)
  * ------------------------------------------------------------------------------
  */
 
+static void a_copy_has_every_file_and_refuses_a_changed_one(void **state)
+{
+    char other[PATH_SIZE], path[PATH_SIZE];
+    struct blobs *copy;
+    uint8_t one[32], two[32];
+    uint64_t len;
+    int fd = -1;
+
+    (void)state;
+    (void)snprintf(other, sizeof(other), "%s/copy", top);
+    put(one, "one");
+    put(two, "two");
+    assert_int_equal(blobs_open(&copy, other), RC_OK);
+    assert_int_equal(blobs_copy(copy, blobs), RC_OK);
+    assert_int_equal(blobs_copy(copy, blobs), RC_OK); /* again is the same */
+    assert_int_equal(blobs_file(&fd, &len, copy, one), RC_OK);
+    (void)close(fd);
+    assert_int_equal(blobs_file(&fd, &len, copy, two), RC_OK);
+    assert_int_equal(len, 3);
+    (void)close(fd);
+    path_of(path, two);
+    overwrite(path, "owt");
+    assert_int_equal(blobs_copy(copy, blobs), RC_CORRUPT);
+    blobs_close(copy);
+}
+
 static void *put_many(void *arg)
 {
     unsigned *failed = arg;
@@ -446,6 +472,7 @@ int main(void)
         TEST(a_full_disk_is_told_and_leaves_nothing),
         TEST(the_sweep_takes_what_is_old_and_not_needed),
         TEST(a_put_makes_an_old_file_young),
+        TEST(a_copy_has_every_file_and_refuses_a_changed_one),
         TEST(what_a_crash_left_is_swept_and_what_is_not_ours_stays),
         TEST(threads_put_the_same_at_once),
     };
