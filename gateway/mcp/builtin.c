@@ -195,7 +195,7 @@ static enum rc make_balance(struct mcp_call *out, struct mcp_error *error,
     return no_others(error, r, arguments, none);
 }
 
-/* A GET whose query has some of these arguments, as strings or numbers. */
+/* A call whose query has some of these arguments, as strings or numbers. */
 static enum rc make_get(struct mcp_call *out, struct mcp_error *error,
                         struct request *r, struct slice arguments, const char *path,
                         const char *const *known)
@@ -237,6 +237,23 @@ static enum rc make_statement(struct mcp_call *out, struct mcp_error *error,
     return make_get(out, error, r, arguments, "/v1/wallet/statement", known);
 }
 
+static bool takes_payments(const struct request *r)
+{
+    return r->worker->cashier != NULL;
+}
+
+static enum rc make_topup(struct mcp_call *out, struct mcp_error *error,
+                          struct request *r, struct slice arguments)
+{
+    static const char *const known[] = {"amount", NULL};
+
+    if (member(arguments, "amount").len == 0)
+        return refuse(error, r, SLICE("amount"), "is missing.");
+    TRY(make_get(out, error, r, arguments, "/v1/wallet/topup", known));
+    out->method = "POST";
+    return RC_OK;
+}
+
 static bool has_skills(const struct request *r)
 {
     return r->worker->skills != NULL;
@@ -268,7 +285,7 @@ static enum rc make_quote(struct mcp_call *out, struct mcp_error *error,
     if (mcp_tool_find(&tool, r, name) != RC_OK)
         return refuse(error, r, name, "is no tool: tools/list has them.");
     if (tool.builtin != NULL && !tool.builtin->is_priced)
-        return refuse(error, r, name, "costs nothing.");
+        return refuse(error, r, name, "has no price of its own.");
     rc = mcp_tool_call(out, error, r, &tool, inner);
     mcp_tool_release(&tool);
     TRY(rc);
@@ -371,6 +388,19 @@ const struct mcp_builtin mcp_builtins[] = {
                                                                                          "\"additionalProperties\":false}",
      .is_read_only = true,
      .make = make_statement},
+    {.name = "wallet_topup",
+     .title = "Put money into the wallet",
+     .description =
+         "Credits the wallet whose API key calls with what is paid for this "
+         "call by x402 or MPP. Without a key a new wallet is opened, and its "
+         "key is told in the answer, once.",
+     .schema =
+         "{\"type\":\"object\",\"properties\":{"
+         "\"amount\":" STRING(
+             "In USD, such as 0.25.") "},"
+                                      "\"required\":[\"amount\"],\"additionalProperties\":false}",
+     .is_there = takes_payments,
+     .make = make_topup},
     {.name = "wallet_quote",
      .title = "What a call would cost",
      .description = "Tells what a call of another tool with these arguments would cost "

@@ -66,7 +66,7 @@ test('every client lists the same tools, with schemas and prices', async () => {
     assert.equal(q.inputSchema.type, 'object');
     for (const t of tools) assert.match(t.name, /^[a-zA-Z0-9_-]{1,64}$/);
   });
-  assert.deepEqual(lists[0], ['chat', 'embeddings', 'models', 'skills_search', 'wallet_balance', 'wallet_statement', 'wallet_quote', 'd_any_q', 'd_any_other', 'd_get_dear', 'd_get_after']);
+  assert.deepEqual(lists[0], ['chat', 'embeddings', 'models', 'skills_search', 'wallet_balance', 'wallet_statement', 'wallet_topup', 'wallet_quote', 'd_any_q', 'd_any_other', 'd_get_dear', 'd_get_after']);
   assert.deepEqual(lists[1], lists[0]);
   assert.deepEqual(lists[2], lists[0]);
 });
@@ -451,6 +451,22 @@ test('MPP: a payment beside the key of a poor wallet', async () => {
   assert.equal(r.receipt.method, 'evm');
   await g.settled(w, nano('0.001'));
   await paid(g, account, 5000n);
+});
+
+test('a wallet is topped up by a payment beside its key', async () => {
+  const w = g.wallet('topped', '1');
+  const account = await funded();
+  const client = await v1(g, { key: w.key });
+  const topup = { name: 'wallet_topup', arguments: { amount: '0.25' } };
+  const r = await payX402(client, account)(topup);
+  assert.equal(r.isError, false, say(r));
+  assert.equal(r._meta['x402/payment-response'].success, true);
+  await g.settled(w, nano('1.25'));
+  payMpp(client, evm(account));
+  assert.equal((await client.callTool(topup)).isError, false);
+  await g.settled(w, nano('1.5'));
+  await paid(g, account, 500000n);
+  await assert.rejects(client.callTool({ name: 'wallet_topup' }), /'amount' is missing/);
 });
 
 // ---- Skills ----------------------------------------------------------------------------
