@@ -12,6 +12,7 @@ enum {
     LINK_TEXT_MAX = 256, /* how far back from "](" the "[" may be */
     PREFIXES_MAX = 5,    /* of a command: sudo, env, .. */
     ASSIGNMENT_MAX = 256,
+    OPTION_MAX = 16,
     FLAG_LEN = 28, /* bytes of a flag and its tags */
     WORDS_MAX = 1024,
     NO_WORD = WORDS_MAX
@@ -253,6 +254,18 @@ static bool ends_command(const struct scan *s, size_t at)
     return strchr("\n\\;&|)>`\"'", char_at(s, at)) != NULL;
 }
 
+/* Behind one word: "<<", so that the program stands here. */
+static bool is_here_text(const struct scan *s, size_t at)
+{
+    size_t end = at;
+
+    while (end - at < OPTION_MAX && !is_blank(char_at(s, end)) &&
+           char_at(s, end) != '\n')
+        end++;
+    end = skip_blanks(s, end);
+    return char_at(s, end) == '<' && char_at(s, end + 1) == '<';
+}
+
 /* What follows one "|", also on the next line. A shell that is given a file reads its
  * program there. */
 static bool is_into_shell(const struct scan *s, size_t at)
@@ -271,14 +284,14 @@ static bool is_into_shell(const struct scan *s, size_t at)
         at = skip_blanks(s, end);
         if (match(s, at, "-c") != 0 || match(s, at, "-lc") != 0)
             return false;
-        return ends_command(s, at) || char_at(s, at) == '-' ||
-               match(s, at, "/dev/stdin") != 0;
+        return ends_command(s, at) || match(s, at, "/dev/stdin") != 0 ||
+               (char_at(s, at) == '-' && !is_here_text(s, at));
     }
     end = match_one(s, at, interpreters);
     if (end == 0)
         return false;
     at = skip_blanks(s, end);
-    return ends_command(s, at) || match(s, at, "- ") != 0;
+    return ends_command(s, at) || (match(s, at, "- ") != 0 && !is_here_text(s, at));
 }
 
 static bool is_escaped_end(const struct scan *s)
@@ -368,6 +381,7 @@ static size_t character(struct scan *s)
     if (len == 0)
         return 1;
     mark(s, marks_of(s, skills__next_char(&rest), len));
+    look_for_words(s);
     return len;
 }
 

@@ -322,9 +322,20 @@ const struct skills__word skills__words[] = {
     {"*.scr", MARK(BINARY)},
     {"*.appimage", MARK(BINARY)},
     {"paste", MARK(PASTE_VERB)},
+    {"copy and run", MARK(PASTE_VERB)},
     {"terminal", MARK(TERMINAL)},
     {"powershell", MARK(TERMINAL)},
     {"command prompt", MARK(TERMINAL)},
+
+    /* The same in Chinese: the campaign was translated with the skills it copied. */
+    {"\xe8\xa7\xa3\xe5\x8e\x8b", MARK(EXTRACT)},    /* unpack */
+    {"\xe5\xaf\x86\xe7\xa0\x81", MARK(PASSWORD)},   /* password */
+    {"\xe4\xb8\x8b\xe8\xbd\xbd", MARK(DOWNLOAD)},   /* download */
+    {"\xe8\xbf\x90\xe8\xa1\x8c", MARK(RUN)},        /* run */
+    {"\xe7\xb2\x98\xe8\xb4\xb4", MARK(PASTE_VERB)}, /* paste */
+    {"\xe7\xbb\x88\xe7\xab\xaf", MARK(TERMINAL)},   /* terminal */
+    {"\xe5\x85\x88\xe5\x86\xb3\xe6\x9d\xa1\xe4\xbb\xb6",
+     MARK(NEEDED)}, /* prerequisites */
 
     /* Words to the model, against its user */
     {"do not tell the user*", MARK(HIDE)},
@@ -397,6 +408,7 @@ const size_t skills__word_count = sizeof(skills__words) / sizeof(skills__words[0
 const char *const skills__hosts[] = {"github.com",     "githubusercontent.com",
                                      "gitlab.com",     "npmjs.com",
                                      "openclaw.ai",    "clawhub.ai",
+                                     "clawdhub.ai",    "clawdhub.com",
                                      "anthropic.com",  "openai.com",
                                      "google.com",     "googleapis.com",
                                      "microsoft.com",  "apple.com",

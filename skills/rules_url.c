@@ -5,10 +5,12 @@
 enum {
     HOST_MAX = 253,
     AUTHORITY_MAX = 512,
+    LEAD_2000 = 0xe2, /* the first byte of U+2000 in UTF-8 */
     OCTETS = 4
 };
 
-/* "user@host:80" of a URL; none: it is no URL. */
+/* "user@host:80" of a URL; none: it is no URL. Scripts above U+2000 are written without
+ * spaces: what follows there is the sentence, and no letter that looks like ours. */
 static struct slice authority(struct slice s)
 {
     size_t len = 0;
@@ -20,6 +22,7 @@ static struct slice authority(struct slice s)
     else
         return SLICE_NONE;
     while (len < s.len && (unsigned char)s.bytes[len] > ' ' &&
+           (unsigned char)s.bytes[len] < LEAD_2000 &&
            strchr("/?#\"'`<>()[]{}|\\^,;", s.bytes[len]) == NULL)
         len++;
     return slice_sub(s, 0, len);
@@ -79,6 +82,7 @@ static bool is_private(const uint8_t a[OCTETS])
     static const struct net nets[] = {
         {{0}, {255}},
         {{10}, {255}},
+        {{100, 64}, {255, 192}},
         {{127}, {255}},
         {{172, 16}, {255, 240}},
         {{192, 168}, {255, 255}},
