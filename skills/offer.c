@@ -69,7 +69,8 @@ static void take_effect(struct skill_offer *o, const struct skill_terms *terms,
     o->next = (struct skill_terms){.has_per_call = false};
     memset(o->next_base_url, 0, sizeof(o->next_base_url));
     memset(o->base_url, 0, sizeof(o->base_url));
-    memcpy(o->base_url, base_url.bytes, base_url.len);
+    if (base_url.len > 0) /* memcpy() may not be given NULL, even for no bytes */
+        memcpy(o->base_url, base_url.bytes, base_url.len);
 }
 
 /* From the scheme on, up to the path: with the port, because behind another port is

@@ -512,6 +512,58 @@ test('without a publisher no body is read', async () => {
   assert.equal((await request(`${gateway.url}/api/v1/skills`, { method: 'POST', headers: { 'content-length': 5000000 } })).status, 401);
 });
 
+test('of two publishers with one name the client says which', async () => {
+  const second = gateway.wallet('second-wallet', '1');
+  gateway.run('publisher', 'create', 'other-tools', '--wallet', second.id);
+  await publish(skill('shared-name', { files: { 'who.txt': 'acme\n' } }), '1.0.0');
+  const text = await publish(skill('shared-name', { files: { 'who.txt': 'other\n' } }), '1.0.0', { who: second });
+  assert.match(text, /pending/); // the operator decides about a name that is taken
+  gateway.run('skill', 'approve', 'other-tools/shared-name');
+  const words = await refused('new', home(), ['install', 'shared-name']);
+  assert.match(words, /Several publishers/);
+  assert.match(words, /@acme\/shared-name/);
+  assert.match(words, /@other-tools\/shared-name/);
+  const at = home();
+  await ok('new', at, ['install', '@other-tools/shared-name']);
+  const found = fs.readdirSync(at, { recursive: true }).filter((f) => f.endsWith('shared-name/who.txt'));
+  assert.equal(fs.readFileSync(path.join(at, found[0]), 'utf8'), 'other\n');
+});
+
+test('D24: calls go to another host only when the operator says so', async () => {
+  const definition = (host) => ({ base_url: `https://${host}`, endpoints: [{ method: 'GET', path: '/a' }] });
+  const put = async (terms) => json(await send('PUT', '/v1/publishers/acme/skills/one-file/offer', publisher, terms));
+  const decide = (word) =>
+    request(`http://127.0.0.1:${gateway.adminPort}/admin/v1/skills/acme/one-file/offer/${word}`, { method: 'POST', headers: { authorization: 'Bearer admin-token-for-tests' } });
+  const first = await put({ per_call: '0.001', definition: definition('one.example') });
+  assert.equal(first.pending, true);
+  assert.equal(first.base_url, null);
+  assert.equal((await decide('accept')).status, 200);
+  const second = await put({ per_call: '0.001', definition: definition('two.example') });
+  assert.equal(second.pending, true);
+  assert.equal(second.base_url, 'https://one.example');
+  assert.equal(second.next.base_url, 'https://two.example');
+  assert.equal((await decide('drop')).status, 200);
+  assert.equal(json(await get('/v1/publishers/acme/skills/one-file/offer', publisher)).base_url, 'https://one.example');
+});
+
+test('a purchase that is cut off by a kill is made once, and never for nothing', async () => {
+  const url = '/api/v1/download?slug=stock-oracle&ownerHandle=acme';
+  for (let round = 0; round < 5; round++) {
+    const wallets = Array.from({ length: 5 }, (_, i) => gateway.wallet(`kill-${round}-${i}`, '1'));
+    const calls = wallets.map((w) => get(url, w).catch(() => null));
+    await new Promise((done) => setTimeout(done, 2 * round));
+    await gateway.stop('SIGKILL');
+    await Promise.all(calls);
+    await gateway.start();
+    for (const w of wallets) {
+      assert.equal((await get(url, w)).status, 200);
+      await gateway.settled(w, nano('1') - price);
+      assert.equal((await get(url, w)).status, 200);
+      assert.equal(gateway.balance(w).balance, nano('1') - price);
+    }
+  }
+});
+
 test('the books are right', async () => {
   gateway.laws();
 });
