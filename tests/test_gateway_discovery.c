@@ -248,6 +248,27 @@ static void resources_come_in_pages_and_by_filters(void **state)
     expect_status(ask("GET", "/discovery/resources?offset=x", HOST, NULL), 400);
 }
 
+static void a_search_goes_on_by_its_cursor(void **state)
+{
+    struct exchange *x =
+        ask("GET", "/discovery/search?query=search&limit=1", HOST, NULL);
+    struct json_object *doc;
+
+    (void)state;
+    expect_status(x, 200);
+    assert_int_equal(json_parse(&doc, buf_slice(&x->out)), RC_OK);
+    assert_int_equal(json_array_count(at(doc, "resources")), 1);
+    assert_string_equal(text(at(doc, "pagination"), "cursor"), "1");
+    json_put(doc);
+    x = ask("GET", "/facilitator/discovery/search?query=search&limit=100&cursor=1",
+            HOST, NULL);
+    expect_status(x, 200);
+    assert_int_equal(json_parse(&doc, buf_slice(&x->out)), RC_OK);
+    assert_true(json_array_count(at(doc, "resources")) >= 1);
+    assert_null(at(at(doc, "pagination"), "cursor"));
+    json_put(doc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +280,7 @@ int main(void)
         MPP_TEST(readers_are_told_the_same),
         MPP_TEST(resources_are_listed_with_their_ways_to_pay),
         MPP_TEST(resources_come_in_pages_and_by_filters),
+        MPP_TEST(a_search_goes_on_by_its_cursor),
     };
 
     return cmocka_run_group_tests(tests, mpp_client_start, mpp_client_stop);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /discovery/resources: everything with a price that is known before the call, as
- * x402's facilitators list it (the "bazaar" of discovery clients): where it is, what it
- * takes, and each way to pay it. Made from the configuration as it is; like
+/* GET /discovery/resources and /discovery/search: everything with a price that is known
+ * before the call, as x402's facilitators list it (the "bazaar" of discovery clients):
+ * where it is, what it takes, and each way to pay it. Also below /facilitator, which is
+ * what such clients are given as a URL. Made from the configuration as it is; like
  * /openapi.json it advises, and the 402 of a call is what counts. */
 #include "gateway/api.h"
 #include "gateway/config_payments.h"
@@ -12,6 +13,7 @@
 #include "base/json.h"
 #include "gateway/apis/discovery.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +53,7 @@ struct filter {
     struct slice query;
     struct slice words[WORDS_MAX];
     size_t word_count;
+    bool is_search; /* a client says where to go on as `cursor` */
     uint64_t limit, offset;
 };
 
@@ -87,7 +90,8 @@ static enum rc read_filter(struct filter *f, struct request *r)
         if (word.len > 0)
             f->words[f->word_count++] = word;
     TRY(read_number(&f->limit, r, "limit", LIMIT_DEFAULT));
-    TRY(read_number(&f->offset, r, "offset", 0));
+    f->is_search = slice_ends(r->http->path, SLICE("/search"));
+    TRY(read_number(&f->offset, r, f->is_search ? "cursor" : "offset", 0));
     return f->limit >= 1 && f->limit <= LIMIT_MAX ? RC_OK : RC_BAD_INPUT;
 }
 
@@ -357,6 +361,27 @@ static void put_item(struct json_out *o, struct request *r, const struct filter 
     buf_free(&path);
 }
 
+static void put_pagination(struct json_out *o, const struct items *all)
+{
+    const struct filter *f = all->filter;
+    char cursor[24];
+
+    json_out_ku64(o, "limit", f->limit);
+    if (!f->is_search) {
+        json_out_ku64(o, "offset", f->offset);
+        json_out_ku64(o, "total", all->count);
+        return;
+    }
+    json_out_key(o, "cursor");
+    if (f->offset >= all->count || all->count - f->offset <= f->limit) {
+        json_out_null(o);
+        return;
+    }
+    (void)snprintf(cursor, sizeof(cursor), "%llu",
+                   (unsigned long long)(f->offset + f->limit));
+    json_out_str(o, cursor);
+}
+
 static void write_items(struct buf *b, struct items *all)
 {
     const struct filter *f = all->filter;
@@ -365,16 +390,14 @@ static void write_items(struct buf *b, struct items *all)
     json_out_init(&o, b);
     json_out_object(&o);
     json_out_ku64(&o, "x402Version", 2);
-    json_out_key(&o, "items");
+    json_out_key(&o, f->is_search ? "resources" : "items");
     json_out_array(&o);
     for (size_t i = f->offset; i < all->count && i - f->offset < f->limit; i++)
         put_item(&o, all->r, f, &all->items[i]);
     json_out_end_array(&o);
     json_out_key(&o, "pagination");
     json_out_object(&o);
-    json_out_ku64(&o, "limit", f->limit);
-    json_out_ku64(&o, "offset", f->offset);
-    json_out_ku64(&o, "total", all->count);
+    put_pagination(&o, all);
     json_out_end_object(&o);
     json_out_end_object(&o);
 }
@@ -402,7 +425,8 @@ static void serve(struct request *r)
     if (r->rc != RC_OK) {
         r->fault.rc = r->rc;
         if (r->rc == RC_BAD_INPUT)
-            r->fault.detail = "'limit' is 1 to 100, 'offset' a whole number.";
+            r->fault.detail = "'limit' is 1 to 100, 'offset' a whole number, 'cursor' "
+                              "what the page before said.";
         request_reply_fault(r);
     } else {
         request_header(r, "Cache-Control", SLICE("max-age=300"));
@@ -413,6 +437,9 @@ static void serve(struct request *r)
 
 static const struct api_route routes[] = {
     {"GET", "/discovery/resources"},
+    {"GET", "/discovery/search"},
+    {"GET", "/facilitator/discovery/resources"},
+    {"GET", "/facilitator/discovery/search"},
     {NULL, NULL},
 };
 

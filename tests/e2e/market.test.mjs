@@ -9,6 +9,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import test, { after, before, describe } from 'node:test';
+import { HTTPFacilitatorClient } from '@x402/core/server';
+import { validateDiscoveryExtension, withBazaar } from '@x402/extensions/bazaar';
 import { Gateway, json, nano, octroi, request, sleep, startUpstream, usd } from './lib.mjs';
 
 const here = path.dirname(new URL(import.meta.url).pathname);
@@ -136,7 +138,8 @@ describe('what an operator does', () => {
       const dir = path.join(gateway.dir, name);
       fs.mkdirSync(dir);
       fs.writeFileSync(path.join(dir, 'SKILL.md'), `---\nname: ${name}\ndescription: Makes ${name} of whatever is given to it.\n---\nCall it.\n`);
-      fs.writeFileSync(path.join(gateway.dir, `${name}.yaml`), `base_url: "${host.url}"\nendpoints:\n  - {method: GET, path: "/${name}/{what}"}\n`);
+      const takes = '{type: object, properties: {what: {type: string}, size: {type: integer}}, required: [what]}';
+      fs.writeFileSync(path.join(gateway.dir, `${name}.yaml`), `base_url: "${host.url}"\nendpoints:\n  - {method: GET, path: "/${name}/{what}", input: ${takes}, example: {what: a, size: 2}}\n`);
       assert.equal(gateway.run('skill', 'publish', dir, '--publisher', 'acme', '--version', '1.0.0').state, 'listed');
       gateway.run('skill', 'offer', `acme/${name}`, '--per-call', usd(PRICE), '--endpoints', path.join(gateway.dir, `${name}.yaml`));
     }
@@ -252,6 +255,19 @@ describe('what an operator does', () => {
     assert.ok(openapi.paths['/v1/skills/acme/charts/charts/{what}'].get);
     const llms = String((await request(`${gateway.url}/llms.txt`)).body);
     assert.match(llms, /- GET \/v1\/skills\/acme\/charts\/charts\/\{what\}: 0\.001000001\n/);
+  });
+
+  test('an unmodified discovery client of x402 lists and finds it, and what it takes is valid', async () => {
+    const client = withBazaar(new HTTPFacilitatorClient({ url: `${gateway.url}/facilitator` })).extensions.bazaar;
+    const { items } = await client.listResources({ type: 'http', limit: 10 });
+    assert.deepEqual(items.map((i) => i.resource), [`${gateway.url}/v1/skills/acme/charts/charts/{what}`]);
+    assert.equal(items[0].metadata.price, '0.001000001');
+    const { valid, errors } = validateDiscoveryExtension(items[0].extensions.bazaar);
+    assert.ok(valid, String(errors));
+    const { resources, pagination } = await client.search({ query: 'charts' });
+    assert.equal(resources.length, 1);
+    assert.equal(pagination.cursor, null);
+    assert.deepEqual((await client.search({ query: 'nothinglikeit' })).resources, []);
   });
 
   test('what was published is installed as it was, and never over something', () => {
