@@ -444,10 +444,7 @@ enum rc mcp_tool_call(struct mcp_call *out, struct mcp_error *error, struct requ
         rc = make(&m, out, t, arguments);
     buf_free(&m.path);
     buf_free(&m.query);
-    if (rc == RC_OK)
-        return RC_OK;
-    buf_free(&out->made);
-    if (error->code == 0)
-        return mcp_fail(error, r, MCP_INTERNAL, "The server is short of memory.");
+    if (rc != RC_OK)
+        buf_free(&out->made);
     return rc;
 }

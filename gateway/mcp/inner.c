@@ -193,6 +193,8 @@ enum rc mcp_call_tool(struct request *r, const struct mcp_message *m)
     in->message = *m;
     if (begin(in, &call, &error, r) == RC_OK)
         return enclose(r, in, &call);
+    if (error.code == 0)
+        (void)mcp_fail(&error, r, MCP_INTERNAL, "The server is short of memory.");
     mcp_reply_error(r, m, &error);
     return RC_OK;
 }

@@ -95,7 +95,8 @@ void mcp_tool_write(struct json_out *o, struct request *r, const struct mcp_tool
 
 /* Makes the request. `arguments`: a raw object, or none. Whatever is in them ends up
  * percent-encoded in one segment or one query value, or as JSON in the body.
- * Not RC_OK: *error says what is wrong with them, and nothing is to be freed. */
+ * Not RC_OK: *error says what is wrong with them (RC_NOMEM: nothing), and nothing is to
+ * be freed. */
 MUST_CHECK enum rc mcp_tool_call(struct mcp_call *out, struct mcp_error *error,
                                  struct request *r, const struct mcp_tool *t,
                                  struct slice arguments);
