@@ -31,8 +31,7 @@ static_assert((int)SKILL_PAYOUT_DETAILS_MAX <= (int)WALLET_PAYMENT_DETAILS_MAX,
               "what is kept of a payout is what is kept of a payment");
 
 /* One payout under way. */
-struct
-try {
+struct attempt {
     struct payer *payer;
     struct id id;
     struct skill_payout p; /* its details hold what d points to */
@@ -65,7 +64,7 @@ struct payer {
     size_t next_reason;
     struct reason reasons[REASONS];
 
-    struct try tries[BATCH]; /* the thread's own */
+    struct attempt tries[BATCH]; /* the thread's own */
 };
 
 /* Misuse alone makes these fail, which is our bug. */
@@ -119,7 +118,7 @@ static struct reason *find_reason(struct payer *p, struct id id)
 }
 
 /* Told in the log when it is another one than before. "": there is none any more. */
-static void set_reason(struct try *t, const char *text)
+static void set_reason(struct attempt *t, const char *text)
 {
     struct payer *p = t->payer;
     struct reason *r;
@@ -179,7 +178,8 @@ static const char *words_of(const char *code)
 
 static void have_answer(struct cashier_job *j)
 {
-    struct try *t = (struct try *)(void *)((char *)j - offsetof(struct try, job));
+    struct attempt *t =
+        (struct attempt *)(void *)((char *)j - offsetof(struct attempt, job));
     struct payer *p = t->payer;
 
     hold(p);
@@ -188,7 +188,7 @@ static void have_answer(struct cashier_job *j)
     release(p);
 }
 
-static void ask(struct try *t, bool settle)
+static void ask(struct attempt *t, bool settle)
 {
     t->job = (struct cashier_job){.network = t->payer->network,
                                   .payment = &t->d.payment,
@@ -202,7 +202,7 @@ static void ask(struct try *t, bool settle)
     cashier_facilitate(t->payer->cashier, &t->job, settle);
 }
 
-static void wait_for_answer(struct try *t)
+static void wait_for_answer(struct attempt *t)
 {
     struct payer *p = t->payer;
 
@@ -286,7 +286,7 @@ static enum rc make_offer(struct x402_offer *out, const struct payer *p,
     return money_is_zero(payout->amount) ? RC_BAD_INPUT : RC_OK;
 }
 
-static enum rc make_details(struct try *t)
+static enum rc make_details(struct attempt *t)
 {
     struct payer *p = t->payer;
     struct details d = {.facilitated = true, .own = true};
@@ -319,7 +319,7 @@ static bool is_of_network(const struct payer *p, const char *network)
            chain_id == p->network->chain_id;
 }
 
-static void give_back(struct try *t, const char *why)
+static void give_back(struct attempt *t, const char *why)
 {
     const enum rc rc = skill_payout_failed(&t->p, t->payer->skills);
 
@@ -334,7 +334,7 @@ static void give_back(struct try *t, const char *why)
 }
 
 /* Nobody has seen a signature for it yet. Whether it may be sent from here on. */
-static bool begin_open(struct try *t, const struct skill_publisher *publisher)
+static bool begin_open(struct attempt *t, const struct skill_publisher *publisher)
 {
     enum rc rc;
 
@@ -374,7 +374,7 @@ static bool is_over(const struct details *d)
 }
 
 /* As late as can be: whoever is suspended while we sign is not sent anything. */
-static bool is_suspended(const struct try *t)
+static bool is_suspended(const struct attempt *t)
 {
     struct skill_publisher now;
 
@@ -384,7 +384,7 @@ static bool is_suspended(const struct try *t)
 }
 
 /* Reads it and sets out, if there is something to be done. */
-static void begin(struct try *t)
+static void begin(struct attempt *t)
 {
     struct payer *p = t->payer;
     struct skill_publisher publisher;
@@ -418,7 +418,7 @@ static void begin(struct try *t)
         ask(t, !t->over);
 }
 
-static void end_settled(struct try *t)
+static void end_settled(struct attempt *t)
 {
     const char *transaction = t->job.payment_now.reference;
     enum rc rc;
@@ -437,7 +437,7 @@ static void end_settled(struct try *t)
               LOG_STR("transaction", transaction), LOG_MONEY("amount", t->p.amount));
 }
 
-static void judge(struct try *t)
+static void judge(struct attempt *t)
 {
     switch (t->job.answer) {
     case CASHIER_PAID:
@@ -478,7 +478,7 @@ static bool is_used(const struct cashier_job *j)
            strcmp(j->reason, "invalid_exact_evm_nonce_already_used") == 0;
 }
 
-static void end(struct try *t)
+static void end(struct attempt *t)
 {
     if (!t->asked)
         return;
@@ -510,7 +510,7 @@ static bool collect(void *arg, const struct skill_payout *payout)
     if (id_cmp(payout->id, b->after) == 0 || payout->network[0] == '\0' ||
         (payout->state != SKILL_PAYOUT_OPEN && payout->state != SKILL_PAYOUT_SENT))
         return true;
-    b->payer->tries[b->count] = (struct try){.payer = b->payer, .id = payout->id};
+    b->payer->tries[b->count] = (struct attempt){.payer = b->payer, .id = payout->id};
     return ++b->count < BATCH;
 }
 
