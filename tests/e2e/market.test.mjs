@@ -85,18 +85,23 @@ describe('the first hour', () => {
 
   test('sells it to an agent, who pays its price and nothing else', () => {
     const before = agents();
-    const [find, call] = step('Sell');
-    assert.match(shell(find), /pdf-tables/);
+    const [find, install, call] = step('Sell');
+    assert.match(shell(find), /pdf-tables[^]*"resource":/);
+    shell(install);
+    const zip = (name) => fs.readFileSync(path.join(dir, name));
+    assert.equal(zip('pdf-tables.zip').subarray(0, 2).toString(), 'PK');
+    assert.deepEqual(zip('pdf-tables-again.zip'), zip('pdf-tables.zip'));
+    assert.equal(usd(before - agents()), '1.500000000'); // once
     assert.match(shell(call), /"page":"1".*"page":"2"/s);
-    assert.equal(usd(before - agents()), '0.040000000');
+    assert.equal(usd(before - agents()), '1.540000000');
   });
 
   test('sees what it earned: nine tenths', () => {
     const [block] = step('See what it earned');
     assert.match(shell(block), /^seq,time,kind,.*\r\n[^]*acme\/pdf-tables,1\.0\.0,,in,0\.020000000,0\.018000000,200,/m);
     const { earnings } = told('publisher show acme');
-    assert.equal(earnings.earned, '0.036000000');
-    assert.equal(earnings.ready, '0.036000000');
+    assert.equal(earnings.earned, '1.386000000');
+    assert.equal(earnings.ready, '1.386000000');
   });
 
   test('is paid on the chain, once, and the books are in order', async () => {
@@ -107,10 +112,10 @@ describe('the first hour', () => {
       seen = shell(look);
       await sleep(500);
     }
-    assert.match(seen, /0\.036 +paid/);
-    assert.match(shell(look), /^publisher +0x\w+ +0\.036$/m);
+    assert.match(seen, /1\.386 +paid/);
+    assert.match(shell(look), /^publisher +0x\w+ +1\.386$/m);
     const { earnings } = told('publisher show acme');
-    assert.equal(earnings.paid, '0.036000000');
+    assert.equal(earnings.paid, '1.386000000');
     assert.equal(earnings.due, '0.000000000');
     const [payout] = told('publisher payouts acme').items;
     assert.equal(payout.state, 'paid');
