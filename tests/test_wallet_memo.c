@@ -23,7 +23,7 @@ static struct slice write_call(char memo[LEDGER_MEMO_MAX],
 {
     struct wallet_caller c = caller();
 
-    return wallet__memo_call(memo, &c, call);
+    return wallet__memo_call(memo, &c, call, NULL);
 }
 
 static void a_memo_is_compact(void **state)
@@ -35,7 +35,7 @@ static void a_memo_is_compact(void **state)
 
     (void)state;
     memset(c.wallet.bytes, 0x11, ID_LEN);
-    s = wallet__memo_call(memo, &c, &call);
+    s = wallet__memo_call(memo, &c, &call, NULL);
     assert_true(slice_equal_str(
         s, "{\"kind\":\"data\",\"wallet\":\"w_11111111111111111111111111111111\","
            "\"key\":\"abcdefghij\",\"model\":\"search\",\"status\":200}"));
@@ -46,8 +46,8 @@ static void the_same_call_has_the_same_memo(void **state)
     struct wallet_call call = {.kind = "chat", .model = SLICE("m"), .prompt_tokens = 7};
     struct wallet_caller c = caller();
     char a[LEDGER_MEMO_MAX], b[LEDGER_MEMO_MAX];
-    struct slice sa = wallet__memo_call(a, &c, &call);
-    struct slice sb = wallet__memo_call(b, &c, &call);
+    struct slice sa = wallet__memo_call(a, &c, &call, NULL);
+    struct slice sb = wallet__memo_call(b, &c, &call, NULL);
 
     (void)state;
     assert_true(slice_equal(sa, sb));

@@ -111,6 +111,92 @@ static void move_on(struct fixture *f, const char *amount)
     assert_int_equal(ledger_call(f->ledger, &cmd), RC_OK);
 }
 
+/* ---- What was bought ---- */
+
+static struct wallet_once install(struct fixture *f)
+{
+    struct wallet_once once = {.present = true,
+                               .purchase = true,
+                               .key = {9},
+                               .fingerprint = {9},
+                               .expires_us = UINT64_MAX};
+    struct wallet_once_seen seen;
+
+    assert_int_equal(wallet_once_look(&seen, f->book, &once), RC_OK);
+    once.version = seen.version;
+    return once;
+}
+
+static bool has_it(struct fixture *f)
+{
+    struct wallet_once once = install(f);
+    struct wallet_once_seen seen;
+
+    assert_int_equal(wallet_once_look(&seen, f->book, &once), RC_OK);
+    return seen.state == WALLET_ONCE_DONE;
+}
+
+static struct call *buy(struct fixture *f, struct id w,
+                        char request[WALLET_ID_TEXT_SIZE])
+{
+    struct call *c = shared(f, 100000);
+
+    c->hold.once = install(f);
+    assert_int_equal(hold_call(f, c, w, "0.5"), RC_OK);
+    assert_int_equal(capture_shared(f, c, "0.5"), RC_OK);
+    wallet_id_print(request, 'r', c->hold.request);
+    assert_true(has_it(f));
+    return c;
+}
+
+static void who_has_the_price_back_has_it_no_more_and_may_buy_it_again(void **state)
+{
+    struct fixture *f = *state;
+    struct id w = new_wallet(f, "w");
+    char first[WALLET_ID_TEXT_SIZE], second[WALLET_ID_TEXT_SIZE];
+    const struct money part = usd("0.2"), rest = usd("0.3");
+    struct wallet_refund out;
+
+    fund(f, w, "1");
+    (void)buy(f, w, first);
+    assert_int_equal(wallet_refund(&out, f->book, slice_str(first), &part), RC_OK);
+    assert_true(has_it(f));
+    assert_int_equal(wallet_refund(&out, f->book, slice_str(first), &rest), RC_OK);
+    assert_false(has_it(f));
+    assert_usd(balance_of(f, w), "1");
+
+    (void)buy(f, w, second);
+    assert_usd(balance_of(f, w), "0.5");
+    /* The first one's money is back: it takes nothing from the second. */
+    assert_int_equal(wallet_refund(&out, f->book, slice_str(first), NULL), RC_CONFLICT);
+    assert_true(has_it(f));
+    assert_int_equal(wallet_refund(&out, f->book, slice_str(second), NULL), RC_OK);
+    assert_false(has_it(f));
+    assert_usd(balance_of(f, w), "1");
+}
+
+static void a_clawback_of_the_whole_price_takes_it_back_too(void **state)
+{
+    struct fixture *f = *state;
+    struct id w = new_wallet(f, "w");
+    char request[WALLET_ID_TEXT_SIZE];
+    struct wallet_clawback out;
+    struct call *c;
+
+    fund(f, w, "1");
+    c = buy(f, w, request);
+    move_on(f, "0.3"); /* so that some of it cannot be had */
+    assert_int_equal(wallet_claw_back(&out, f->book, c->hold.transfer, via, via),
+                     RC_OK);
+    assert_usd(out.left, "0.3");
+    assert_true(has_it(f));
+    assert_int_equal(wallet_claw_back(&out, f->book, c->hold.transfer, other, via),
+                     RC_OK);
+    assert_usd(out.left, "0");
+    assert_false(has_it(f));
+    assert_usd(balance_of(f, w), "1");
+}
+
 /* ---- Sharing ---- */
 
 static void a_shared_capture_pays_both_in_one_command(void **state)
@@ -668,6 +754,8 @@ static void a_childs_call_is_found_under_all_four(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        MEMORY(who_has_the_price_back_has_it_no_more_and_may_buy_it_again),
+        MEMORY(a_clawback_of_the_whole_price_takes_it_back_too),
         MEMORY(a_shared_capture_pays_both_in_one_command),
         LMDB(a_shared_capture_pays_both_in_one_command),
         MEMORY(the_houses_part_is_rounded_down),

@@ -414,6 +414,11 @@ static struct money within_hold(const struct wallet_hold *h, struct money amount
     return h->amount;
 }
 
+static const struct wallet_once *bought(const struct wallet_hold *h)
+{
+    return h->once.present && h->once.purchase && !h->unsold ? &h->once : NULL;
+}
+
 void wallet_capture(struct wallet_book *b, struct wallet_hold *h, struct money amount,
                     const struct wallet_call *call)
 {
@@ -431,7 +436,7 @@ void wallet_capture(struct wallet_book *b, struct wallet_hold *h, struct money a
     cmd->hold = id_with_tail(h->request, WALLET__TAIL_HOLD);
     add_capture_legs(h, cmd, h->late_amount);
     add_tags(h, cmd);
-    cmd->memo = wallet__memo_call(h->memo, &h->caller, call);
+    cmd->memo = wallet__memo_call(h->memo, &h->caller, call, bought(h));
     add_end(h, cmd, call->status, h->late_amount);
     ledger_submit(b->ledger, cmd);
 }

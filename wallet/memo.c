@@ -4,6 +4,8 @@
  * in it: those are the entry's own. */
 #include "wallet/memo.h"
 
+#include "base/codec.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -51,8 +53,11 @@ static void put_shared(struct json_out *o, const struct wallet__shared *s)
 }
 
 static void call_members(struct json_out *o, const struct wallet_caller *caller,
-                         const struct wallet_call *call, size_t text_max)
+                         const struct wallet_call *call,
+                         const struct wallet_once *bought, size_t text_max)
 {
+    char hex[2 * sizeof(bought->key) + 1];
+
     json_out_kstr(o, "kind", call->kind);
     put_id(o, "wallet", 'w', caller->wallet);
     if (caller->key_id[0] != '\0')
@@ -72,6 +77,10 @@ static void call_members(struct json_out *o, const struct wallet_caller *caller,
         json_out_kmoney(o, "vcost", call->reported);
     if (call->share.present)
         put_shared(o, &(struct wallet__shared){call->share.tag, call->share.what});
+    if (bought != NULL) {
+        hex_encode(hex, bought->key, sizeof(bought->key));
+        json_out_kstr(o, "bought", hex);
+    }
 }
 
 /* Copies what was written, if it fits; else SLICE_NONE. */
@@ -90,7 +99,8 @@ static struct slice take(char memo[LEDGER_MEMO_MAX], struct buf *b)
 
 struct slice wallet__memo_call(char memo[LEDGER_MEMO_MAX],
                                const struct wallet_caller *caller,
-                               const struct wallet_call *call)
+                               const struct wallet_call *call,
+                               const struct wallet_once *bought)
 {
     /* Texts of clients may need six bytes for one: cut until it fits. */
     for (size_t text_max = TEXT_MAX;; text_max /= 2) {
@@ -101,7 +111,7 @@ struct slice wallet__memo_call(char memo[LEDGER_MEMO_MAX],
         buf_init(&b, ROOM);
         json_out_init(&o, &b);
         json_out_object(&o);
-        call_members(&o, caller, call, text_max);
+        call_members(&o, caller, call, bought, text_max);
         json_out_end_object(&o);
         s = take(memo, &b);
         if (s.len > 0 || text_max == 0)

@@ -9,10 +9,11 @@
 #include "wallet/wallet.h"
 
 /* Writes at most LEDGER_MEMO_MAX bytes to memo. The texts of the call are cut to fit.
- */
+ * bought: what the call bought for later ones (wallet_once.purchase); NULL: nothing. */
 struct slice wallet__memo_call(char memo[LEDGER_MEMO_MAX],
                                const struct wallet_caller *caller,
-                               const struct wallet_call *call);
+                               const struct wallet_call *call,
+                               const struct wallet_once *bought);
 struct slice wallet__memo_topup(char memo[LEDGER_MEMO_MAX], struct id wallet,
                                 struct slice ref);
 

@@ -2,6 +2,7 @@
 /* Money back: each refund is one transfer that takes every part of what was paid from
  * where it went, with the record of how much has gone back already, so that it can
  * never be more than was paid. */
+#include "base/codec.h"
 #include "base/log.h"
 #include "wallet/memo.h"
 #include "wallet/payment_int.h"
@@ -26,6 +27,9 @@ struct original {
     struct wallet__shared by;
     char what[WALLET_SHARE_WHAT_MAX];
     uint64_t version; /* of the record of refunds; 0: there is none */
+    bool has_bought;  /* its wallet has what it bought; and what says so */
+    uint8_t bought[32];
+    uint64_t bought_version;
 };
 
 /* What goes back now. */
@@ -142,8 +146,31 @@ static enum rc find_root(struct original *o, struct ledger_view *v)
     return RC_OK;
 }
 
+/* What a purchase bought, unless it was bought anew, or is past its end. */
+static enum rc read_bought(struct original *o, struct ledger_view *v,
+                           struct json_object *memo)
+{
+    struct wallet__once once;
+    struct slice text, value;
+    enum rc rc = json_get_string(&text, memo, "bought");
+
+    if (rc == RC_NOT_FOUND)
+        return RC_OK;
+    TRY(rc);
+    TRY(hex_decode(o->bought, sizeof(o->bought), text));
+    rc = ledger_view_record(&value, &o->bought_version, v, WALLET__KIND_ONCE,
+                            slice_from((const char *)o->bought, sizeof(o->bought)));
+    if (rc == RC_NOT_FOUND)
+        return RC_OK;
+    TRY(rc);
+    TRY(wallet__once_decode(&once, value));
+    o->has_bought =
+        once.state == WALLET_ONCE_DONE && id_cmp(once.transfer, o->transfer) == 0;
+    return RC_OK;
+}
+
 /* Whose it is, as its memo says. */
-static enum rc read_memo(struct original *o, struct slice memo)
+static enum rc read_memo(struct original *o, struct ledger_view *v, struct slice memo)
 {
     struct wallet_row row = {0};
     struct json_object *tree;
@@ -159,6 +186,7 @@ static enum rc read_memo(struct original *o, struct slice memo)
         if (row.skill.len > 0)
             memcpy(o->what, row.skill.bytes, row.skill.len);
         o->by.what = slice_from(o->what, row.skill.len);
+        rc = read_bought(o, v, tree);
     } else {
         rc = RC_CORRUPT;
     }
@@ -174,7 +202,7 @@ static enum rc read_original(struct original *o, struct ledger_view *v, struct i
     TRY(find_entry(&seq, v, op));
     TRY(ledger_view_entry(&e, v, seq));
     TRY(classify(o, &e));
-    TRY(read_memo(o, e.memo));
+    TRY(read_memo(o, v, e.memo));
     TRY(find_root(o, v));
     return read_refunded(o, v);
 }
@@ -285,6 +313,20 @@ static enum rc add_legs(struct ledger_cmd *cmd, const struct original *o,
     return RC_OK;
 }
 
+/* Whoever has all of a price back has what he bought no more, from the same command on.
+ */
+static void take_back_bought(struct ledger_cmd *cmd, const struct original *o,
+                             const struct wallet__refunded *refunded)
+{
+    if (!o->has_bought ||
+        money_cmp(money_sub_floor(refunded->total, refunded->share), o->house) < 0 ||
+        money_cmp(refunded->share, o->share) < 0)
+        return;
+    wallet__delete(cmd, WALLET__KIND_ONCE,
+                   slice_from((const char *)o->bought, sizeof(o->bought)),
+                   o->bought_version);
+}
+
 /* *moved: what the legs gave back in all. */
 static enum rc book(struct money *moved, struct id *op, struct wallet_book *b,
                     const struct original *o, const struct part *p,
@@ -304,6 +346,7 @@ static enum rc book(struct money *moved, struct id *op, struct wallet_book *b,
     TRY(add_legs(&cmd, o, p, force));
     wallet__write(&cmd, WALLET__KIND_REFUND, wallet__id_slice(&o->transfer),
                   wallet__refund_encode(value, &refunded), o->version);
+    take_back_bought(&cmd, o, &refunded);
     if (!o->late)
         cmd.tags[0] = o->root;
     if (!o->late && id_cmp(o->wallet, o->root) != 0)

@@ -34,9 +34,11 @@ struct wallet_refund {
  * whole, whatever the steps. Is the payee's part no longer on the account that it went
  * to, then RC_CONFLICT and nothing has moved: so the time in which such a call can be
  * refunded is the time that the account is left alone. Limits are not refilled. A
- * payer's wallet first pays what it owes. Of a top-up: out of the root, never more than
- * was topped up or is free. transfer_or_req is "t_.." or "req_..". amount NULL: all
- * that is left. RC_NOT_FOUND, RC_CONFLICT (more than is left), RC_NO_FUNDS. */
+ * payer's wallet first pays what it owes. With the whole price of a purchase
+ * (wallet_once.purchase) goes what it bought, in the same command. Of a top-up: out of
+ * the root, never more than was topped up or is free. transfer_or_req is "t_.." or
+ * "req_..". amount NULL: all that is left. RC_NOT_FOUND, RC_CONFLICT (more than is
+ * left), RC_NO_FUNDS. */
 MUST_CHECK enum rc wallet_refund(struct wallet_refund *out, struct wallet_book *b,
                                  struct slice transfer_or_req,
                                  const struct money *amount);

@@ -14,10 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-    BROKEN_MAX = 8 /* purchases of one thing that the end of a process cut off */
-};
-
 struct install {
     struct market_skill s;
     struct skill_version v;
@@ -31,24 +27,14 @@ struct install {
 
 /* ---- What was bought before ---- */
 
-/* The key of a purchase that a process did not live to book leads to the next one: so
- * that it is neither free nor lost. */
-static void next_key(uint8_t key[32])
-{
-    uint8_t text[6 + SHA256_LEN];
-
-    memcpy(text, "again|", 6);
-    memcpy(text + 6, key, SHA256_LEN);
-    sha256(key, slice_from((const char *)text, sizeof(text)));
-}
-
 enum bought {
     BOUGHT_NOT,
     BOUGHT_SOON, /* another call of the wallet is about to */
     BOUGHT
 };
 
-/* Whether the caller's wallet has it. Otherwise *once is what buying it uses up. */
+/* Whether the caller's wallet has it. Otherwise *once is what buying it uses up,
+ * instead of a purchase that a process did not live to book: neither free nor lost. */
 static enum rc look_bought(enum bought *out, struct wallet_once *once,
                            struct request *r, const struct install *i)
 {
@@ -56,29 +42,20 @@ static enum rc look_bought(enum bought *out, struct wallet_once *once,
     struct skill_semver semver;
 
     TRY(skill_semver_parse(&semver, slice_str(i->v.version)));
-    *once = (struct wallet_once){.present = true, .expires_us = UINT64_MAX};
+    *once = (struct wallet_once){
+        .present = true, .purchase = true, .expires_us = UINT64_MAX};
     skill_install_key(once->key, r->caller.root, slice_str(i->s.skill.publisher),
                       slice_str(i->s.skill.slug), semver.major);
-    for (unsigned n = 0; n < BROKEN_MAX; n++) {
-        memcpy(once->fingerprint, once->key, sizeof(once->fingerprint));
-        TRY(wallet_once_look(&seen, r->worker->book, once));
-        switch (seen.state) {
-        case WALLET_ONCE_NEW:
-            *out = BOUGHT_NOT;
-            return RC_OK;
-        case WALLET_ONCE_SERVING:
-            *out = BOUGHT_SOON;
-            return RC_OK;
-        case WALLET_ONCE_DONE:
-            *out = BOUGHT;
-            return RC_OK;
-        case WALLET_ONCE_FAILED:
-        case WALLET_ONCE_BROKEN:
-            next_key(once->key);
-            break;
-        }
-    }
-    return RC_INTERNAL;
+    memcpy(once->fingerprint, once->key, sizeof(once->fingerprint));
+    TRY(wallet_once_look(&seen, r->worker->book, once));
+    *out = BOUGHT_NOT;
+    if (seen.state == WALLET_ONCE_SERVING)
+        *out = BOUGHT_SOON;
+    else if (seen.state == WALLET_ONCE_DONE)
+        *out = BOUGHT;
+    else
+        once->version = seen.version;
+    return RC_OK;
 }
 
 /* ---- What is asked for ---- */
