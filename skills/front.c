@@ -166,6 +166,25 @@ static void read_homepage(struct reading *r, struct slice *out)
         *out = arena_slice(r->a, text);
 }
 
+/* agentskills.io has no version of its own: those who keep one there put it into the
+ * metadata, where it may be anything. */
+static void read_version(struct reading *r, struct slice *out)
+{
+    struct conf_node *metadata = conf_get(r->c, conf_root(r->c), "metadata");
+    struct conf_node *n;
+    struct slice text;
+
+    read_text(r, out, "version", SKILL_VERSION_MAX);
+    if (out->len > 0 || !conf_is_mapping(metadata))
+        return;
+    n = conf_get(r->c, metadata, "version");
+    if (!conf_is_scalar(n) || !conf_text(r->c, n, &text))
+        return;
+    text = slice_trim(text);
+    if (text.len > 0 && text.len <= SKILL_VERSION_MAX && !slice_has_ctl(text))
+        *out = arena_slice(r->a, text);
+}
+
 static void read_all(struct reading *r, struct skill_front *out)
 {
     struct conf_node *top = conf_root(r->c);
@@ -178,7 +197,7 @@ static void read_all(struct reading *r, struct skill_front *out)
     read_text(r, &out->description, "description", SKILL_DESCRIPTION_MAX);
     read_text(r, &out->license, "license", SKILL_LICENSE_MAX);
     read_text(r, &out->compatibility, "compatibility", SKILL_COMPATIBILITY_MAX);
-    read_text(r, &out->version, "version", SKILL_VERSION_MAX);
+    read_version(r, &out->version);
     read_tools(r, &out->allowed_tools);
     read_homepage(r, &out->homepage);
     if (conf_fault_count(r->c) > 0 || arena_spent(r->a))

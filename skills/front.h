@@ -25,7 +25,7 @@ struct skill_front {
     struct slice name;                   /* 1..64, skill_slug_ok() */
     struct slice description;            /* 1..1024 */
     struct slice license, compatibility; /* SLICE_NONE: not given; so the next three */
-    struct slice version;                /* as written: maybe no SemVer */
+    struct slice version;  /* as written: maybe no SemVer; else metadata's */
     struct slice homepage; /* "https://.." or "http://..", else as if not given; also
                               from metadata.openclaw */
     struct slice allowed_tools; /* space separated */

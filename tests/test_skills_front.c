@@ -122,6 +122,20 @@ static void metadata_may_be_nested_and_in_json(void **state)
     is(front.homepage, "https://a.example");
 }
 
+static void a_version_may_stand_in_the_metadata(void **state)
+{
+    (void)state;
+    reads("---\nname: a\ndescription: b\nmetadata:\n  version: '1.0.0'\n---\n");
+    is(front.version, "1.0.0");
+    reads("---\nname: a\ndescription: b\nversion: 2.0.0\nmetadata:\n  version: 1.0.0\n"
+          "---\n");
+    is(front.version, "2.0.0");
+    reads("---\nname: a\ndescription: b\nmetadata:\n  version: [1, 0]\n---\n");
+    assert_null(front.version.bytes);
+    reads("---\nname: a\ndescription: b\nmetadata: {version: \"1\\e\"}\n---\n");
+    assert_null(front.version.bytes);
+}
+
 static void unknown_keys_are_other_tools_business(void **state)
 {
     (void)state;
@@ -401,6 +415,7 @@ int main(void)
         TEST(every_field_is_read),
         TEST(name_and_description_are_enough),
         TEST(metadata_may_be_nested_and_in_json),
+        TEST(a_version_may_stand_in_the_metadata),
         TEST(unknown_keys_are_other_tools_business),
         TEST(texts_over_many_lines_are_joined_as_yaml_says),
         TEST(lines_may_end_as_on_windows),
