@@ -96,6 +96,40 @@ static void put_model_price(struct json_out *o, const struct config_model *m)
     json_out_end_object(o);
 }
 
+static void put_extras(struct json_out *o, const struct config_endpoint *e)
+{
+    const struct config_unit *u = &e->unit;
+
+    if (u->of != CONFIG_UNIT_NONE) {
+        json_out_kmoney(o, "most", e->most);
+        json_out_key(o, "units");
+        json_out_object(o);
+        json_out_kstr(o, "of", config_unit_name(u));
+        json_out_kmoney(o, "price", u->price);
+        json_out_ku64(o, "per", u->per);
+        json_out_ku64(o, "max", u->max);
+        json_out_end_object(o);
+    }
+    if (e->free.calls > 0) {
+        json_out_key(o, "free");
+        json_out_object(o);
+        json_out_ku64(o, "calls", e->free.calls);
+        json_out_kstr(o, "per", e->free.per_day ? "day" : "month");
+        json_out_end_object(o);
+    }
+    if (e->tier_count == 0)
+        return;
+    json_out_key(o, "tiers");
+    json_out_array(o);
+    for (size_t i = 0; i < e->tier_count; i++) {
+        json_out_object(o);
+        json_out_ku64(o, "from", e->tiers[i].from);
+        json_out_kmoney(o, "price", e->tiers[i].price);
+        json_out_end_object(o);
+    }
+    json_out_end_array(o);
+}
+
 static void put_endpoint_price(struct json_out *o, const char *api,
                                const struct config_endpoint *e)
 {
@@ -110,6 +144,7 @@ static void put_endpoint_price(struct json_out *o, const char *api,
         json_out_kmoney(o, "price", e->price);
         json_out_kstr(o, "charge", config_charge_name(e->charge));
         json_out_kstr(o, "version", e->version);
+        put_extras(o, e);
     }
     json_out_kstr(o, "source", "config");
     json_out_end_object(o);

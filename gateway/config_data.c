@@ -137,8 +137,8 @@ static bool same_shape(const char *a, const char *b)
 static bool may_pass(const char *lower_case)
 {
     static const char *const names[] = {
-        "authorization", "cookie",         "idempotency-key", "payment-signature",
-        "x-api-key",     "x-goog-api-key", "x-payment"};
+        "authorization",  "cookie",    "idempotency-key", "payment-signature",
+        "sign-in-with-x", "x-api-key", "x-goog-api-key",  "x-payment"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (strcmp(lower_case, names[i]) == 0)

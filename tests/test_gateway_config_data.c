@@ -318,7 +318,8 @@ static void a_clients_standing_is_never_passed_on(void **state)
                                         "Proxy-",
                                         "idempotency-key",
                                         "x-payment",
-                                        "payment-signature"};
+                                        "payment-signature",
+                                        "Sign-In-With-X"};
     char text[TEXT_SIZE], fault[TEXT_SIZE], lower[64];
 
     (void)state;
