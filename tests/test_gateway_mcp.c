@@ -134,6 +134,33 @@ static void an_endpoint_of_any_method_is_told_which(void **state)
     assert_int_equal(upstream_count(), 2);
 }
 
+/* What models send instead of {"query":{..}} or {"body":{..}}. */
+static void undeclared_arguments_may_be_flat(void **state)
+{
+    (void)state;
+    (void)call("search_get_search",
+               "{\"q\":\"a b\",\"query\":{\"r\":1},\"tags\":[1,\"x\"]}");
+    assert_string_equal(upstream_last()->url,
+                        "https://data.example/base/search?q=a%20b&r=1&tags=1&tags=x");
+    answers(upstream_last(), 200, json, found);
+    (void)call("search_get_markets_id", "{\"id\":\"m\",\"page\":2}");
+    assert_string_equal(upstream_last()->url,
+                        "https://data.example/base/markets/m?page=2");
+    answers(upstream_last(), 200, json, found);
+    (void)call("search_post_post",
+               "{\"a\":{\"b\":[1]},\"query\":{\"x\":1},\"c\":\"d\"}");
+    assert_string_equal(upstream_last()->url, "https://data.example/base/post?x=1");
+    assert_true(slice_equal_str(buf_slice(&upstream_last()->body),
+                                "{\"a\":{\"b\":[1]},\"c\":\"d\"}"));
+    assert_string_equal(upstream_header(upstream_last(), "Content-Type"),
+                        "application/json");
+    answers(upstream_last(), 200, json, found);
+    expect_rpc_error(call("search_post_post", "{\"body\":{},\"a\":1}"), 200, -32602);
+    expect_rpc_error(call("search_post_post", "{\"a\":1,\"body\":\"b\"}"), 200, -32602);
+    expect_rpc_error(call("search_get_search", "{\"q\":{\"x\":1}}"), 200, -32602);
+    assert_int_equal(upstream_count(), 3);
+}
+
 static void a_model_call_goes_on_to_the_next_target(void **state)
 {
     struct exchange *x = call("chat", "{\"model\":\"chain\",\"prompt\":\"hi\"}");
@@ -591,6 +618,7 @@ int main(void)
         GATE_TEST(a_tool_call_is_the_call_by_http),
         GATE_TEST(headers_that_an_endpoint_passes_on_are_passed),
         GATE_TEST(an_endpoint_of_any_method_is_told_which),
+        GATE_TEST(undeclared_arguments_may_be_flat),
         GATE_TEST(a_model_call_goes_on_to_the_next_target),
         GATE_TEST(a_prompt_becomes_a_conversation_and_nothing_else_is_added),
         GATE_TEST(a_refusal_of_the_upstream_is_a_result_and_free),

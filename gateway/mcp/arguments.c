@@ -193,7 +193,25 @@ static enum rc add_members(struct maker *m, struct slice object)
     return RC_OK;
 }
 
-/* ---- Without a schema of its own: path, query, body ---- */
+static void add_to_body(struct maker *m, struct slice key, struct slice raw)
+{
+    buf_append_char(m->body, buf_len(m->body) == 0 ? '{' : ',');
+    buf_append(m->body, key);
+    buf_append_char(m->body, ':');
+    buf_append(m->body, raw);
+}
+
+static void end_body(struct maker *m, struct mcp_call *out)
+{
+    if (buf_len(m->body) == 0)
+        buf_append_char(m->body, '{');
+    buf_append_char(m->body, '}');
+    out->has_body = true;
+    out->body = buf_slice(m->body);
+    out->content_type = "application/json";
+}
+
+/* ---- Without a schema of its own: path, query, body, and what is flat ---- */
 
 static enum rc make_body(struct maker *m, struct mcp_call *out, struct slice raw)
 {
@@ -217,6 +235,17 @@ static bool is_method_argument(const struct maker *m, struct slice name)
     return strcmp(m->e->method, "ANY") == 0 && slice_equal(name, SLICE("method"));
 }
 
+/* Models send {"q": 1} where {"query": {"q": 1}} is asked for. */
+static enum rc add_flat(struct maker *m, const struct argument *a)
+{
+    if (mcp_has_query(m->method))
+        return add_to_query(m, a->name, a->raw);
+    if (m->e->body == CONFIG_BODY_NONE)
+        return refuse(m, "is no argument of this tool.", a->name);
+    add_to_body(m, a->key, a->raw);
+    return RC_OK;
+}
+
 static enum rc make_plain(struct maker *m, struct mcp_call *out)
 {
     for (size_t i = 0; i < m->count; i++) {
@@ -228,12 +257,17 @@ static enum rc make_plain(struct maker *m, struct mcp_call *out)
         if (slice_equal(a->name, SLICE("body")))
             TRY(make_body(m, out, a->raw));
         else if (!slice_equal(a->name, SLICE("query")))
-            return refuse(m, "is no argument of this tool.", a->name);
+            TRY(add_flat(m, a));
         else if (json_raw_type(a->raw) != JSON_OBJECT)
             return refuse(m, "must be an object.", a->name);
         else
             TRY(add_members(m, a->raw));
     }
+    if (buf_len(m->body) == 0)
+        return RC_OK;
+    if (out->has_body)
+        return refuse(m, "is the whole body: nothing goes beside it.", SLICE("body"));
+    end_body(m, out);
     return RC_OK;
 }
 
@@ -339,14 +373,6 @@ static enum rc check_required(struct maker *m, struct slice schema)
     return RC_OK;
 }
 
-static void add_to_body(struct maker *m, struct slice key, struct slice raw)
-{
-    buf_append_char(m->body, buf_len(m->body) == 0 ? '{' : ',');
-    buf_append(m->body, key);
-    buf_append_char(m->body, ':');
-    buf_append(m->body, raw);
-}
-
 static enum rc make_own(struct maker *m, struct mcp_call *out)
 {
     const struct slice schema = slice_str(m->e->input_schema);
@@ -371,12 +397,7 @@ static enum rc make_own(struct maker *m, struct mcp_call *out)
     }
     if (has_query || m->e->body == CONFIG_BODY_NONE)
         return RC_OK;
-    if (buf_len(m->body) == 0)
-        buf_append_char(m->body, '{');
-    buf_append_char(m->body, '}');
-    out->has_body = true;
-    out->body = buf_slice(m->body);
-    out->content_type = "application/json";
+    end_body(m, out);
     return RC_OK;
 }
 

@@ -214,6 +214,15 @@ static void write_own_schema(struct json_out *o, struct request *r,
     json_out_end_object(o);
 }
 
+/* Whether names that nobody declared have somewhere to go. */
+static bool takes_more(const struct config_endpoint *e)
+{
+    const bool is_any = strcmp(e->method, "ANY") == 0;
+
+    return ((is_any || mcp_has_query(e->method)) && e->max_query_bytes > 0) ||
+           (!mcp_has_query(e->method) && e->body != CONFIG_BODY_NONE);
+}
+
 static void write_plain_schema(struct json_out *o, struct request *r,
                                const struct config_endpoint *e)
 {
@@ -233,7 +242,7 @@ static void write_plain_schema(struct json_out *o, struct request *r,
                   : "The body: an object or array is sent as JSON, a string as text.");
     json_out_end_object(o);
     write_required(o, r, e, SLICE("[]"));
-    json_out_kbool(o, "additionalProperties", false);
+    json_out_kbool(o, "additionalProperties", takes_more(e));
     json_out_end_object(o);
 }
 
