@@ -135,8 +135,8 @@ static const struct cli_option clawback_options[] = {
     END,
 };
 static const struct cli_option skill_publish_options[] = {
-    {"--publisher", "P", "who lists it"},
-    {"--version", "V", "else what SKILL.md says"},
+    {"--publisher", "P", "who lists it; else the only one that there is"},
+    {"--version", "V", "else what SKILL.md says; else 1.0.0"},
     {"--key", "FILE", "sign it with this private key"},
     {"--changelog", "T", "what is new"},
     {"--tags", "T,..", "words to be found by"},
@@ -334,7 +334,7 @@ const struct cli_verb cli_verbs[] = {
      "example:\n"
      "  octroi publisher clawback acme --skill pdf --since 2030-01-31T00:00:00Z",
      clawback_options, 1, 1, verb_publisher_clawback},
-    {"skill", "publish", "DIR --publisher P [--version V] [--key FILE] [--changelog T]",
+    {"skill", "publish", "DIR [--publisher P] [--version V] [--key FILE] [--changelog T]",
      "list a version of a skill: the folder with its SKILL.md",
      "Names that begin with a dot are left out. A version never changes; the rules' verdict\n"
      "is printed.\n\n"
@@ -368,9 +368,9 @@ const struct cli_verb cli_verbs[] = {
     {"skill", "quarantine", "P/S[@V]",
      "give it to nobody any more", NULL,
      NULL, 1, 1, verb_skill_quarantine},
-    {"skill", "install", "P/S[@V] DIR",
-     "write a version's files to DIR/S, hashes and signature checked", NULL,
-     NULL, 2, 2, verb_skill_install},
+    {"skill", "install", "P/S[@V] [DIR]",
+     "write a version's files to DIR/S (else ./S), hashes and signature checked", NULL,
+     NULL, 1, 2, verb_skill_install},
     {"pay", NULL, "URL [--max A] [-X METHOD] [-d BODY] [-H 'NAME: VALUE']",
      "call another seller, and pay if it asks for that",
      "Pays x402 (both versions) and MPP from the key of payments.x402.buyer, at most once.\n"

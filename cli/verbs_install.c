@@ -165,7 +165,7 @@ static enum rc check_package(struct fetched *f)
 
 static int install(struct fetched *f)
 {
-    const char *dir = f->cli->words[1];
+    const char *dir = f->cli->word_count > 1 ? f->cli->words[1] : ".";
     enum rc rc = check_package(f);
 
     if (rc == RC_OK)

@@ -26,6 +26,8 @@ enum {
 struct upload {
     const struct cli *cli;
     struct skill_package *package;
+    char publisher[SKILL_PUBLISHER_MAX + 1];
+    const char *version; /* NULL: what SKILL.md says */
     struct buf zip;
     struct buf why;
     char signature[2 * SKILL_SIGNATURE_LEN + 1]; /* "": none */
@@ -34,11 +36,10 @@ struct upload {
 static enum rc sign(struct upload *u, const char *key_path)
 {
     const struct skill_front *front = skill_package_front(u->package);
-    const char *version = cli_value(u->cli, "--version");
     struct skill_signed what = {
-        .publisher = slice_str(cli_value(u->cli, "--publisher")),
+        .publisher = slice_str(u->publisher),
         .slug = front->name,
-        .version = version != NULL ? slice_str(version) : front->version,
+        .version = u->version != NULL ? slice_str(u->version) : front->version,
     };
     uint8_t seed[SKILL_KEY_LEN], signature[SKILL_SIGNATURE_LEN];
     struct buf text;
@@ -67,6 +68,8 @@ static enum rc pack(struct upload *u, const char *dir)
     TRY(skill_package_new(&u->package));
     TRY(package_dir_read(u->package, dir, &u->why));
     TRY(skill_package_seal(u->package, &u->why));
+    if (u->version == NULL && skill_package_front(u->package)->version.len == 0)
+        u->version = "1.0.0";
     if (key_path != NULL)
         TRY(sign(u, key_path));
     return skill_package_zip(&u->zip, u->package);
@@ -93,14 +96,15 @@ static void print_published(const struct cli *c, struct json_object *answer)
 
 static int send_package(struct upload *u)
 {
-    static const char *const members[][2] = {{"--publisher", "publisher"},
-                                             {"--version", "version"},
-                                             {"--changelog", "changelog"},
+    static const char *const members[][2] = {{"--changelog", "changelog"},
                                              {"--tags", "tags"}};
 
     struct client_request q;
 
     client_request_start(&q, "POST", SKILLS);
+    client_request_query(&q, "publisher", u->publisher);
+    if (u->version != NULL)
+        client_request_query(&q, "version", u->version);
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
         if (cli_value(u->cli, members[i][0]) != NULL)
             client_request_query(&q, members[i][1], cli_value(u->cli, members[i][0]));
@@ -111,14 +115,57 @@ static int send_package(struct upload *u)
     return client_ask(u->cli, &q, print_published);
 }
 
+/* The only publisher that there is. */
+static int find_publisher(struct upload *u, struct buf *answer)
+{
+    struct json_object *list = NULL, *items;
+    struct slice handle;
+    int code = CLI_OK;
+
+    if (json_parse(&list, buf_slice(answer)) != RC_OK ||
+        json_get_array(&items, list, "items") != RC_OK ||
+        json_array_count(items) != 1 ||
+        json_get_string(&handle, json_array_at(items, 0), "handle") != RC_OK ||
+        slice_to_cstr(u->publisher, sizeof(u->publisher), handle) != RC_OK)
+        code = cli_usage(u->cli, "--publisher is missing: who lists it?");
+    json_put(list);
+    return code;
+}
+
+static int choose_publisher(struct upload *u)
+{
+    const char *named = cli_value(u->cli, "--publisher");
+    struct client_request q;
+    struct client *client;
+    struct buf answer;
+    int code;
+
+    if (named != NULL &&
+        slice_to_cstr(u->publisher, sizeof(u->publisher), slice_str(named)) != RC_OK)
+        return cli_usage(u->cli, "'%s' is too long for a publisher", named);
+    if (named != NULL)
+        return CLI_OK;
+    code = client_open(&client, u->cli);
+    if (code != CLI_OK)
+        return code;
+    client_request_start(&q, "GET", "/admin/v1/publishers?limit=2");
+    code = client_call(&answer, client, &q);
+    if (code == CLI_OK)
+        code = find_publisher(u, &answer);
+    buf_wipe(&answer);
+    client_request_end(&q);
+    client_close(client);
+    return code;
+}
+
 int verb_skill_publish(const struct cli *c)
 {
-    struct upload u = {.cli = c};
-    int code;
+    struct upload u = {.cli = c, .version = cli_value(c, "--version")};
+    int code = choose_publisher(&u);
     enum rc rc;
 
-    if (cli_value(c, "--publisher") == NULL)
-        return cli_usage(c, "--publisher is missing: who lists it?");
+    if (code != CLI_OK)
+        return code;
     buf_init(&u.zip, ZIP_MAX);
     buf_init(&u.why, WHY_MAX);
     rc = pack(&u, c->words[0]);

@@ -53,11 +53,16 @@ static void read_words(struct config__reader *r, struct config_skills *s,
     static const char *const reviews[] = {"findings", "new", "all", NULL};
     static const char *const who[] = {"operator", "open", NULL};
     unsigned choice;
+    const bool is_said =
+        conf_choice(r->conf, conf_get(r->conf, n, "review"), &choice, reviews);
 
-    if (conf_choice(r->conf, conf_get(r->conf, n, "review"), &choice, reviews))
+    if (is_said)
         s->review = (enum skill_review)choice;
     if (conf_choice(r->conf, conf_get(r->conf, n, "registration"), &choice, who))
         s->registration_open = choice == 1;
+    /* Publishers that the operator made were looked at. */
+    if (!is_said && s->registration_open)
+        s->review = SKILL_REVIEW_NEW;
 }
 
 /* Where we settle ourselves: somebody else's facilitator is not asked to pay others. */
@@ -129,7 +134,7 @@ void config__read_skills(struct config__reader *r, struct conf_node *n)
     r->config->skills = s;
     s->platform_ppm = SHARE_PPM;
     s->payout_delay_us = DELAY_MS * US_PER_MS;
-    s->review = SKILL_REVIEW_NEW;
+    s->review = SKILL_REVIEW_FINDINGS;
     s->max_upload_bytes = UPLOAD_BYTES;
     if (n != NULL && config__may_be_mapping(r, n)) {
         read_share(r, s, conf_get(r->conf, n, "platform_share"));

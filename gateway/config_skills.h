@@ -13,7 +13,8 @@ struct config_skills {
     uint32_t platform_ppm;     /* `platform_share`, of every use; default 10% */
     uint64_t payout_delay_us;  /* `payout_delay`; default 7 days */
     bool allow_private;        /* endpoints of publishers on private addresses; false */
-    enum skill_review review;  /* `review`: findings, new (default), all */
+    enum skill_review review;  /* `review`: findings (default), new (default where
+                                  registration is open), all */
     bool registration_open;    /* `registration`: operator (default), open */
     uint64_t max_upload_bytes; /* `max_upload_bytes` of one publisher's files that wait
                                   for their version; default 64 MiB */

@@ -46,7 +46,7 @@ static void an_absent_section_is_all_defaults(void **state)
         assert_int_equal(s->platform_ppm, 100000);
         assert_int_equal(s->payout_delay_us, UINT64_C(7) * 86400 * 1000000);
         assert_false(s->allow_private);
-        assert_int_equal(s->review, SKILL_REVIEW_NEW);
+        assert_int_equal(s->review, SKILL_REVIEW_FINDINGS);
         assert_false(s->registration_open);
         assert_int_equal(s->max_upload_bytes, 64 << 20);
         assert_null(s->payout_network);
@@ -69,6 +69,18 @@ static void every_key_is_read(void **state)
     assert_int_equal(s->review, SKILL_REVIEW_FINDINGS);
     assert_true(s->registration_open);
     assert_int_equal(s->max_upload_bytes, 65536);
+    config_unref(c);
+}
+
+static void who_registers_alone_is_looked_at(void **state)
+{
+    const struct config *c = config_fixture_load("skills: {registration: open}\n");
+
+    (void)state;
+    assert_int_equal(c->skills->review, SKILL_REVIEW_NEW);
+    config_unref(c);
+    c = config_fixture_load("skills: {registration: operator}\n");
+    assert_int_equal(c->skills->review, SKILL_REVIEW_FINDINGS);
     config_unref(c);
 }
 
@@ -225,6 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_absent_section_is_all_defaults),
         cmocka_unit_test(every_key_is_read),
+        cmocka_unit_test(who_registers_alone_is_looked_at),
         cmocka_unit_test(publishers_are_paid_on_a_network_that_we_settle),
         cmocka_unit_test(another_network_cannot_pay),
         cmocka_unit_test(a_token_without_six_places_cannot_pay),

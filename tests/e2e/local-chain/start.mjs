@@ -105,6 +105,7 @@ payments:
 skills:
   platform_share: "10%"
   payout_delay: 0s
+  review: new
   allow_private: true
   payout: {network: "${NETWORK}", key: {hex_file: ./payout.key}}
 `;
