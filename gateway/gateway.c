@@ -84,7 +84,7 @@ struct gateway {
     struct cashier *cashier; /* NULL: nobody can pay in a call */
     struct payer *payer;     /* NULL: publishers are paid by hand */
     struct clerk *clerk;
-    struct keeper *keeper;
+    struct keeper *keeper, *reader;
     struct listings *listings;
     struct uploads *uploads;
     struct scout *scout;
@@ -167,6 +167,7 @@ static enum rc lane_open(struct lane *lane, struct gateway *g, const struct conf
     w->cashier = g->cashier;
     w->clerk = g->clerk;
     w->keeper = g->keeper;
+    w->reader = g->reader;
     w->listings = g->listings;
     w->uploads = g->uploads;
     w->receipts = g->dir->receipts;
@@ -348,6 +349,7 @@ static enum rc open_registry(struct gateway *g)
     free(dir);
     TRY(rc);
     TRY(keeper_open(&g->keeper));
+    TRY(keeper_open(&g->reader));
     return listings_open(&g->listings, g->dir->skills, g->dir->book, g->config,
                          g->keeper);
 }
@@ -411,6 +413,7 @@ static void close_all(struct gateway *g)
     payer_close(g->payer); /* goes by the cashier */
     clerk_close(g->clerk);
     keeper_close(g->keeper);
+    keeper_close(g->reader);
     listings_close(g->listings);
     uploads_close(g->uploads);
     cashier_close(g->cashier);

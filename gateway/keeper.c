@@ -119,12 +119,12 @@ static void call_done(struct keeper_job *j)
     inbox_post(loop_inbox(c->request->worker->loop), &c->message);
 }
 
-enum step keeper_call(struct keeper_call *c, struct request *r,
+enum step keeper_call(struct keeper_call *c, struct keeper *k, struct request *r,
                       void (*work)(struct keeper_job *j))
 {
     if (c->asked)
         return STEP_ON;
-    if (r->worker->keeper == NULL) {
+    if (k == NULL) {
         c->job.rc = RC_BUSY;
         return STEP_ON;
     }
@@ -134,6 +134,6 @@ enum step keeper_call(struct keeper_call *c, struct request *r,
     c->job.done = call_done;
     c->message.run = call_message;
     r->money_busy = true;
-    keeper_submit(r->worker->keeper, &c->job);
+    keeper_submit(k, &c->job);
     return STEP_WAIT;
 }

@@ -42,9 +42,9 @@ struct keeper_call {
 };
 
 /* From serve_wait(): has work() done; STEP_ON when it is, with c->job.rc. The request
- * does not end meanwhile, and work() may use its arena: nobody else does. NULL is no
- * keeper: RC_BUSY. */
-enum step keeper_call(struct keeper_call *c, struct request *r,
+ * does not end meanwhile, and work() may use its arena: nobody else does. k NULL: there
+ * is none, RC_BUSY. */
+enum step keeper_call(struct keeper_call *c, struct keeper *k, struct request *r,
                       void (*work)(struct keeper_job *j));
 
 #endif

@@ -28,6 +28,10 @@ struct uploads;
 struct upstream;
 struct wallet_book;
 
+enum {
+    WORKER_INSTALLS_MAX = 1024
+};
+
 struct worker {
     struct loop *loop;
     struct server *server;
@@ -48,6 +52,7 @@ struct worker {
     const uint8_t *quote_key;        /* 32 bytes: binds what was quoted */
     struct clerk *clerk;             /* opens wallets; NULL: none are opened */
     struct keeper *keeper;           /* waits for disks, for the registry */
+    struct keeper *reader;           /* the same for those whom nobody knows */
     struct listings *listings;       /* endpoints of skills; NULL: none are sold */
     struct uploads *uploads;         /* what is being published */
     bool draining;
@@ -56,6 +61,7 @@ struct worker {
     struct request *first;   /* all of them */
     uint64_t turn;           /* a counter that spreads weights and keys */
     struct request *pool;
+    uint64_t installs_told[WORKER_INSTALLS_MAX]; /* marks of the last ones */
 };
 
 /* The callbacks for server_open(); arg is the worker. */

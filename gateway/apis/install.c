@@ -130,6 +130,8 @@ static void send(struct request *r, struct install *i)
         slice_str(arena_printf(r->arena, "attachment; filename=\"%s-%s.zip\"",
                                i->s.skill.slug, i->v.version)));
     request_header(r, "X-Content-Type-Options", SLICE("nosniff"));
+    if (r->payment != NULL && r->payment->is_key) /* other payments say so themselves */
+        request_header(r, "Cache-Control", SLICE("private"));
     request_reply_file(r, "application/zip", i->fd, i->len, slice_str(i->etag));
 }
 

@@ -145,7 +145,7 @@ static void keep_bytes(struct keeper_job *j)
 
 static enum step take_bytes(struct request *r, struct publishing *p)
 {
-    if (keeper_call(&p->call, r, keep_bytes) == STEP_WAIT)
+    if (keeper_call(&p->call, r->worker->keeper, r, keep_bytes) == STEP_WAIT)
         return STEP_WAIT;
     if (p->call.job.rc == RC_OK)
         request_reply(
@@ -396,7 +396,7 @@ static enum step take_version(struct request *r, struct publishing *p)
 {
     enum rc rc;
 
-    if (keeper_call(&p->call, r, publish) == STEP_WAIT)
+    if (keeper_call(&p->call, r->worker->keeper, r, publish) == STEP_WAIT)
         return STEP_WAIT;
     rc = p->call.job.rc;
     if (rc == RC_OK) {

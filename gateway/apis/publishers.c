@@ -365,7 +365,7 @@ static enum step serve_offer(struct request *r, struct work *w)
     struct json_out o;
     struct buf b;
 
-    if (keeper_call(&w->call, r, set_offer) == STEP_WAIT)
+    if (keeper_call(&w->call, r->worker->keeper, r, set_offer) == STEP_WAIT)
         return STEP_WAIT;
     if (w->call.job.rc != RC_OK) {
         market_fail(r, w->call.job.rc);
@@ -409,7 +409,7 @@ static void withdraw(struct keeper_job *j)
 
 static enum step serve_withdraw(struct request *r, struct work *w)
 {
-    if (keeper_call(&w->call, r, withdraw) == STEP_WAIT)
+    if (keeper_call(&w->call, r->worker->keeper, r, withdraw) == STEP_WAIT)
         return STEP_WAIT;
     if (w->call.job.rc == RC_OK)
         request_reply(r, 200, "application/json", SLICE("{\"state\":\"withdrawn\"}"));
@@ -502,7 +502,7 @@ static enum step serve_create(struct request *r, struct work *w)
 {
     enum rc rc;
 
-    if (keeper_call(&w->call, r, create) == STEP_WAIT)
+    if (keeper_call(&w->call, r->worker->keeper, r, create) == STEP_WAIT)
         return STEP_WAIT;
     rc = w->call.job.rc;
     if (rc == RC_OK)

@@ -10,6 +10,9 @@
 #include "gateway/offers.h"
 #include "gateway/path.h"
 
+#include <stdio.h>
+#include <string.h>
+
 enum {
     PAGE_DEFAULT = 25,
     VERDICTS_MAX = 100,
@@ -489,6 +492,30 @@ static void serve_verdicts(struct request *r)
 
 /* ---- Installs that clients tell of ---- */
 
+/* A wallet that tells one install again and again does not raise the skill: the last
+ * ones are remembered, under marks that nobody can choose. */
+static bool is_news(struct request *r, const struct market_skill *s)
+{
+    struct worker *w = r->worker;
+    char text[ID_LEN + SKILL_REF_SIZE];
+    uint64_t mark[2];
+    uint8_t mac[SHA256_LEN];
+    int len;
+
+    if (w->quote_key == NULL)
+        return true;
+    memcpy(text, r->caller.root.bytes, ID_LEN);
+    len = snprintf(text + ID_LEN, SKILL_REF_SIZE, "%s/%s", s->skill.publisher,
+                   s->skill.slug);
+    hmac_sha256(mac, slice_from((const char *)w->quote_key, SHA256_LEN),
+                slice_from(text, ID_LEN + (size_t)len));
+    memcpy(mark, mac, sizeof(mark));
+    if (w->installs_told[mark[0] % WORKER_INSTALLS_MAX] == mark[1])
+        return false;
+    w->installs_told[mark[0] % WORKER_INSTALLS_MAX] = mark[1];
+    return true;
+}
+
 /* One is counted for a skill that is there, unless its own publisher tells it (D27). */
 static enum rc count_install(struct request *r)
 {
@@ -505,7 +532,8 @@ static enum rc count_install(struct request *r)
     TRY(json_raw_string(&slug, fields[0].raw, r->arena));
     if (fields[1].type == JSON_STRING)
         TRY(json_raw_string(&owner, fields[1].raw, r->arena));
-    if (r->identified && market_find(s, r, owner, slug) == RC_OK && !s->owned)
+    if (r->identified && market_find(s, r, owner, slug) == RC_OK && !s->owned &&
+        is_news(r, s))
         skill_installed(r->worker->skills, slice_str(s->skill.publisher),
                         slice_str(s->skill.slug));
     r->fault = (struct fault){.rc = RC_OK};

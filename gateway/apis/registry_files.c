@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What of the registry lies on the disk: the files of a version, as a list and one by
- * one. The keeper reads it. A file alone is given of free skills only, and of small
+ * one. Anybody may ask, so a thread of its own reads it, which nobody waits for who
+ * publishes. A file alone is given of free skills only, and of small
  * packages: the rest is what /api/v1/download is for. */
 #include "gateway/api.h"
 #include "gateway/keeper.h"
@@ -176,8 +177,8 @@ static enum step serve_wait(struct request *r)
             return STEP_ON;
         }
     }
-    if (keeper_call(&x->call, r, x->path.bytes != NULL ? read_file : read_manifest) ==
-        STEP_WAIT)
+    if (keeper_call(&x->call, r->worker->reader, r,
+                    x->path.bytes != NULL ? read_file : read_manifest) == STEP_WAIT)
         return STEP_WAIT;
     answer(r, x);
     return STEP_ON;

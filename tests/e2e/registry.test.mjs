@@ -235,6 +235,9 @@ test('the publisher installs its own for nothing, and its install is not counted
   await ok('new', at, ['install', 'stock-oracle']);
   await gateway.settled(publisher, start);
   assert.equal(await count(), before);
+  const tell = (who) => send('POST', '/api/cli/telemetry/install', who, { event: 'install', slug: 'stock-oracle', ownerHandle: 'acme', version: '2.0.0' });
+  for (let i = 0; i < 40; i++) assert.equal((await tell(stranger)).status, 200);
+  assert.ok((await count()) - before <= 2, 'once for each loop at most');
 });
 
 test('who cannot pay is told so, and buys nothing', async () => {
