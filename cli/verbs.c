@@ -129,6 +129,11 @@ static const struct cli_option publisher_pay_options[] = {
     {"--ref", "TEXT", "it was paid by hand, and this says how"},
     END,
 };
+static const struct cli_option publisher_payout_options[] = {
+    {"--ref", "TEXT", "it was paid by hand, and this says how"},
+    {"--failed", NULL, "it was not paid: the amount is due again"},
+    END,
+};
 static const struct cli_option clawback_options[] = {
     {"--skill", "S", "only of this skill"},
     {"--since", "TIME", "uses not before this time"},
@@ -329,6 +334,9 @@ const struct cli_verb cli_verbs[] = {
      "example:\n"
      "  octroi publisher pay acme --ref 'bank transfer 2041'",
      publisher_pay_options, 1, 1, verb_publisher_pay},
+    {"publisher", "payout", "ID [--ref TEXT|--failed]",
+     "show one payout, or end one that was not sent to a chain", NULL,
+     publisher_payout_options, 1, 1, verb_publisher_payout},
     {"publisher", "clawback", "NAME --since TIME [--skill S]",
      "give buyers back what they paid, out of what was not paid out yet",
      "example:\n"

@@ -45,6 +45,7 @@ int verb_publisher_unsuspend(const struct cli *c);
 int verb_publisher_earnings(const struct cli *c);
 int verb_publisher_payouts(const struct cli *c);
 int verb_publisher_pay(const struct cli *c);
+int verb_publisher_payout(const struct cli *c);
 int verb_publisher_clawback(const struct cli *c);
 
 int verb_skill_publish(const struct cli *c);

@@ -232,6 +232,25 @@ int verb_publisher_pay(const struct cli *c)
     return client_ask(c, &q, print_payout);
 }
 
+/* One that a crash left open, or that a daemon has not sent. */
+int verb_publisher_payout(const struct cli *c)
+{
+    const char *reference = cli_value(c, "--ref");
+    const bool failed = cli_value(c, "--failed") != NULL;
+    const bool ends = failed || reference != NULL;
+    struct client_request q;
+
+    if (failed && reference != NULL)
+        return cli_usage(c, "give either --ref or --failed");
+    client_request_start(&q, ends ? "POST" : "GET", "/admin/v1/payouts");
+    client_request_segment(&q, c->words[0]);
+    if (ends)
+        client_request_segment(&q, failed ? "failed" : "paid");
+    if (reference != NULL)
+        client_request_text(&q, "reference", reference);
+    return client_ask(c, &q, print_payout);
+}
+
 /* ---- Clawback ---- */
 
 static void print_clawback(const struct cli *c, struct json_object *answer)

@@ -249,6 +249,17 @@ static enum rc check_way(struct admin_call *c, const struct skill_publisher *p,
     return RC_OK;
 }
 
+/* A reference that is none must not leave the amount set aside. */
+static enum rc pay_by_hand(struct admin_call *c, struct skill_payout *payout,
+                           struct slice reference)
+{
+    enum rc rc = skill_payout_paid(payout, c->admin->skills, reference);
+
+    if (rc == RC_BAD_INPUT && payout->state == SKILL_PAYOUT_OPEN)
+        TRY(skill_payout_failed(payout, c->admin->skills));
+    return explain_end(c, rc, payout);
+}
+
 /* With a reference it is paid by hand, and done with this call; without, it goes to the
  * chain as soon as a daemon runs. */
 static enum rc serve_open(struct admin_call *c)
@@ -264,8 +275,7 @@ static enum rc serve_open(struct admin_call *c)
     TRY(check_way(c, &p, reference.bytes != NULL));
     TRY(open_payout(&payout, c, &p));
     if (reference.bytes != NULL)
-        TRY(explain_end(c, skill_payout_paid(&payout, c->admin->skills, reference),
-                        &payout));
+        TRY(pay_by_hand(c, &payout, reference));
     else if (c->admin->payer != NULL)
         payer_pay(c->admin->payer);
     c->reply->status = 201;

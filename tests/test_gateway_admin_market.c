@@ -377,6 +377,10 @@ static void a_payout_by_hand_is_done_at_once(void **state)
     refused(400, "invalid_request", "POST /admin/v1/publishers/acme/payouts", NULL);
     refused(400, "invalid_request", "POST /admin/v1/publishers/acme/payouts",
             "{\"reference\":\"\"}");
+    refused(400, "invalid_request", "POST /admin/v1/publishers/acme/payouts",
+            "{\"amount\":\"0.07\",\"reference\":\"bank\\u0007\"}");
+    ask(200, "GET /admin/v1/publishers/acme/earnings", NULL);
+    has("\"due\":\"0.270000000\",\"underway\":\"0.000000000\"");
     ask(201, "POST /admin/v1/publishers/acme/payouts",
         "{\"amount\":\"0.07\",\"reference\":\"bank, \\\"1\\\"\"}");
     has("\"publisher\":\"acme\",\"amount\":\"0.070000000\",\"state\":\"paid\"");
@@ -385,9 +389,10 @@ static void a_payout_by_hand_is_done_at_once(void **state)
     ask(200, "GET /admin/v1/publishers/acme/earnings", NULL);
     has("\"due\":\"0.000000000\",\"underway\":\"0.000000000\",\"paid\":\"0.270000000\"");
     ask(200, "GET /admin/v1/payouts?publisher=acme", NULL);
-    assert_int_equal(items(), 2);
+    assert_int_equal(items(), 3); /* the refused one is among them */
+    has("\"state\":\"failed\"");
     ask(200, "GET /admin/v1/payouts", NULL);
-    assert_int_equal(items(), 2);
+    assert_int_equal(items(), 3);
     ask(200, "GET /admin/v1/publishers/acme/usage?format=csv", NULL);
     has(",payout,,");
     has(",,,\"bank, \"\"1\"\"\",out,0.070000000,0.070000000,");
