@@ -298,7 +298,7 @@ static bool is_free(const struct sweep *s, const char *shelf, const char *name)
         return true;
     if (strlen(name) != REST_LEN)
         return false;
-    (void)snprintf(hex, sizeof(hex), "%.2s%s", shelf, name);
+    (void)snprintf(hex, sizeof(hex), "%.2s%.*s", shelf, REST_LEN, name);
     return hex_decode(sha256, SHA256_LEN, slice_str(hex)) == RC_OK &&
            !s->needed(s->arg, sha256);
 }

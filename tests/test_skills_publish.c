@@ -315,9 +315,10 @@ static void a_name_that_the_operator_let_in_does_not_wait_again(void **state)
 static void more_tools_than_before_wait(void **state)
 {
     struct goods g = weather("1.0.0");
-    char many[512] = "";
+    struct buf many;
 
     (void)state;
+    buf_init(&many, 512);
     g.tools = "Read Bash(git:*)";
     assert_state(&g, SKILL_LISTED);
     g.version = "1.0.1";
@@ -331,12 +332,14 @@ static void more_tools_than_before_wait(void **state)
     g.tools = NULL;
     assert_state(&g, SKILL_LISTED);
     for (int i = 0; i < 40; i++)
-        (void)snprintf(many + strlen(many), 8, "Tool%d ", i % 100);
+        buf_printf(&many, "Tool%d ", i);
+    buf_append_char(&many, '\0');
     g.slug = "toolbox";
-    g.tools = many;
+    g.tools = buf_slice(&many).bytes;
     assert_state(&g, SKILL_LISTED); /* its first */
     g.version = "1.0.4";
     assert_state(&g, SKILL_PENDING); /* so many cannot be compared */
+    buf_free(&many);
 }
 
 static void the_operator_may_want_to_see_new_ones_or_all(void **state)
