@@ -90,6 +90,29 @@ static void unquoted_scalars_are_taken_as_written(void **state)
     conf_fixture_value("\xef\xbb\xbfv: \xc3\xa9\n", "\xc3\xa9");
 }
 
+static void a_part_is_json_as_it_was_written(void **state)
+{
+    static const char text[] =
+        "v: {n: 5, m: -0.5e3, s: \"5\", z: 05, w: true, q: 'true', "
+        "o: on, x: ~, l: [[], {}, 1], e: {}, \"k y\": \"a\\nb\"}\n";
+    struct conf *c;
+    struct buf out;
+
+    (void)state;
+    assert_int_equal(conf_parse(&c, slice_str(text), "/tmp"), RC_OK);
+    buf_init(&out, TEXT_MAX);
+    conf_json(&out, c, get(c, "v"));
+    buf_append_char(&out, '\0');
+    assert_string_equal(
+        buf_slice(&out).bytes,
+        "{\"n\":5,\"m\":-0.5e3,\"s\":\"5\",\"z\":\"05\",\"w\":true,\"q\":\"true\",\"o\":"
+        "\"on\",\"x\":null,\"l\":[[],{},1],\"e\":{},\"k y\":\"a\\nb\"}");
+    conf_unknown(c); /* all of it was read */
+    assert_int_equal(conf_fault_count(c), 0);
+    buf_free(&out);
+    conf_close(c);
+}
+
 static void members_and_items_come_in_order(void **state)
 {
     struct conf *c = conf_fixture_parse("b: 1\na: [x, {y: z}, ~]\n");
@@ -607,6 +630,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_of_value_is_read),
         cmocka_unit_test(unquoted_scalars_are_taken_as_written),
+        cmocka_unit_test(a_part_is_json_as_it_was_written),
         cmocka_unit_test(members_and_items_come_in_order),
         cmocka_unit_test(null_counts_as_absent),
         cmocka_unit_test(an_unknown_key_is_told_with_the_nearest_name),

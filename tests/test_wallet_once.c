@@ -347,6 +347,85 @@ static void a_hundred_calls_at_once_use_it_once(void **state)
     free(racers);
 }
 
+/* ---- What a call buys ---- */
+
+static enum rc hold_purchase(struct fixture *f, struct call *c, struct id w)
+{
+    struct wallet_once_seen seen = look(f, 7, 1);
+
+    memset(&c->hold, 0, sizeof(c->hold));
+    c->hold.once = once_of(f, 7, 1);
+    c->hold.once.purchase = true;
+    if (seen.state == WALLET_ONCE_FAILED || seen.state == WALLET_ONCE_BROKEN)
+        c->hold.once.version = seen.version;
+    return hold_call(f, c, w, "2");
+}
+
+static void capture_unsold(struct fixture *f, struct call *c)
+{
+    const struct wallet_call call = {.kind = "data", .status = 404, .unsold = true};
+
+    wallet_capture(f->book, &c->hold, MONEY_ZERO, &call);
+    while (sem_wait(&c->done) != 0)
+        continue;
+    assert_int_equal(c->hold.rc, RC_OK);
+}
+
+static void a_purchase_is_free_again_unless_something_was_sold(void **state)
+{
+    struct fixture *f = *state;
+    struct id w = funded(f);
+    struct call *c = new_call(f);
+
+    assert_int_equal(hold_purchase(f, c, w), RC_OK);
+    assert_int_equal(void_call(f, c, true), RC_OK); /* the work may have been done */
+    assert_int_equal(look(f, 7, 1).state, WALLET_ONCE_NEW);
+    assert_int_equal(hold_purchase(f, c, w), RC_OK);
+    capture_unsold(f, c);
+    assert_int_equal(look(f, 7, 1).state, WALLET_ONCE_NEW);
+    assert_usd(balance_of(f, w), "100");
+    assert_int_equal(hold_purchase(f, c, w), RC_OK);
+    assert_int_equal(capture_call(f, c, "2"), RC_OK);
+    assert_int_equal(look(f, 7, 1).state, WALLET_ONCE_DONE);
+    assert_int_equal(hold_purchase(f, c, w), RC_USED);
+    assert_usd(balance_of(f, w), "98");
+}
+
+static void a_call_that_sold_nothing_gives_its_quota_back(void **state)
+{
+    struct fixture *f = *state;
+    struct id w = funded(f);
+
+    for (int i = 0; i < 5; i++) {
+        struct call *c = new_call(f);
+
+        c->hold.quota = (struct wallet_quota){true, {{1, 2, 3}}, 2};
+        assert_int_equal(hold_call(f, c, w, "1"), RC_OK);
+        capture_unsold(f, c);
+    }
+    assert_usd(balance_of(f, w), "100");
+}
+
+static void a_purchase_takes_the_place_of_one_that_broke_off(void **state)
+{
+    struct fixture *f = *state;
+    struct id w = funded(f);
+    struct call *c = new_call(f);
+
+    assert_int_equal(hold_purchase(f, c, w), RC_OK);
+    fixture_restart(f);
+    assert_int_equal(look(f, 7, 1).state, WALLET_ONCE_BROKEN);
+    c = new_call(f);
+    assert_int_equal(hold_purchase(f, c, w), RC_OK);
+    assert_int_equal(look(f, 7, 1).state, WALLET_ONCE_SERVING);
+    assert_int_equal(void_call(f, c, true), RC_OK);
+    assert_int_equal(look(f, 7, 1).state, WALLET_ONCE_NEW);
+    assert_int_equal(hold_purchase(f, c, w), RC_OK);
+    assert_int_equal(capture_call(f, c, "2"), RC_OK);
+    assert_int_equal(look(f, 7, 1).state, WALLET_ONCE_DONE);
+    assert_usd(balance_of(f, w), "98");
+}
+
 #define ON_MEMORY(claim) cmocka_unit_test_setup_teardown(claim, open_memory, close_book)
 #define ON_LMDB(claim)   cmocka_unit_test_setup_teardown(claim, open_lmdb, close_book)
 
@@ -364,6 +443,9 @@ int main(void)
         ON_MEMORY(what_an_open_payment_bought_is_not_swept),
         ON_MEMORY(a_sweep_comes_round),
         ON_LMDB(a_hundred_calls_at_once_use_it_once),
+        ON_MEMORY(a_purchase_is_free_again_unless_something_was_sold),
+        ON_MEMORY(a_call_that_sold_nothing_gives_its_quota_back),
+        ON_LMDB(a_purchase_takes_the_place_of_one_that_broke_off),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
