@@ -355,7 +355,7 @@ test('refreshes disturb no call', async () => {
   const calls = [];
   for (let i = 0; i < 10; i++) {
     turn = i;
-    for (let k = 0; k < 8; k++) calls.push(post('router/lab/two'));
+    for (let k = 0; k < 6; k++) calls.push(post('router/lab/two')); // together fewer than a key may have
     const r = JSON.parse((await request(`http://127.0.0.1:${gateway.adminPort}/admin/v1/models/refresh`, { method: 'POST', headers: { authorization: 'Bearer admin-token-for-tests', 'content-type': 'application/json' }, body: '{"provider":"router"}' })).body);
     assert.equal(r.items?.[0]?.ok, true, JSON.stringify(r));
   }
