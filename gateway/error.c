@@ -3,6 +3,7 @@
 #include "gateway/error.h"
 
 #include "base/json.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 
@@ -290,11 +291,29 @@ static void print_problem(struct buf *out, const struct fault *f,
     json_out_end_object(&o);
 }
 
+/* What a terminal would obey, and what is no UTF-8, is a "?": a detail may have words
+ * of somebody else, and clients print it as it is. */
+static void put_plain(struct buf *out, struct slice text)
+{
+    while (text.len > 0) {
+        const uint8_t c = (uint8_t)text.bytes[0];
+        const size_t len = c < 0x80 ? 1 : utf8_length(text);
+        const bool obeyed = (c < 0x20 && c != '\n') || c == 0x7f ||
+                            (c == 0xC2 && len == 2 && (uint8_t)text.bytes[1] < 0xA0);
+
+        if (len == 0 || obeyed)
+            buf_append_char(out, '?');
+        else
+            buf_append(out, slice_sub(text, 0, len));
+        text = slice_sub(text, len == 0 ? 1 : len, text.len);
+    }
+}
+
 /* No line end: clients add their own. */
 static void print_text(struct buf *out, const struct fault *f)
 {
-    buf_printf(out, "%s (%s)", f->detail ? f->detail : error_sentence(f->rc),
-               f->code ? f->code : rc_reason(f->rc));
+    put_plain(out, slice_str(f->detail ? f->detail : error_sentence(f->rc)));
+    buf_printf(out, " (%s)", f->code ? f->code : rc_reason(f->rc));
 }
 
 static int rpc_code(enum rc rc)

@@ -193,15 +193,18 @@ static enum rc count_in(struct uploads *u, const struct upload *what,
 {
     struct waiting *w = find(u, what);
     uint64_t bytes = what->bytes;
+    size_t files = 0;
 
     if (w != NULL) {
         w->at_us = now_us;
         return RC_OK;
     }
     for (size_t i = 0; i < u->count; i++)
-        if (id_cmp(u->files[i].what.wallet, what->wallet) == 0)
+        if (id_cmp(u->files[i].what.wallet, what->wallet) == 0) {
             bytes += u->files[i].what.bytes;
-    if (bytes > max_bytes)
+            files++;
+        }
+    if (bytes > max_bytes || files >= UPLOADS_OF_WALLET_MAX)
         return RC_FULL;
     TRY(grow(u));
     u->files[u->count++] = (struct waiting){*what, now_us};

@@ -17,8 +17,9 @@
 struct uploads;
 
 enum {
-    UPLOADS_MAX = 8192,        /* files that wait, of all wallets */
-    UPLOADS_TICKET_SIZE = 160, /* with its NUL */
+    UPLOADS_MAX = 8192,           /* files that wait, of all wallets */
+    UPLOADS_OF_WALLET_MAX = 2048, /* so that one wallet does not stop the others */
+    UPLOADS_TICKET_SIZE = 160,    /* with its NUL */
     UPLOADS_RECEIPT_SIZE = 65
 };
 
@@ -46,8 +47,8 @@ MUST_CHECK enum rc uploads_ticket_read(struct upload *out, const struct uploads 
 /* What waits is for one thread (gateway/keeper.h), the rest for any.
  *
  * Waits. RC_CONFLICT: not the bytes of the ticket; RC_FULL: this wallet's files would
- * be more than max_bytes, or all are too many. The receipt says to `wallet`, and to
- * nobody else, that the bytes were sent: the hash alone would not. */
+ * be more than max_bytes, or too many, or all are too many. The receipt says to
+ * `wallet`, and to nobody else, that the bytes were sent: the hash alone would not. */
 MUST_CHECK enum rc uploads_put(char receipt[UPLOADS_RECEIPT_SIZE], struct uploads *u,
                                const struct upload *what, struct slice bytes,
                                uint64_t max_bytes, uint64_t now_us);

@@ -150,6 +150,23 @@ static void a_status_of_its_own_wins(void **state)
     json_put(o);
 }
 
+static void text_has_nothing_that_a_terminal_obeys(void **state)
+{
+    const struct fault f = {
+        .rc = RC_NOT_FOUND,
+        .detail = "a\x1b[2J\r\nb\xc2\x9b"
+                  "31m\x7f\xff \xc3\xa4 \xc3",
+    };
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, 4096);
+    error_print(&b, DIALECT_TEXT, &f, "");
+    assert_true(
+        slice_equal(buf_slice(&b), SLICE("a?[2J?\nb?31m?? \xc3\xa4 ? (not_found)")));
+    buf_free(&b);
+}
+
 static void text_is_the_sentence_and_the_code(void **state)
 {
     struct fault f = {.rc = RC_NOT_FOUND, .detail = "There is no skill 'a'."};
@@ -175,6 +192,7 @@ int main(void)
         cmocka_unit_test(members_inside_and_beside_land_there),
         cmocka_unit_test(a_status_of_its_own_wins),
         cmocka_unit_test(text_is_the_sentence_and_the_code),
+        cmocka_unit_test(text_has_nothing_that_a_terminal_obeys),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,6 +149,25 @@ static void what_one_wallet_has_waiting_is_bounded(void **state)
                      RC_OK);
 }
 
+static void one_wallet_does_not_fill_the_room_of_all(void **state)
+{
+    const struct upload bobs = upload_of(bob, "bob's");
+    char receipt[UPLOADS_RECEIPT_SIZE], text[16];
+
+    (void)state;
+    for (unsigned i = 0; i <= UPLOADS_OF_WALLET_MAX; i++) {
+        struct upload what;
+
+        (void)snprintf(text, sizeof(text), "file %u", i);
+        what = upload_of(alice, text);
+        assert_int_equal(
+            uploads_put(receipt, uploads, &what, slice_str(text), 1 << 20, now_us),
+            i < UPLOADS_OF_WALLET_MAX ? RC_OK : RC_FULL);
+    }
+    assert_int_equal(
+        uploads_put(receipt, uploads, &bobs, SLICE("bob's"), 1 << 20, now_us), RC_OK);
+}
+
 static void what_was_never_published_goes_away(void **state)
 {
     const struct upload one = upload_of(alice, "one"), two = upload_of(alice, "two");
@@ -204,6 +223,7 @@ int main(void)
         CASE(other_bytes_than_the_tickets_are_refused),
         CASE(who_knows_a_hash_only_has_no_receipt),
         CASE(what_one_wallet_has_waiting_is_bounded),
+        CASE(one_wallet_does_not_fill_the_room_of_all),
         CASE(what_was_never_published_goes_away),
         CASE(nothing_outlives_the_process),
     };
