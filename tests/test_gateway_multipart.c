@@ -109,6 +109,8 @@ static void what_is_no_form_is_refused(void **state)
 
 static void what_two_readers_could_read_in_two_ways_is_refused(void **state)
 {
+    static const char two[] = "Content-Disposition: form-data; name=\"a\"\r\n"
+                              "Content-Disposition: form-data; name=\"b\"\r\n\r\n";
     static const char *const heads[] = {
         "\r\n", /* no disposition */
         "Content-Disposition: form-data\r\n\r\n",
@@ -118,8 +120,7 @@ static void what_two_readers_could_read_in_two_ways_is_refused(void **state)
         "Content-Disposition: form-data; name=\"a\"x\r\n\r\n",
         "Content-Disposition: attachment; name=\"a\"\r\n\r\n",
         "Content-Disposition: form-data; name=\"a\"\n\n",
-        "Content-Disposition: form-data; name=\"a\"\r\n"
-        "Content-Disposition: form-data; name=\"b\"\r\n\r\n",
+        two,
         "no colon\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n",
     };
     struct multipart_part part;
