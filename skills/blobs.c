@@ -109,15 +109,14 @@ void blobs_close(struct blobs *b)
 
 /* ---- Writing ---- */
 
-/* Makes the shelf durable before anything lies on it. */
+/* Makes the shelf durable before anything lies on it. One that is there may be another
+ * thread's of this moment, which has not come to that yet. */
 static enum rc open_shelf(int *fd, struct blobs *b, const char *shelf)
 {
-    if (mkdirat(b->dir, shelf, FOLDER_MODE) == 0) {
-        if (fsync(b->dir) != 0)
-            return rc_of_errno();
-    } else if (errno != EEXIST) {
+    if (mkdirat(b->dir, shelf, FOLDER_MODE) != 0 && errno != EEXIST)
         return rc_of_errno();
-    }
+    if (fsync(b->dir) != 0)
+        return rc_of_errno();
     return open_folder(fd, b->dir, shelf);
 }
 
@@ -177,11 +176,9 @@ static enum rc write_blob(int shelf, const char *name, struct slice bytes)
     rc = write_new(shelf, fresh, bytes);
     if (rc == RC_OK && renameat(shelf, fresh, shelf, name) != 0)
         rc = rc_of_errno();
-    if (rc != RC_OK) {
+    if (rc != RC_OK)
         (void)unlinkat(shelf, fresh, 0);
-        return rc;
-    }
-    return fsync(shelf) == 0 ? RC_OK : rc_of_errno();
+    return rc;
 }
 
 enum rc blobs_put(uint8_t sha256_out[32], struct blobs *b, struct slice bytes)
@@ -195,6 +192,9 @@ enum rc blobs_put(uint8_t sha256_out[32], struct blobs *b, struct slice bytes)
     TRY(open_shelf(&shelf, b, at.shelf));
     if (!renew(b, shelf, at.name, bytes.len))
         rc = write_blob(shelf, at.name, bytes);
+    /* Also for one that was there: its name may be as young as its shelf. */
+    if (rc == RC_OK && fsync(shelf) != 0)
+        rc = rc_of_errno();
     (void)close(shelf);
     return rc == RC_NOT_FOUND ? RC_IO : rc; /* somebody removes folders under us */
 }
