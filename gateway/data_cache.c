@@ -21,6 +21,7 @@ struct kept {
     atomic_uint references;
     struct kept *older, *newer;
     uint8_t key[SHA256_LEN];
+    size_t text_len;
     char text[]; /* what content_type and headers point to */
 };
 
@@ -65,6 +66,7 @@ struct data_answer *data_answer_new(const char *content_type,
     if (k == NULL)
         return NULL;
     atomic_init(&k->references, 1);
+    k->text_len = len;
     to = k->text;
     k->answer.content_type = copy(&to, slice_str(content_type));
     for (size_t i = 0; i < count; i++)
@@ -115,7 +117,7 @@ static struct slice key_slice(const uint8_t key[SHA256_LEN])
 
 static uint64_t bytes_of(const struct kept *k)
 {
-    return ENTRY_OVERHEAD + buf_len(&k->answer.body);
+    return ENTRY_OVERHEAD + k->text_len + buf_len(&k->answer.body);
 }
 
 static void unlink_kept(struct data_cache *c, struct kept *k)

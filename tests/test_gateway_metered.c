@@ -442,7 +442,7 @@ static void the_cache_has_an_end_and_drops_what_was_asked_for_longest_ago(void *
     unsigned found = 0;
 
     (void)state;
-    assert_int_equal(data_cache_open(&c, 10 * (4096 + 1000)), RC_OK);
+    assert_int_equal(data_cache_open(&c, 10 * (4096 + 1 + 1000)), RC_OK);
     for (uint8_t i = 0; i < 20; i++) {
         struct data_answer *a = data_answer_new("", NULL, 0);
 
@@ -467,6 +467,31 @@ static void the_cache_has_an_end_and_drops_what_was_asked_for_longest_ago(void *
     }
     assert_int_equal(found, 10);
     assert_null(data_cache_find(c, key, 100));
+    data_cache_close(c);
+}
+
+static void the_headers_of_what_is_kept_count_too(void **state)
+{
+    static char value[8000];
+    const struct http_header header = {SLICE("x-long"),
+                                       slice_from(value, sizeof(value))};
+    uint8_t first[32] = {1}, second[32] = {2};
+    struct data_answer *a;
+    struct data_cache *c;
+
+    (void)state;
+    memset(value, 'x', sizeof(value));
+    assert_int_equal(data_cache_open(&c, 20000), RC_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        a = data_answer_new("", &header, 1);
+        assert_non_null(a);
+        a->until_ms = 100;
+        data_cache_keep(c, i == 0 ? first : second, a);
+    }
+    assert_null(data_cache_find(c, first, 50));
+    a = data_cache_find(c, second, 50);
+    assert_non_null(a);
+    data_answer_unref(a);
     data_cache_close(c);
 }
 
@@ -495,6 +520,7 @@ int main(void)
         METERED_TEST(what_is_not_everybodys_is_not_kept),
         METERED_TEST(a_host_may_say_a_shorter_time),
         METERED_TEST(the_cache_has_an_end_and_drops_what_was_asked_for_longest_ago),
+        cmocka_unit_test(the_headers_of_what_is_kept_count_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
