@@ -48,7 +48,7 @@ void market_judge(struct skill_version *v, const struct market_skill *s);
 /* Whether it may be had at all: listed, or withdrawn. */
 bool market_available(const struct skill_version *v);
 
-/* "0.05 USD per install and 0.001 USD per call"; "" when it is free. */
+/* "0.05 USD per install, 0.001 USD per call"; "" when it is free. */
 void market_price(char out[MARKET_PRICE_SIZE], const struct skill_offer *o,
                   uint64_t now_us);
 /* In r->fault: what installing this version costs who has not bought it, and how to

@@ -102,7 +102,7 @@ static void write_text(struct json_out *o, struct slice text)
     end_content(o);
 }
 
-/* Streamed into the text: an answer's base64 does not fit into the arena. */
+/* In an arena of its own: the request's is not for texts of this length. */
 static void write_base64(struct json_out *o, const char *key, struct slice bytes)
 {
     struct arena *memory;

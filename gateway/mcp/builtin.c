@@ -293,8 +293,6 @@ static enum rc make_quote(struct mcp_call *out, struct mcp_error *error,
     return RC_OK;
 }
 
-#define STRING(words) "{\"type\":\"string\",\"description\":\"" words "\"}"
-
 const struct mcp_builtin mcp_builtins[] = {
     {.name = "chat",
      .title = "Ask a language model",
@@ -305,25 +303,22 @@ const struct mcp_builtin mcp_builtins[] = {
          "charged.",
      .schema =
          "{\"type\":\"object\",\"properties\":{"
-         "\"model\":" STRING(
-             "Its name, as the tool 'models' lists it.") ","
-                                                         "\"prompt\":" STRING(
-                                                             "What is asked; or send 'messages'.") ","
-                                                                                                   "\"system\":" STRING(
-                                                                                                       "Instructions before the prompt.") ","
-                                                                                                                                          "\"messages\":{\"type\":\"array\",\"items\":{\"type\":\"object\"},"
-                                                                                                                                          "\"description\":\"A whole conversation, as in OpenAI's chat completions.\"},"
-                                                                                                                                          "\"max_tokens\":{\"type\":\"integer\",\"minimum\":1,\"description\":"
-                                                                                                                                          "\"Bounds the answer, and with it the price.\"},"
-                                                                                                                                          "\"temperature\":{\"type\":\"number\"},\"top_p\":{\"type\":\"number\"},"
-                                                                                                                                          "\"stop\":{},\"seed\":{\"type\":\"integer\"},"
-                                                                                                                                          "\"frequency_penalty\":{\"type\":\"number\"},"
-                                                                                                                                          "\"presence_penalty\":{\"type\":\"number\"},"
-                                                                                                                                          "\"response_format\":{\"type\":\"object\"},"
-                                                                                                                                          "\"reasoning_effort\":{\"type\":\"string\"},"
-                                                                                                                                          "\"tools\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},"
-                                                                                                                                          "\"tool_choice\":{}},"
-                                                                                                                                          "\"required\":[\"model\"],\"additionalProperties\":false}",
+         "\"model\":{\"type\":\"string\",\"description\":\"Its name, as the tool 'models' lists it.\"},"
+         "\"prompt\":{\"type\":\"string\",\"description\":\"What is asked; or send 'messages'.\"},"
+         "\"system\":{\"type\":\"string\",\"description\":\"Instructions before the prompt.\"},"
+         "\"messages\":{\"type\":\"array\",\"items\":{\"type\":\"object\"},"
+         "\"description\":\"A whole conversation, as in OpenAI's chat completions.\"},"
+         "\"max_tokens\":{\"type\":\"integer\",\"minimum\":1,\"description\":"
+         "\"Bounds the answer, and with it the price.\"},"
+         "\"temperature\":{\"type\":\"number\"},\"top_p\":{\"type\":\"number\"},"
+         "\"stop\":{},\"seed\":{\"type\":\"integer\"},"
+         "\"frequency_penalty\":{\"type\":\"number\"},"
+         "\"presence_penalty\":{\"type\":\"number\"},"
+         "\"response_format\":{\"type\":\"object\"},"
+         "\"reasoning_effort\":{\"type\":\"string\"},"
+         "\"tools\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},"
+         "\"tool_choice\":{}},"
+         "\"required\":[\"model\"],\"additionalProperties\":false}",
      .is_priced = true,
      .is_there = has_models,
      .make = make_chat},
@@ -333,13 +328,12 @@ const struct mcp_builtin mcp_builtins[] = {
                     "'models' lists prices.",
      .schema =
          "{\"type\":\"object\",\"properties\":{"
-         "\"model\":" STRING(
-             "Its name, as the tool 'models' lists it.") ","
-                                                         "\"input\":{\"description\":\"A text, or an array of texts.\"},"
-                                                         "\"dimensions\":{\"type\":\"integer\"},"
-                                                         "\"encoding_format\":{\"type\":\"string\",\"enum\":[\"float\","
-                                                         "\"base64\"]}},"
-                                                         "\"required\":[\"model\",\"input\"],\"additionalProperties\":false}",
+         "\"model\":{\"type\":\"string\",\"description\":\"Its name, as the tool 'models' lists it.\"},"
+         "\"input\":{\"description\":\"A text, or an array of texts.\"},"
+         "\"dimensions\":{\"type\":\"integer\"},"
+         "\"encoding_format\":{\"type\":\"string\",\"enum\":[\"float\","
+         "\"base64\"]}},"
+         "\"required\":[\"model\",\"input\"],\"additionalProperties\":false}",
      .is_priced = true,
      .is_there = has_models,
      .make = make_embeddings},
@@ -358,10 +352,9 @@ const struct mcp_builtin mcp_builtins[] = {
          "Searches the skills that are listed here, by words. Costs nothing.",
      .schema =
          "{\"type\":\"object\",\"properties\":{"
-         "\"q\":" STRING(
-             "Words; none: all of them.") ","
-                                          "\"limit\":{\"type\":\"integer\",\"minimum\":1}},"
-                                          "\"additionalProperties\":false}",
+         "\"q\":{\"type\":\"string\",\"description\":\"Words; none: all of them.\"},"
+         "\"limit\":{\"type\":\"integer\",\"minimum\":1}},"
+         "\"additionalProperties\":false}",
      .is_read_only = true,
      .is_there = has_skills,
      .make = make_search},
@@ -381,11 +374,9 @@ const struct mcp_builtin mcp_builtins[] = {
          "call. Costs nothing.",
      .schema =
          "{\"type\":\"object\",\"properties\":{"
-         "\"after\":" STRING(
-             "'next' of the page before.") ","
-                                           "\"request_id\":" STRING(
-                                               "Only this call, with a signed receipt.") "},"
-                                                                                         "\"additionalProperties\":false}",
+         "\"after\":{\"type\":\"string\",\"description\":\"'next' of the page before.\"},"
+         "\"request_id\":{\"type\":\"string\",\"description\":\"Only this call, with a signed receipt.\"}},"
+         "\"additionalProperties\":false}",
      .is_read_only = true,
      .make = make_statement},
     {.name = "wallet_topup",
@@ -396,22 +387,19 @@ const struct mcp_builtin mcp_builtins[] = {
          "key is told in the answer, once.",
      .schema =
          "{\"type\":\"object\",\"properties\":{"
-         "\"amount\":" STRING(
-             "In USD, such as 0.25.") "},"
-                                      "\"required\":[\"amount\"],\"additionalProperties\":false}",
+         "\"amount\":{\"type\":\"string\",\"description\":\"In USD, such as 0.25.\"}},"
+         "\"required\":[\"amount\"],\"additionalProperties\":false}",
      .is_there = takes_payments,
      .make = make_topup},
     {.name = "wallet_quote",
      .title = "What a call would cost",
      .description = "Tells what a call of another tool with these arguments would cost "
                     "at most, without making it. Costs nothing.",
-     .schema =
-         "{\"type\":\"object\",\"properties\":{"
-         "\"tool\":" STRING(
-             "The tool's name.") ","
-                                 "\"arguments\":{\"type\":\"object\",\"description\":"
-                                 "\"As they would be sent to it.\"}},"
-                                 "\"required\":[\"tool\"],\"additionalProperties\":false}",
+     .schema = "{\"type\":\"object\",\"properties\":{"
+               "\"tool\":{\"type\":\"string\",\"description\":\"The tool's name.\"},"
+               "\"arguments\":{\"type\":\"object\",\"description\":"
+               "\"As they would be sent to it.\"}},"
+               "\"required\":[\"tool\"],\"additionalProperties\":false}",
      .is_read_only = true,
      .make = make_quote},
     {.name = NULL},
