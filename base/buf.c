@@ -158,6 +158,19 @@ void buf_append_char(struct buf *b, char c)
     buf_append(b, slice_from(&c, 1));
 }
 
+void buf_append_field(struct buf *b, struct slice s)
+{
+    if (s.len == 0)
+        return;
+    buf_append_char(b, '"');
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.bytes[i] == '"')
+            buf_append_char(b, '"');
+        buf_append_char(b, s.bytes[i]);
+    }
+    buf_append_char(b, '"');
+}
+
 void buf_printf(struct buf *b, const char *format, ...)
 {
     const size_t free_size = b->size - b->end;

@@ -37,6 +37,8 @@ struct slice buf_slice(const struct buf *b); /* valid until the next append or f
 void buf_append(struct buf *b, struct slice s);
 void buf_append_str(struct buf *b, const char *str);
 void buf_append_char(struct buf *b, char c);
+/* As a field of CSV, in quotes (RFC 4180 section 2); of an empty one nothing. */
+void buf_append_field(struct buf *b, struct slice s);
 void buf_printf(struct buf *b, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void buf_consume(struct buf *b, size_t len); /* at most buf_len() */

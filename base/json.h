@@ -75,6 +75,8 @@ void json_out_raw(struct json_out *o, struct slice json); /* already valid JSON 
 /* key and value in one. */
 void json_out_kstr(struct json_out *o, const char *key, const char *text);
 void json_out_kslice(struct json_out *o, const char *key, struct slice text);
+/* An empty text is null. */
+void json_out_ktext(struct json_out *o, const char *key, struct slice text);
 void json_out_ku64(struct json_out *o, const char *key, uint64_t value);
 void json_out_kbool(struct json_out *o, const char *key, bool value);
 void json_out_kmoney(struct json_out *o, const char *key, struct money m);

@@ -247,6 +247,15 @@ void json_out_kslice(struct json_out *o, const char *key, struct slice text)
     json_out_slice(o, text);
 }
 
+void json_out_ktext(struct json_out *o, const char *key, struct slice text)
+{
+    json_out_key(o, key);
+    if (text.len > 0)
+        json_out_slice(o, text);
+    else
+        json_out_null(o);
+}
+
 void json_out_ku64(struct json_out *o, const char *key, uint64_t value)
 {
     json_out_key(o, key);

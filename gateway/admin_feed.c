@@ -51,15 +51,6 @@ static struct what split(const struct skill_usage *row)
                          .version = slice_sub(row->what, at + 1, row->what.len)};
 }
 
-static void put_text(struct json_out *o, const char *key, struct slice text)
-{
-    json_out_key(o, key);
-    if (text.len > 0)
-        json_out_slice(o, text);
-    else
-        json_out_null(o);
-}
-
 static void put_row(struct json_out *o, const struct skill_usage *row)
 {
     const struct what what = split(row);
@@ -71,9 +62,9 @@ static void put_row(struct json_out *o, const struct skill_usage *row)
     json_out_kstr(o, "kind", row->kind);
     admin__put_id(o, "request_id", 'r', row->request);
     admin__put_id(o, "transfer", 't', row->transfer);
-    put_text(o, "skill", what.skill);
-    put_text(o, "version", what.version);
-    put_text(o, "reference", what.reference);
+    json_out_ktext(o, "skill", what.skill);
+    json_out_ktext(o, "version", what.version);
+    json_out_ktext(o, "reference", what.reference);
     json_out_kstr(o, "direction", row->credit ? "in" : "out");
     json_out_kmoney(o, "price", row->price);
     json_out_kmoney(o, "share", row->share);
@@ -92,21 +83,8 @@ static void csv_id(struct buf *out, char kind, struct id id)
     buf_printf(out, "%s,", text);
 }
 
-/* The operator's own words, which may hold anything but control characters. */
-static void csv_quoted(struct buf *out, struct slice text)
-{
-    if (text.len == 0)
-        return;
-    buf_append_char(out, '"');
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.bytes[i] == '"')
-            buf_append_char(out, '"');
-        buf_append_char(out, text.bytes[i]);
-    }
-    buf_append_char(out, '"');
-}
-
-/* Nothing else holds a comma, a quote or an end of line. */
+/* The operator's own words, a reference, may hold anything but control characters;
+ * nothing else holds a comma or a quote. */
 static void csv_row(struct buf *out, const struct skill_usage *row)
 {
     const struct what what = split(row);
@@ -119,7 +97,7 @@ static void csv_row(struct buf *out, const struct skill_usage *row)
     csv_id(out, 'r', row->request);
     csv_id(out, 't', row->transfer);
     buf_printf(out, "%.*s,%.*s,", SLICE_FMT(what.skill), SLICE_FMT(what.version));
-    csv_quoted(out, what.reference);
+    buf_append_field(out, what.reference);
     buf_printf(out, ",%s,%s,%s,%u,%s,%s\r\n", row->credit ? "in" : "out", price, share,
                row->status, row->late ? "true" : "false", row->self ? "true" : "false");
 }

@@ -22,7 +22,7 @@ static void put_terms(struct json_out *o, const struct skill_terms *t,
         json_out_money(o, t->per_call);
     else
         json_out_null(o);
-    json_out_kstr(o, "base_url", base_url[0] != '\0' ? base_url : NULL);
+    json_out_ktext(o, "base_url", slice_str(base_url));
 }
 
 void admin__put_offer(struct json_out *o, const struct skill_offer *offer)
@@ -58,19 +58,17 @@ static enum rc read_amount(struct money *out, bool *given, struct admin_call *c,
     return admin__body_money(out, c, name);
 }
 
-/* Every endpoint needs a price of its own, or the skill's. */
 static enum rc check_prices(struct admin_call *c, const struct skill_terms *t,
                             const struct config_data_api *api)
 {
-    const bool covered = t->has_per_call || !money_is_zero(t->per_month);
+    const struct config_endpoint *e = listing_unpriced(api, t);
 
-    for (size_t i = 0; i < api->endpoint_count && !covered; i++)
-        if (!api->endpoints[i].priced)
-            return admin__refuse(c, RC_BAD_INPUT, "per_call",
-                                 "the endpoint %s %s has no price: give it one, or set "
-                                 "'per_call' (\"0\": free)",
-                                 api->endpoints[i].method, api->endpoints[i].path);
-    return RC_OK;
+    if (e == NULL)
+        return RC_OK;
+    return admin__refuse(c, RC_BAD_INPUT, "per_call",
+                         "the endpoint %s %s has no price: give it one, or set "
+                         "'per_call' (\"0\": free)",
+                         e->method, e->path);
 }
 
 static enum rc keep_definition(struct skill_terms *t, char base_url[256],

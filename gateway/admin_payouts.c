@@ -13,11 +13,6 @@
 
 /* ---- Shapes ---- */
 
-static const char *or_null(const char *text)
-{
-    return text[0] != '\0' ? text : NULL;
-}
-
 /* Why it is not paid yet, as far as that is known. */
 static void put_reason(struct json_out *o, struct admin_call *c,
                        const struct skill_payout *p)
@@ -27,7 +22,7 @@ static void put_reason(struct json_out *o, struct admin_call *c,
 
     if (open && c->admin->payer != NULL)
         payer_reason(reason, c->admin->payer, p->id);
-    json_out_kstr(o, "reason", or_null(reason));
+    json_out_ktext(o, "reason", slice_str(reason));
 }
 
 static void put_payout(struct admin_call *c, const struct skill_payout *p)
@@ -39,9 +34,9 @@ static void put_payout(struct admin_call *c, const struct skill_payout *p)
     json_out_kstr(o, "publisher", p->publisher);
     json_out_kmoney(o, "amount", p->amount);
     json_out_kstr(o, "state", skill_payout_word(p->state));
-    json_out_kstr(o, "network", or_null(p->network));
-    json_out_kstr(o, "address", or_null(p->address));
-    json_out_kstr(o, "reference", or_null(p->reference));
+    json_out_ktext(o, "network", slice_str(p->network));
+    json_out_ktext(o, "address", slice_str(p->address));
+    json_out_ktext(o, "reference", slice_str(p->reference));
     put_reason(o, c, p);
     json_out_key(o, "created_at");
     json_out_time(o, p->created_us);

@@ -56,11 +56,6 @@ static void put_percent(struct json_out *o, const char *key, uint32_t ppm)
     json_out_kstr(o, key, text);
 }
 
-static const char *or_null(const char *text)
-{
-    return text[0] != '\0' ? text : NULL;
-}
-
 static void put_members(struct json_out *o, const struct skill_publisher *p)
 {
     char key[2 * SKILL_KEY_LEN + 1];
@@ -71,8 +66,8 @@ static void put_members(struct json_out *o, const struct skill_publisher *p)
     admin__put_id(o, "wallet", 'w', p->wallet);
     json_out_kstr(o, "key", p->has_key ? key : NULL);
     json_out_kbool(o, "signature_required", p->signature_required);
-    json_out_kstr(o, "network", or_null(p->network));
-    json_out_kstr(o, "address", or_null(p->address));
+    json_out_ktext(o, "network", slice_str(p->network));
+    json_out_ktext(o, "address", slice_str(p->address));
     put_percent(o, "platform_share", p->house_ppm);
     json_out_kbool(o, "suspended", p->suspended);
     json_out_key(o, "created_at");

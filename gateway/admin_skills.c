@@ -24,11 +24,6 @@ static void put_hex(struct json_out *o, const char *key, const uint8_t *bytes,
     json_out_kstr(o, key, text);
 }
 
-static const char *or_null(const char *text)
-{
-    return text[0] != '\0' ? text : NULL;
-}
-
 static void put_skill_members(struct json_out *o, const struct skill *skill)
 {
     char name[SKILL_REF_SIZE];
@@ -37,10 +32,10 @@ static void put_skill_members(struct json_out *o, const struct skill *skill)
     json_out_kstr(o, "skill", name);
     json_out_kstr(o, "display", skill->display);
     json_out_kstr(o, "summary", skill->summary);
-    json_out_kstr(o, "tags", or_null(skill->tags));
-    json_out_kstr(o, "license", or_null(skill->license));
+    json_out_ktext(o, "tags", slice_str(skill->tags));
+    json_out_ktext(o, "license", slice_str(skill->license));
     json_out_kstr(o, "state", skill_state_word(skill->state));
-    json_out_kstr(o, "latest", or_null(skill->latest));
+    json_out_ktext(o, "latest", slice_str(skill->latest));
     json_out_ku64(o, "installs", skill->installs);
     json_out_key(o, "created_at");
     json_out_time(o, skill->created_us);
@@ -71,7 +66,7 @@ static void put_version_members(struct json_out *o, const struct skill_version *
         put_hex(o, "key", v->key, sizeof(v->key));
         put_hex(o, "signature", v->signature, sizeof(v->signature));
     }
-    json_out_kstr(o, "changelog", or_null(v->changelog));
+    json_out_ktext(o, "changelog", slice_str(v->changelog));
     json_out_key(o, "created_at");
     json_out_time(o, v->created_us);
 }

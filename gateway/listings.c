@@ -88,6 +88,17 @@ bool listing_call_price(struct money *out, const struct config_endpoint *e,
     return true;
 }
 
+const struct config_endpoint *listing_unpriced(const struct config_data_api *api,
+                                               const struct skill_terms *t)
+{
+    struct money price;
+
+    for (size_t i = 0; money_is_zero(t->per_month) && i < api->endpoint_count; i++)
+        if (!listing_call_price(&price, &api->endpoints[i], t))
+            return &api->endpoints[i];
+    return NULL;
+}
+
 /* ---- Entries ---- */
 
 static struct entry *entry_of(struct listing *l)

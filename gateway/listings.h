@@ -50,6 +50,10 @@ MUST_CHECK enum rc listings_refresh(struct listings *l, struct slice publisher,
 /* The price of a call of e, without units, under these terms. false: it has none. */
 bool listing_call_price(struct money *out, const struct config_endpoint *e,
                         const struct skill_terms *t);
+/* The first endpoint that could not be called under these terms, because neither it,
+ * nor a call, nor a month has a price. NULL: there is none. */
+const struct config_endpoint *listing_unpriced(const struct config_data_api *api,
+                                               const struct skill_terms *t);
 
 enum {
     LISTING_TOKEN_SIZE = 64

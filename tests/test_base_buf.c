@@ -283,6 +283,19 @@ static void a_lent_room_is_all_there_is(void **state)
     assert_true(buf_spent(&b) && buf_len(&b) == 0);
 }
 
+static void a_field_of_csv_is_in_quotes_and_its_quotes_are_doubled(void **state)
+{
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, 64);
+    buf_append_field(&b, SLICE("wire 17, \"June\""));
+    buf_append_char(&b, ',');
+    buf_append_field(&b, SLICE_NONE);
+    assert_true(slice_equal_str(buf_slice(&b), "\"wire 17, \"\"June\"\"\","));
+    buf_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +310,7 @@ int main(void)
         cmocka_unit_test(a_queue_keeps_its_order),
         cmocka_unit_test(the_room_is_bounded_by_the_limit),
         cmocka_unit_test(a_lent_room_is_all_there_is),
+        cmocka_unit_test(a_field_of_csv_is_in_quotes_and_its_quotes_are_doubled),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,11 +37,6 @@ struct work {
 
 /* ---- Shapes ---- */
 
-static const char *or_null(const char *text)
-{
-    return text[0] != '\0' ? text : NULL;
-}
-
 static void put_terms(struct json_out *o, const struct skill_terms *t)
 {
     json_out_kmoney(o, "per_install", t->per_install);
@@ -58,7 +53,7 @@ static void put_offer(struct json_out *o, const struct skill_offer *offer)
 {
     json_out_object(o);
     put_terms(o, &offer->now);
-    json_out_kstr(o, "base_url", or_null(offer->base_url));
+    json_out_ktext(o, "base_url", slice_str(offer->base_url));
     json_out_key(o, "since");
     json_out_time(o, offer->since_us);
     json_out_ku64(o, "number", offer->number);
@@ -67,7 +62,7 @@ static void put_offer(struct json_out *o, const struct skill_offer *offer)
         json_out_key(o, "next");
         json_out_object(o);
         put_terms(o, &offer->next);
-        json_out_kstr(o, "base_url", or_null(offer->next_base_url));
+        json_out_ktext(o, "base_url", slice_str(offer->next_base_url));
         json_out_end_object(o);
     }
     json_out_end_object(o);
@@ -89,7 +84,7 @@ static bool put_skill(void *arg, const struct skill *s)
     json_out_kstr(p->o, "skill", s->slug);
     json_out_kstr(p->o, "display", s->display);
     json_out_kstr(p->o, "state", skill_state_word(s->state));
-    json_out_kstr(p->o, "latest", or_null(s->latest));
+    json_out_ktext(p->o, "latest", slice_str(s->latest));
     json_out_ku64(p->o, "installs", s->installs);
     json_out_end_object(p->o);
     return true;
@@ -110,8 +105,8 @@ static enum rc put_publisher(struct json_out *o, struct request *r,
     json_out_kstr(o, "wallet", id);
     json_out_kstr(o, "key", p->has_key ? key : NULL);
     json_out_kbool(o, "signature_required", p->signature_required);
-    json_out_kstr(o, "network", or_null(p->network));
-    json_out_kstr(o, "address", or_null(p->address));
+    json_out_ktext(o, "network", slice_str(p->network));
+    json_out_ktext(o, "address", slice_str(p->address));
     json_out_ku64(o, "platform_share_ppm",
                   p->house_ppm != SKILL_SHARE_NONE ? p->house_ppm
                                                    : r->config->skills->platform_ppm);
@@ -188,22 +183,35 @@ struct feed {
     uint64_t next; /* 0: that was all */
 };
 
+/* A payout has its reference where a use has its skill. */
+static bool is_payout(const struct skill_usage *u)
+{
+    return strcmp(u->kind, "payout") == 0;
+}
+
+static const char *print_id(char out[WALLET_ID_TEXT_SIZE], char kind, struct id id)
+{
+    out[0] = '\0';
+    if (!id_is_none(id))
+        wallet_id_print(out, kind, id);
+    return out;
+}
+
 static void put_line(struct feed *f, const struct skill_usage *u)
 {
     char request[WALLET_ID_TEXT_SIZE], transfer[WALLET_ID_TEXT_SIZE];
     struct json_out o;
 
-    wallet_id_print(request, 'r', u->request);
-    wallet_id_print(transfer, 't', u->transfer);
     json_out_init(&o, &f->b);
     json_out_object(&o);
     json_out_ku64(&o, "seq", u->seq);
     json_out_key(&o, "time");
     json_out_time(&o, u->time_us);
     json_out_kstr(&o, "kind", u->kind);
-    json_out_kslice(&o, "skill", u->what);
-    json_out_kstr(&o, "request", request);
-    json_out_kstr(&o, "transfer", transfer);
+    json_out_ktext(&o, "skill", is_payout(u) ? SLICE_NONE : u->what);
+    json_out_ktext(&o, "reference", is_payout(u) ? u->what : SLICE_NONE);
+    json_out_ktext(&o, "request", slice_str(print_id(request, 'r', u->request)));
+    json_out_ktext(&o, "transfer", slice_str(print_id(transfer, 't', u->transfer)));
     json_out_kstr(&o, "direction", u->credit ? "in" : "out");
     json_out_kmoney(&o, "price", u->price);
     json_out_kmoney(&o, "share", u->share);
@@ -213,23 +221,22 @@ static void put_line(struct feed *f, const struct skill_usage *u)
     buf_append_char(&f->b, '\n');
 }
 
-/* Nothing in a row needs quotes: names, ids, numbers, and one time. */
+/* Only a reference needs quotes: the rest is names, ids, numbers, and one time. */
 static void put_cells(struct feed *f, const struct skill_usage *u)
 {
+    const struct slice skill = is_payout(u) ? SLICE_NONE : u->what;
     char request[WALLET_ID_TEXT_SIZE], transfer[WALLET_ID_TEXT_SIZE];
-    char price[MONEY_TEXT_SIZE], share[MONEY_TEXT_SIZE];
-    struct json_out o;
+    char time[CLOCK_TEXT_SIZE], price[MONEY_TEXT_SIZE], share[MONEY_TEXT_SIZE];
 
-    wallet_id_print(request, 'r', u->request);
-    wallet_id_print(transfer, 't', u->transfer);
+    clock_print(time, u->time_us);
     money_print(price, u->price);
     money_print(share, u->share);
-    buf_printf(&f->b, "%llu,", (unsigned long long)u->seq);
-    json_out_init(&o, &f->b);
-    json_out_time(&o, u->time_us); /* in quotes, as CSV has them too */
-    buf_printf(&f->b, ",%s,%.*s,%s,%s,%s,%s,%s,%u,%s\r\n", u->kind, SLICE_FMT(u->what),
-               request, transfer, u->credit ? "in" : "out", price, share, u->status,
-               u->self ? "true" : "false");
+    buf_printf(&f->b, "%llu,%s,%s,%.*s,", (unsigned long long)u->seq, time, u->kind,
+               SLICE_FMT(skill));
+    buf_append_field(&f->b, is_payout(u) ? u->what : SLICE_NONE);
+    buf_printf(&f->b, ",%s,%s,%s,%s,%s,%u,%s\r\n", print_id(request, 'r', u->request),
+               print_id(transfer, 't', u->transfer), u->credit ? "in" : "out", price,
+               share, u->status, u->self ? "true" : "false");
 }
 
 static bool put_use(void *arg, const struct skill_usage *u)
@@ -260,8 +267,8 @@ static enum step serve_usage(struct request *r, struct work *w)
                            "'after' is the x-octroi-next of the page before.");
     buf_init(&f.b, FEED_MAX);
     if (f.csv)
-        buf_append_str(&f.b, "seq,time,kind,skill,request,transfer,direction,price,"
-                             "share,status,self\r\n");
+        buf_append_str(&f.b, "seq,time,kind,skill,reference,request,transfer,"
+                             "direction,price,share,status,self\r\n");
     if (rc == RC_OK)
         rc = skill_usage_list(r->worker->skills, &w->publisher, from, put_use, &f);
     if (rc == RC_OK && f.next != 0)
@@ -320,7 +327,20 @@ static enum rc read_offer(struct work *w, struct request *r)
     return RC_OK;
 }
 
-/* Kept only when it can be read, so that no call finds out later. */
+static enum rc check_prices(const struct work *w, const struct api_definition *d)
+{
+    const struct config_endpoint *e =
+        listing_unpriced(api_definition_api(d), &w->terms);
+
+    if (e == NULL)
+        return RC_OK;
+    return request_fault(w->request, RC_BAD_INPUT, "per_call",
+                         "The endpoint %s %s has no price: give it one, or set "
+                         "'per_call' (\"0\": free).",
+                         e->method, e->path);
+}
+
+/* Kept only when it can be read and sold, so that no call finds out later. */
 static enum rc keep_definition(struct work *w, struct slice *base_url,
                                struct api_definition **d)
 {
@@ -337,6 +357,7 @@ static enum rc keep_definition(struct work *w, struct slice *base_url,
                            SLICE_FMT(slice_trim(buf_slice(&faults))));
     buf_free(&faults);
     TRY(rc);
+    TRY(check_prices(w, *d));
     *base_url = slice_str(api_definition_api(*d)->base_url);
     w->terms.has_definition = true;
     return blobs_put(w->terms.definition, skills_blobs(r->worker->skills),

@@ -406,7 +406,7 @@ test('who registers by himself has one name, and not one like another', async ()
 });
 
 test('prices must be amounts, and definitions such that they can be called', async () => {
-  for (const terms of [{ per_install: 0.05 }, { per_install: '-1' }, { per_call: 'x' }, { definition: 5 }, { definition: { base_url: 'http://169.254.169.254/' } }, { definition: 'base_url: [' }]) {
+  for (const terms of [{ per_install: 0.05 }, { per_install: '-1' }, { per_call: 'x' }, { definition: 5 }, { definition: { base_url: 'http://169.254.169.254/' } }, { definition: 'base_url: [' }, { definition: { base_url: 'https://free.example', endpoints: [{ method: 'GET', path: '/a' }] } }]) {
     const r = await send('PUT', '/v1/publishers/acme/skills/weather-pro/offer', publisher, terms);
     assert.equal(r.status, 400, `${JSON.stringify(terms)}: ${r.body}`);
   }
