@@ -155,6 +155,7 @@ static const struct cli_option skill_offer_options[] = {
     {"--endpoints", "FILE", "what is called, in the form of an entry of data_apis"},
     {"--accept", NULL, "the operator lets waiting endpoints be called"},
     {"--drop", NULL, "the operator drops them"},
+    {"--base-url", "URL", "only if this is where they lead (--accept, --drop)"},
     END,
 };
 static const struct cli_option skill_list_options[] = {

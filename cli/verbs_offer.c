@@ -91,6 +91,7 @@ static int decide(const struct cli *c, const struct skill_ref *ref, const char *
 
     skill_ref_start(&q, "POST", ref, "offer");
     client_request_segment(&q, word);
+    client_request_text(&q, "base_url", cli_value(c, "--base-url"));
     return client_ask(c, &q, print_offer);
 }
 
@@ -151,6 +152,8 @@ int verb_skill_offer(const struct cli *c)
         return code;
     if (accept && drop)
         return cli_usage(c, "give either --accept or --drop");
+    if (cli_value(c, "--base-url") != NULL && !accept && !drop)
+        return cli_usage(c, "--base-url is for --accept and --drop");
     if (accept || drop)
         return decide(c, &ref, accept ? "accept" : "drop");
     return set(c, &ref);

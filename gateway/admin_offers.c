@@ -164,13 +164,15 @@ static enum rc serve_set(struct admin_call *c)
 
 static enum rc decide(struct admin_call *c, bool accept)
 {
+    struct slice seen = SLICE_NONE;
     struct skill_offer offer;
     struct skill skill;
 
     TRY(admin__find_skill(&skill, c));
+    TRY(admin__body_text(&seen, c, "base_url", false));
     TRY(explain_offer(c, skill_offer_decide(&offer, c->admin->skills,
                                             slice_str(skill.publisher),
-                                            slice_str(skill.slug), accept)));
+                                            slice_str(skill.slug), seen, accept)));
     tell_listings(c, &skill);
     admin__put_offer(&c->out, &offer);
     return RC_OK;
@@ -207,8 +209,8 @@ static enum rc serve_token(struct admin_call *c)
 /* clang-format off */
 const struct admin_route admin__offer_routes[] = {
     {"PUT", "/admin/v1/skills/{publisher}/{skill}/offer", serve_set, "per_install,per_month,per_call,endpoints"},
-    {"POST", "/admin/v1/skills/{publisher}/{skill}/offer/accept", serve_accept, ""},
-    {"POST", "/admin/v1/skills/{publisher}/{skill}/offer/drop", serve_drop, ""},
+    {"POST", "/admin/v1/skills/{publisher}/{skill}/offer/accept", serve_accept, "base_url"},
+    {"POST", "/admin/v1/skills/{publisher}/{skill}/offer/drop", serve_drop, "base_url"},
     {"GET", "/admin/v1/skills/{publisher}/{skill}/token", serve_token, NULL},
     {NULL, NULL, NULL, NULL},
 };

@@ -58,10 +58,37 @@ static void present(struct skill_offer *out, const struct skills__skill *skill)
         *out = (struct skill_offer){.version = 0};
 }
 
+static bool quote_lives(const struct skill_offer *o, uint64_t now_us)
+{
+    return now_us < o->since_us || now_us - o->since_us < SKILL_QUOTE_LIFE_US;
+}
+
+/* What was told before a change binds for a while: a second change must not make that
+ * forgotten, so of prices that still bind the lower one stays. Endpoints have prices of
+ * their own: of two definitions the later one is kept. */
+static void remember(struct skill_offer *o, uint64_t now_us)
+{
+    const struct skill_terms told = o->before;
+    struct skill_terms *before = &o->before;
+
+    *before = o->now;
+    if (!quote_lives(o, now_us))
+        return;
+    before->per_install = money_min(before->per_install, told.per_install);
+    before->per_month = money_min(before->per_month, told.per_month);
+    if (before->has_per_call && told.has_per_call &&
+        before->has_definition == told.has_definition &&
+        memcmp(before->definition, told.definition, sizeof(told.definition)) == 0)
+        before->per_call = money_min(before->per_call, told.per_call);
+}
+
 static void take_effect(struct skill_offer *o, const struct skill_terms *terms,
                         struct slice base_url, uint64_t now_us)
 {
-    o->before = o->number == 0 ? *terms : o->now;
+    if (o->number == 0)
+        o->before = *terms;
+    else
+        remember(o, now_us);
     o->now = *terms;
     o->since_us = now_us;
     o->number++;
@@ -158,13 +185,13 @@ enum rc skill_offer_set(struct skill_offer *out, struct skills *s,
 }
 
 static enum rc decide(struct skill_offer *o, struct skills *s,
-                      struct skills__skill *skill, bool accept)
+                      struct skills__skill *skill, struct slice seen, bool accept)
 {
     char base_url[sizeof(o->next_base_url)];
     struct skill_terms next;
 
     present(o, skill);
-    if (!o->pending)
+    if (!o->pending || (seen.len > 0 && !slice_equal_str(seen, o->next_base_url)))
         return RC_CONFLICT;
     next = o->next;
     memcpy(base_url, o->next_base_url, sizeof(base_url));
@@ -179,7 +206,8 @@ static enum rc decide(struct skill_offer *o, struct skills *s,
 }
 
 enum rc skill_offer_decide(struct skill_offer *out, struct skills *s,
-                           struct slice publisher, struct slice slug, bool accept)
+                           struct slice publisher, struct slice slug, struct slice seen,
+                           bool accept)
 {
     struct skills__skill *skill = find(s, publisher, slug);
     struct skill_offer o;
@@ -188,7 +216,7 @@ enum rc skill_offer_decide(struct skill_offer *out, struct skills *s,
     if (skill == NULL)
         return RC_NOT_FOUND;
     skills__claim(s, skill);
-    rc = decide(&o, s, skill, accept);
+    rc = decide(&o, s, skill, seen, accept);
     skills__release(s, skill);
     TRY(rc);
     *out = o;
@@ -210,11 +238,6 @@ enum rc skill_offer_get(struct skill_offer *out, struct skills *s,
         present(out, skill);
     skills__unlock(s);
     return found ? RC_OK : RC_NOT_FOUND;
-}
-
-static bool quote_lives(const struct skill_offer *o, uint64_t now_us)
-{
-    return now_us < o->since_us || now_us - o->since_us < SKILL_QUOTE_LIFE_US;
 }
 
 struct money skill_install_price(const struct skill_offer *o, uint64_t now_us)

@@ -31,7 +31,7 @@ struct skill_terms {
 
 struct skill_offer {
     struct skill_terms now;    /* in force since since_us */
-    struct skill_terms before; /* the ones before; equal to now: none */
+    struct skill_terms before; /* what was told before; equal to now: none */
     uint64_t since_us;
     bool pending;            /* `next` waits for the operator (D24) */
     struct skill_terms next; /* while pending */
@@ -50,11 +50,12 @@ MUST_CHECK enum rc skill_offer_set(struct skill_offer *out, struct skills *s,
                                    struct slice publisher, struct slice slug,
                                    const struct skill_terms *terms,
                                    struct slice base_url, bool review);
-/* Waits. The operator lets `next` take effect, or drops it. RC_CONFLICT: there is none.
- */
+/* Waits. The operator lets `next` take effect, or drops it. seen: the base_url that he
+ * looked at, as a publisher may change what waits (none: any). RC_CONFLICT: there is
+ * none, or it is another. */
 MUST_CHECK enum rc skill_offer_decide(struct skill_offer *out, struct skills *s,
                                       struct slice publisher, struct slice slug,
-                                      bool accept);
+                                      struct slice seen, bool accept);
 /* From memory. A skill without an offer is free and has no endpoints (version 0). */
 MUST_CHECK enum rc skill_offer_get(struct skill_offer *out, struct skills *s,
                                    struct slice publisher, struct slice slug);

@@ -96,13 +96,49 @@ static void a_price_that_was_told_binds_for_the_life_of_a_quote(void **state)
     assert_usd(skill_install_price(&offer, offer.since_us), "0.5");
 }
 
+static void a_price_that_was_told_outlives_a_second_change(void **state)
+{
+    (void)state;
+    assert_int_equal(set("1", NULL, false), RC_OK);
+    clock_at("2026-12-01T00:00:00Z");
+    assert_int_equal(set("2", NULL, false), RC_OK);
+    clock_at("2026-12-01T00:04:00Z");
+    assert_int_equal(set("3", NULL, false), RC_OK);
+    assert_usd(skill_install_price(&offer, offer.since_us), "1");
+    assert_usd(skill_month_price(&offer, offer.since_us), "1");
+    assert_usd(skill_install_price(&offer, offer.since_us + 5 * MINUTE), "3");
+    /* What nobody was told any more does not come back. */
+    clock_at("2026-12-01T00:10:00Z");
+    assert_int_equal(set("4", NULL, false), RC_OK);
+    assert_usd(skill_install_price(&offer, offer.since_us), "3");
+}
+
+static void the_operator_accepts_the_host_that_he_saw(void **state)
+{
+    (void)state;
+    assert_int_equal(set("1", "https://good.example", true), RC_OK);
+    assert_true(offer.pending);
+    assert_int_equal(set("1", "https://evil.example", true), RC_OK);
+    assert_int_equal(skill_offer_decide(&offer, m.skills, ACME, WEATHER,
+                                        SLICE("https://good.example"), true),
+                     RC_CONFLICT);
+    read_it();
+    assert_true(offer.pending);
+    assert_string_equal(offer.base_url, "");
+    assert_int_equal(skill_offer_decide(&offer, m.skills, ACME, WEATHER,
+                                        SLICE("https://evil.example"), true),
+                     RC_OK);
+    assert_string_equal(offer.base_url, "https://evil.example");
+}
+
 static void another_host_waits_where_the_operator_looks(void **state)
 {
     (void)state;
     assert_int_equal(set("1", "https://api.example.com/v1", true), RC_OK);
     assert_true(offer.pending); /* there was none */
     assert_string_equal(offer.base_url, "");
-    assert_int_equal(skill_offer_decide(&offer, m.skills, ACME, WEATHER, true), RC_OK);
+    assert_int_equal(
+        skill_offer_decide(&offer, m.skills, ACME, WEATHER, SLICE_NONE, true), RC_OK);
     assert_false(offer.pending);
     assert_string_equal(offer.base_url, "https://api.example.com/v1");
     assert_int_equal(set("2", "https://API.example.com/v2", true), RC_OK);
@@ -116,11 +152,13 @@ static void another_host_waits_where_the_operator_looks(void **state)
     assert_usd(offer.next.per_install, "3");
     assert_string_equal(offer.base_url, "https://API.example.com/v2");
     assert_string_equal(offer.next_base_url, "https://evil.example.com/v2");
-    assert_int_equal(skill_offer_decide(&offer, m.skills, ACME, WEATHER, false), RC_OK);
+    assert_int_equal(
+        skill_offer_decide(&offer, m.skills, ACME, WEATHER, SLICE_NONE, false), RC_OK);
     assert_false(offer.pending);
     assert_usd(offer.now.per_install, "2");
-    assert_int_equal(skill_offer_decide(&offer, m.skills, ACME, WEATHER, true),
-                     RC_CONFLICT);
+    assert_int_equal(
+        skill_offer_decide(&offer, m.skills, ACME, WEATHER, SLICE_NONE, true),
+        RC_CONFLICT);
     assert_int_equal(set("3", "https://evil.example.com/v2", false), RC_OK);
     assert_false(offer.pending); /* nobody looks */
 }
@@ -209,6 +247,8 @@ int main(void)
         TEST(a_skill_without_an_offer_is_free),
         TEST(a_first_price_is_in_force_at_once_and_after_a_restart),
         TEST(a_price_that_was_told_binds_for_the_life_of_a_quote),
+        TEST(a_price_that_was_told_outlives_a_second_change),
+        TEST(the_operator_accepts_the_host_that_he_saw),
         TEST(another_host_waits_where_the_operator_looks),
         TEST(another_port_or_scheme_is_another_host),
         TEST(what_makes_no_offer_is_refused),

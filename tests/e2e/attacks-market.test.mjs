@@ -235,6 +235,7 @@ test('D26: who was told a price pays no more, though it was raised since', async
   const told = await download('bait');
   assert.equal(told.status, 402);
   await offer('bait', { per_install: '1.5' });
+  await offer('bait', { per_install: '1.6' }); // so that the first is forgotten
   assert.equal((await download('bait', w)).status, 200);
   await g.settled(w, nano('2') - price);
 });
@@ -245,6 +246,10 @@ test('D24: neither a package nor a host is changed behind the operator', async (
   assert.equal(swapped.status, 409);
   const other = await ask('PUT', '/v1/publishers/acme/skills/steady/offer', acme, { per_call: '0.001', definition: { base_url: 'https://other.example', endpoints: [{ method: 'GET', path: '/x' }] } });
   assert.equal(read(other).pending, true);
+  // What waits is swapped after the operator has looked at it.
+  const evil = await ask('PUT', '/v1/publishers/acme/skills/steady/offer', acme, { per_call: '0.001', definition: { base_url: 'https://evil.example', endpoints: [{ method: 'GET', path: '/x' }] } });
+  assert.equal(read(evil).pending, true);
+  assert.equal(g.cli('skill', 'offer', 'acme/steady', '--accept', '--base-url', 'https://other.example').status, 5);
   assert.equal((await call('steady', '/x', person('steady-user', '1'))).status, 200);
   const before = upstream.calls.length;
   assert.ok(before > 0);
@@ -364,7 +369,7 @@ test('D1 D2 D5: no offer leads inwards, however it is written', async (t) => {
   const urls = ['127.0.0.1', '127.1', '2130706433', '0x7f000001', '0177.0.0.1', '0.0.0.0', '10.0.0.1', '172.16.0.1', '192.168.1.1', '100.64.0.1', '169.254.169.254', '224.0.0.1', '255.255.255.255', '[::1]', '[::]', '[fc00::1]', '[fe80::1]', '[::ffff:127.0.0.1]', '[64:ff9b::7f00:1]', 'localhost', 'user@example.com', 'example.com:22', 'example.com:25', 'example.com:6379', '%31%32%37.0.0.1', '①②⑦.0.0.1', 'example.com#@127.0.0.1', 'example.com\\@127.0.0.1', '127.0.0.1.', 'localhost.', 'metadata.google.internal'].flatMap((h) => [`https://${h}`, `http://${h}`]);
   const before = upstream.calls.length;
   for (const base_url of [...urls, 'file:///etc/passwd', 'gopher://example.com', 'https://', 'https:example.com', '//example.com', 'ftp://example.com', 'https://example.com\r\nx: y', `http://127.0.0.1:${upstream.port}`]) {
-    const r = await request(`${strict.url}/v1/publishers/acme/skills/inward/offer`, { method: 'PUT', headers: { ...bearer(owner), 'content-type': 'application/json' }, body: JSON.stringify({ definition: { base_url, allow_private: true, endpoints: [{ method: 'GET', path: '/x', price: '0.001' }] } }) });
+    const r = await request(`${strict.url}/v1/publishers/acme/skills/inward/offer`, { method: 'PUT', headers: { ...bearer(owner), 'content-type': 'application/json' }, body: JSON.stringify({ definition: { base_url, endpoints: [{ method: 'GET', path: '/x', price: '0.001' }] } }) });
     if (r.status === 200) {
       strict.cli('skill', 'offer', 'acme/inward', '--accept');
       const w = strict.wallet(`caller-${sha256(base_url).slice(0, 8)}`, '1');
@@ -377,6 +382,9 @@ test('D1 D2 D5: no offer leads inwards, however it is written', async (t) => {
       assert.equal(r.status, 400, `${base_url}: ${r.status} ${r.body}`);
     }
   }
+  // Nor does a publisher say of himself that he may.
+  const own = await request(`${strict.url}/v1/publishers/acme/skills/inward/offer`, { method: 'PUT', headers: { ...bearer(owner), 'content-type': 'application/json' }, body: JSON.stringify({ definition: { base_url: upstream.url, allow_private: true, endpoints: [{ method: 'GET', path: '/x', price: '0.001' }] } }) });
+  assert.equal(own.status, 400, `${own.body}`);
   assert.equal(upstream.calls.length, before);
 });
 
