@@ -107,6 +107,7 @@ static enum rc find(struct install *i, struct request *r)
              see_withdrawn(i, r, owner, slug, version) == RC_OK)
         rc = RC_OK;
     TRY(rc);
+    r->fault = (struct fault){.rc = RC_OK}; /* of a first look that found nothing */
     name_it(i);
     if (i->v.state == SKILL_QUARANTINED)
         return request_fault(r, RC_FORBIDDEN, NULL, "%s is quarantined: %s", i->what,

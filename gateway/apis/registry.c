@@ -382,6 +382,7 @@ static enum rc put_resolve(struct json_out *o, struct request *r,
                             slice_str(s->skill.slug), fingerprint) == RC_OK &&
         (s->owned || market_available(match));
     has_latest = market_version(latest, r, s, SLICE_NONE) == RC_OK;
+    r->fault = (struct fault){.rc = RC_OK}; /* none listed is an answer */
     json_out_object(o);
     put_match(o, "match", matches ? match->version : NULL);
     put_match(o, "latestVersion", has_latest ? latest->version : NULL);
