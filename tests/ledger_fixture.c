@@ -145,11 +145,13 @@ void dir_remove(const char *dir)
 
     assert_non_null(d);
     while ((entry = readdir(d)) != NULL) {
-        char path[DIR_SIZE];
+        char path[1024]; /* what a store put there has longer names than ours */
+        int len;
 
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        dir_file(path, dir, entry->d_name);
+        len = snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
+        assert_in_range(len, 1, sizeof(path) - 1);
         if (entry->d_type == DT_DIR)
             dir_remove(path);
         else
