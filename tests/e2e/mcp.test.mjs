@@ -479,7 +479,7 @@ function listSkill(publisher, slug) {
   fs.mkdirSync(dir);
   fs.writeFileSync(path.join(dir, 'SKILL.md'), `---\nname: ${slug}\ndescription: Tells the weather of tomorrow.\n---\nAsk it.\n`);
   fs.writeFileSync(file, JSON.stringify({ base_url: upstream.url, endpoints: [{ method: 'GET', path: '/forecast/{city}', price: '0.01', description: 'The forecast of a city.' }, { method: 'POST', path: '/ask' }] }));
-  for (const words of [['publisher', 'create', publisher], ['skill', 'publish', dir, '--publisher', publisher, '--version', '1.0.0'], ['skill', 'offer', `${publisher}/${slug}`, '--per-call', '0.002', '--endpoints', file], ['skill', 'approve', `${publisher}/${slug}`]]) {
+  for (const words of [['publisher', 'create', publisher], ['skill', 'publish', dir, '--publisher', publisher, '--version', '1.0.0'], ['skill', 'offer', `${publisher}/${slug}`, '--per-call', '0.002', '--endpoints', file]]) {
     const done = g.cli(...words);
     assert.equal(done.status, 0, done.stderr);
   }

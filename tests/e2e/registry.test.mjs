@@ -28,6 +28,8 @@ const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 
 let gateway, publisher, stranger, buyer;
 const homes = [];
+// What node made of the clients' sources: they start in half the time.
+const compiled = fs.mkdtempSync(path.join(os.tmpdir(), 'octroi-compiled-'));
 
 function home() {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'octroi-registry-'));
@@ -52,6 +54,7 @@ function run(client, dir, words, env = {}) {
       CLAWHUB_SITE: gateway.url,
       OPENCLAW_CLAWHUB_URL: gateway.url,
       OPENCLAW_HOME: dir,
+      NODE_COMPILE_CACHE: compiled,
       DISABLE_TELEMETRY: '1',
       NO_COLOR: '1',
       CI: '1',
@@ -108,10 +111,31 @@ async function offer(slug, terms) {
   assert.equal(r.status, 200, r.body.toString());
 }
 
-async function publish(dir, version, { client = 'new', who = publisher, words = [] } = {}) {
-  const at = home();
-  await ok(client, at, ['login', '--token', who.key, '--no-browser']);
-  return ok(client, at, ['publish', dir, '--version', version, ...words]);
+const loggedIn = new Map();
+
+/** The home where a client is logged in with this key. */
+async function login(client, who) {
+  const name = `${client} ${who.key}`;
+  if (!loggedIn.has(name)) {
+    const at = home();
+    await ok(client, at, ['login', '--token', who.key, '--no-browser']);
+    loggedIn.set(name, at);
+  }
+  return loggedIn.get(name);
+}
+
+async function publish(dir, version, { client = 'new', who = publisher } = {}) {
+  return ok(client, await login(client, who), ['publish', dir, '--version', version]);
+}
+
+/** The same without a client, which takes seconds to start. */
+async function deliver(dir, version) {
+  const files = fs
+    .readdirSync(dir, { recursive: true })
+    .filter((f) => fs.statSync(path.join(dir, f)).isFile())
+    .map((f) => [f, fs.readFileSync(path.join(dir, f))]);
+  const r = await post(publisher, { slug: path.basename(dir), version }, files);
+  assert.equal(r.status, 200, r.body.toString());
 }
 
 const earnings = async () => json(await get('/v1/publishers/acme/earnings', publisher));
@@ -127,7 +151,7 @@ before(async () => {
 
 after(async () => {
   await gateway?.close();
-  for (const dir of homes) fs.rmSync(dir, { recursive: true, force: true });
+  for (const dir of [...homes, compiled]) fs.rmSync(dir, { recursive: true, force: true });
 });
 
 // ---- clawhub -----------------------------------------------------------------------
@@ -144,9 +168,7 @@ test('who is logged in is told by the key', async () => {
 test('clawhub 0.23 publishes with tickets, and what is there is already published', async () => {
   const dir = skill('weather-pro', { description: 'Weather of tomorrow.', files: { 'scripts/run.sh': 'echo fine\n', 'references/a b.md': 'x\n' } });
   assert.match(await publish(dir, '1.0.0'), /Published weather-pro@1\.0\.0/);
-  const at = home();
-  await ok('new', at, ['login', '--token', publisher.key, '--no-browser']);
-  assert.match(await ok('new', at, ['publish', dir]), /already published/);
+  assert.match(await ok('new', await login('new', publisher), ['publish', dir]), /already published/);
 });
 
 test('clawhub 0.20 publishes in one form', async () => {
@@ -155,10 +177,11 @@ test('clawhub 0.20 publishes in one form', async () => {
 });
 
 test('skills are searched, explored and inspected', async () => {
-  for (const client of ['new', 'old']) {
+  const look = async (client) => {
     const at = home();
-    assert.match(await ok(client, at, ['search', 'weather']), /weather-pro/);
-    assert.doesNotMatch(await ok(client, at, ['search', 'weather']), /tide-table/);
+    const found = await ok(client, at, ['search', 'weather']);
+    assert.match(found, /weather-pro/);
+    assert.doesNotMatch(found, /tide-table/);
     const explored = await ok(client, at, ['explore']);
     assert.match(explored, /weather-pro/);
     assert.match(explored, /tide-table/);
@@ -166,16 +189,18 @@ test('skills are searched, explored and inspected', async () => {
     assert.match(shown, /scripts\/run\.sh/);
     assert.match(shown, /1\.0\.0/);
     assert.match(await ok(client, at, ['inspect', 'weather-pro', '--file', 'scripts/run.sh']), /echo fine/);
-  }
+  };
+  await Promise.all(['new', 'old'].map(look));
 });
 
 test('a free skill is installed, and updated when there is a new version', async () => {
-  for (const client of ['new', 'old']) {
+  const install = async (client) => {
     const at = home();
     await ok(client, at, ['install', 'weather-pro']);
     const installed = path.join(at, 'skills/weather-pro/scripts/run.sh');
     assert.equal(fs.readFileSync(installed, 'utf8'), 'echo fine\n');
-  }
+  };
+  await Promise.all(['new', 'old'].map(install));
   const at = home();
   await ok('new', at, ['install', 'tide-table']);
   assert.match(await ok('new', at, ['update', 'tide-table']), /up to date/);
@@ -195,11 +220,15 @@ test('a site says where its registry is', async () => {
 test('a paid install says what it costs, is debited once, and is had again for nothing', async () => {
   await publish(skill('stock-oracle', { description: 'Prices of tomorrow.', files: { 'scripts/oracle.py': 'print(42)\n' } }), '1.0.0');
   await offer('stock-oracle', { per_install: '0.05' });
-  const words = await refused('new', home(), ['install', 'stock-oracle']);
+  const [words, older, shown] = await Promise.all([
+    refused('new', home(), ['install', 'stock-oracle']),
+    refused('old', home(), ['install', 'stock-oracle']),
+    ok('new', home(), ['inspect', 'stock-oracle']),
+  ]);
   assert.match(words, /Payment required: 0\.05 USD for acme\/stock-oracle/);
   assert.match(words, /clawhub login --token/);
-  assert.match(await refused('old', home(), ['install', 'stock-oracle']), /Payment required: 0\.05 USD/);
-  assert.match(await ok('new', home(), ['inspect', 'stock-oracle']), /0\.05 USD per install/);
+  assert.match(older, /Payment required: 0\.05 USD/);
+  assert.match(shown, /0\.05 USD per install/);
 
   const start = gateway.balance(buyer).balance;
   const before = await earnings();
@@ -216,11 +245,11 @@ test('a paid install says what it costs, is debited once, and is had again for n
   const now = await earnings();
   assert.equal(nano(now.earned) - nano(before.earned), share);
 
-  await publish(skill('stock-oracle', { description: 'Prices of tomorrow.', files: { 'scripts/oracle.py': 'print(43)\n' } }), '1.1.0');
+  await deliver(skill('stock-oracle', { description: 'Prices of tomorrow.', files: { 'scripts/oracle.py': 'print(43)\n' } }), '1.1.0');
   await ok('new', at, ['update', 'stock-oracle']);
   assert.equal(fs.readFileSync(path.join(at, 'skills/stock-oracle/scripts/oracle.py'), 'utf8'), 'print(43)\n');
   await gateway.settled(buyer, start - price);
-  await publish(skill('stock-oracle', { description: 'Prices of tomorrow.', files: { 'scripts/oracle.py': 'print(44)\n' } }), '2.0.0');
+  await deliver(skill('stock-oracle', { description: 'Prices of tomorrow.', files: { 'scripts/oracle.py': 'print(44)\n' } }), '2.0.0');
   await ok('new', at, ['update', 'stock-oracle']); // a new major version
   await gateway.settled(buyer, start - 2n * price);
   assert.equal(nano((await earnings()).earned) - nano(before.earned), 2n * share);
@@ -230,9 +259,7 @@ test('the publisher installs its own for nothing, and its install is not counted
   const start = gateway.balance(publisher).balance;
   const count = async () => json(await get('/api/v1/skills/stock-oracle')).skill.stats.installs;
   const before = await count();
-  const at = home();
-  await ok('new', at, ['login', '--token', publisher.key, '--no-browser']);
-  await ok('new', at, ['install', 'stock-oracle']);
+  await ok('new', await login('new', publisher), ['install', 'stock-oracle']);
   await gateway.settled(publisher, start);
   assert.equal(await count(), before);
   const tell = (who) => send('POST', '/api/cli/telemetry/install', who, { event: 'install', slug: 'stock-oracle', ownerHandle: 'acme', version: '2.0.0' });
@@ -259,7 +286,7 @@ test('many downloads at once are one purchase', async () => {
 });
 
 test('what was bought is had after its publisher withdrew it, and by nobody else', async () => {
-  await publish(skill('old-news', {}), '1.0.0');
+  await deliver(skill('old-news', {}), '1.0.0');
   await offer('old-news', { per_install: '0.05' });
   const reader = gateway.wallet('reader', '1');
   const url = '/api/v1/download?slug=old-news&ownerHandle=acme&version=1.0.0';
@@ -345,7 +372,7 @@ test('npx skills adds what the index has, and skips an archive that is not its d
 });
 
 test('the old index lists skills of one file, which can be read', async () => {
-  await publish(skill('one-file', {}), '1.0.0');
+  await deliver(skill('one-file', {}), '1.0.0');
   const index = json(await get('/.well-known/skills/index.json'));
   assert.deepEqual(index.skills.map((s) => s.name).includes('one-file'), true);
   assert.equal(index.skills.some((s) => s.name === 'weather-pro'), false);
@@ -518,7 +545,7 @@ test('without a publisher no body is read', async () => {
 test('of two publishers with one name the client says which', async () => {
   const second = gateway.wallet('second-wallet', '1');
   gateway.run('publisher', 'create', 'other-tools', '--wallet', second.id);
-  await publish(skill('shared-name', { files: { 'who.txt': 'acme\n' } }), '1.0.0');
+  await deliver(skill('shared-name', { files: { 'who.txt': 'acme\n' } }), '1.0.0');
   const text = await publish(skill('shared-name', { files: { 'who.txt': 'other\n' } }), '1.0.0', { who: second });
   assert.match(text, /pending/); // the operator decides about a name that is taken
   gateway.run('skill', 'approve', 'other-tools/shared-name');
