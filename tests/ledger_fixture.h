@@ -9,7 +9,7 @@
 enum {
     USD = 1,                  /* the ledger number of most tests */
     TEST_TIME_S = 1700000000, /* where the clock stands when a test sets it */
-    DIR_SIZE = 96
+    DIR_SIZE = 512
 };
 
 #define TEST_TIME_US ((uint64_t)TEST_TIME_S * 1000000)
