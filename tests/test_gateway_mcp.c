@@ -583,6 +583,31 @@ static void what_is_no_text_comes_as_bytes(void **state)
     expect_says(x, "\"text\":\"\"");
 }
 
+static void a_payment_of_x402_is_one_object_or_its_base64(void **state)
+{
+    static const char *const bad[] = {
+        "\"x402/payment\":7",
+        "\"x402/payment\":null",
+        "\"x402/payment\":\"\"",
+        "\"x402/payment\":\"e30\"",                  /* {} without padding */
+        "\"x402/payment\":\"W10=\"",                 /* [] */
+        "\"x402.payment\":\"eyJ9\"",                 /* {"} */
+        "\"x402.payment\":\"eyJhIjoxLCJhIjoyfQ==\"", /* {"a":1,"a":2} */
+        "\"x402/payment\":{},\"x402.payment\":{}",
+        "\"x402/payment\":\"e30=\",\"org.paymentauth/credential\":{}",
+        "\"x402/payment\":\"eyJyZXNvdXJjZSI6eyJ1cmwiOiJtY3A6Ly90b29sL290aGVyIn19\"",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        char params[512];
+
+        (void)snprintf(params, sizeof(params),
+                       "{\"name\":\"search_get_search\",\"_meta\":{%s}}", bad[i]);
+        expect_rpc_error(post(mcp, message("tools/call", params)), 200, -32602);
+    }
+}
+
 static void an_upstream_can_not_write_our_receipts(void **state)
 {
     struct exchange *x = search();
@@ -644,6 +669,7 @@ int main(void)
         GATE_TEST(the_wallet_is_that_of_the_key),
         GATE_TEST(a_body_goes_as_it_was_written),
         GATE_TEST(what_is_no_text_comes_as_bytes),
+        GATE_TEST(a_payment_of_x402_is_one_object_or_its_base64),
         GATE_TEST(an_upstream_can_not_write_our_receipts),
         GATE_TEST(many_headers_of_an_upstream_leave_room_for_ours),
     };

@@ -19,6 +19,7 @@ struct mcp_inner {
     const struct mcp_builtin *builtin; /* NULL: an endpoint */
     const char *tool;                  /* its name */
     enum mcp_paid_by paid_by;
+    const char *x402_response; /* of _meta: tells it, NULL: paid otherwise */
     struct http_request http;
     struct envelope envelope;
 };

@@ -12,6 +12,7 @@
 
 #define X402_PAYMENT   "x402/payment"
 #define X402_RESPONSE  "x402/payment-response"
+#define X402_REQUIRED  "x402/error"
 #define MPP_CREDENTIAL "org.paymentauth/credential"
 #define MPP_RECEIPT    "org.paymentauth/receipt"
 #define MPP_REQUIRED   "org.paymentauth/payment-required"
@@ -22,6 +23,17 @@ enum {
 };
 
 /* ---- In ---- */
+
+/* The keys of x402: its own, and those of the package x402-mcp, which is told what
+ * became of its payment as it has sent it. */
+static const struct x402_keys {
+    const char *payment, *response;
+} x402_keys[] = {{X402_PAYMENT, X402_RESPONSE},
+                 {"x402.payment", "x402.payment-response"}};
+
+enum {
+    X402_KEYS = sizeof(x402_keys) / sizeof(x402_keys[0])
+};
 
 /* A payment that says what it is for was meant for that. */
 static bool is_for_another(struct mcp_inner *in, struct request *r,
@@ -35,15 +47,35 @@ static bool is_for_another(struct mcp_inner *in, struct request *r,
            !slice_equal_str(slice_sub(url, scheme.len, url.len), in->tool);
 }
 
+/* Clients that know the header of HTTP send what would stand there: the object's base64
+ * in a string. It is guarded like what came in the open. */
+static bool open_x402(struct slice *payment, struct request *r)
+{
+    const struct json_limits limits = {.bytes = X402_HEADER_MAX};
+    struct slice text, json;
+
+    if (payment->len > X402_HEADER_MAX)
+        return false;
+    if (json_raw_type(*payment) == JSON_OBJECT)
+        return true;
+    if (json_raw_type(*payment) != JSON_STRING ||
+        json_raw_string(&text, *payment, r->arena) != RC_OK ||
+        base64_decode(&json, text, r->arena) != RC_OK ||
+        json_guard(json, &limits, NULL, 0, NULL, r->arena) != RC_OK)
+        return false;
+    *payment = json;
+    return true;
+}
+
 static enum rc read_x402(struct mcp_inner *in, struct mcp_error *error,
                          struct request *r, struct slice payment)
 {
     struct slice version, header;
 
-    if (json_raw_type(payment) != JSON_OBJECT || payment.len > X402_HEADER_MAX)
+    if (!open_x402(&payment, r))
         return mcp_fail(error, r, MCP_BAD_PARAMS,
-                        "'" X402_PAYMENT "' must be an object, and not longer than a "
-                        "header.");
+                        "'" X402_PAYMENT "' must be an object or its base64, and not "
+                        "longer than a header.");
     if (is_for_another(in, r, payment))
         return mcp_fail(error, r, MCP_BAD_PARAMS,
                         "'" X402_PAYMENT "' names another tool as its resource.");
@@ -87,15 +119,22 @@ static enum rc read_mpp(struct mcp_inner *in, struct mcp_error *error,
 enum rc mcp_pay_read(struct mcp_inner *in, struct mcp_error *error, struct request *r)
 {
     const struct mcp_message *m = &in->message;
-    struct slice x402, mpp;
-    const bool has_x402 = json_raw_member(&x402, m->meta, X402_PAYMENT) != JSON_ABSENT;
+    struct slice x402 = SLICE_NONE, value, mpp;
     const bool has_mpp =
         json_raw_member(&mpp, m->meta, MPP_CREDENTIAL) != JSON_ABSENT ||
         json_raw_member(&mpp, m->root_meta, MPP_CREDENTIAL) != JSON_ABSENT;
+    unsigned count = has_mpp;
 
-    if (has_x402 && has_mpp)
+    for (size_t i = 0; i < X402_KEYS; i++) {
+        if (json_raw_member(&value, m->meta, x402_keys[i].payment) == JSON_ABSENT)
+            continue;
+        x402 = value;
+        in->x402_response = x402_keys[i].response;
+        count++;
+    }
+    if (count > 1)
         return mcp_fail(error, r, MCP_BAD_PARAMS, "Send one payment, not two.");
-    if (has_x402)
+    if (in->x402_response != NULL)
         return read_x402(in, error, r, x402);
     return has_mpp ? read_mpp(in, error, r, mpp) : RC_OK;
 }
@@ -261,29 +300,111 @@ static void reply_error(struct request *r, const struct mcp_inner *in,
     buf_free(&b);
 }
 
-/* One result for clients of both. */
+/* What version 1 can pay: the `accepts` of the inner call's body. SLICE_NONE: none. */
+static struct slice offers_v1(struct request *r)
+{
+    struct slice accepts, first;
+    size_t at = 0;
+
+    if (json_raw_member(&accepts, buf_slice(&r->envelope->answer), "accepts") !=
+            JSON_ARRAY ||
+        json_raw_element(&first, accepts, &at) == JSON_ABSENT)
+        return SLICE_NONE;
+    return accepts;
+}
+
+static void write_elements(struct json_out *o, struct slice array)
+{
+    struct slice element;
+    size_t at = 0;
+
+    while (json_raw_element(&element, array, &at) != JSON_ABSENT)
+        json_out_raw(o, element);
+}
+
+/* A PaymentRequired with the offers of both arrays. */
+static void write_offers(struct json_out *o, unsigned version, struct slice required,
+                         struct slice offers, struct slice more)
+{
+    static const char *const names[] = {"error", "resource"};
+
+    json_out_object(o);
+    json_out_ku64(o, "x402Version", version);
+    for (size_t i = 0; i < version; i++) {
+        struct slice value;
+
+        if (json_raw_member(&value, required, names[i]) == JSON_ABSENT)
+            continue;
+        json_out_key(o, names[i]);
+        json_out_raw(o, value);
+    }
+    json_out_key(o, "accepts");
+    json_out_array(o);
+    write_elements(o, offers);
+    write_elements(o, more);
+    json_out_end_array(o);
+    json_out_end_object(o);
+}
+
+/* Where the package agents of Cloudflare looks. Its releases of version 1 pick the
+ * offer with their network's short name, or the first; those of version 2 leave out
+ * what has no name of theirs. */
+static void write_both(struct json_out *o, struct slice x402, struct slice v1)
+{
+    struct slice v2;
+
+    if (json_raw_member(&v2, x402, "accepts") != JSON_ARRAY)
+        return;
+    json_out_key(o, X402_REQUIRED);
+    write_offers(o, 2, x402, v1, v2);
+}
+
+static void write_text(struct json_out *o, struct slice text)
+{
+    json_out_object(o);
+    json_out_kstr(o, "type", "text");
+    json_out_kslice(o, "text", text);
+    json_out_end_object(o);
+}
+
+/* For models that pay by version 1 themselves, with the tools of the package x402-mcp:
+ * they read all texts. */
+static void write_text_v1(struct json_out *o, struct slice x402, struct slice v1)
+{
+    struct json_out inner;
+    struct buf b;
+
+    buf_init(&b, REQUIRED_MAX);
+    json_out_init(&inner, &b);
+    write_offers(&inner, 1, x402, v1, SLICE_NONE);
+    if (!buf_spent(&b))
+        write_text(o, buf_slice(&b));
+    buf_free(&b);
+}
+
+/* One result for clients of all kinds. */
 static void reply_result(struct request *r, const struct mcp_inner *in,
                          struct slice x402, size_t challenges)
 {
+    const struct slice v1 = offers_v1(r);
+    const struct slice said = x402.len > 0 ? x402 : buf_slice(&r->envelope->answer);
     struct json_out o;
     struct buf b;
 
-    if (x402.len == 0)
-        x402 = buf_slice(&r->envelope->answer);
     mcp_result_begin(&o, &b, &in->message);
     json_out_key(&o, "content");
     json_out_array(&o);
-    json_out_object(&o);
-    json_out_kstr(&o, "type", "text");
-    json_out_kslice(&o, "text", x402);
-    json_out_end_object(&o);
+    write_text(&o, said);
+    if (v1.len > 0)
+        write_text_v1(&o, x402, v1);
     json_out_end_array(&o);
     json_out_key(&o, "structuredContent");
-    json_out_raw(&o, x402);
+    json_out_raw(&o, said);
     json_out_kbool(&o, "isError", true);
     json_out_key(&o, "_meta");
     json_out_object(&o);
     mcp_answer_meta(&o, r, in);
+    write_both(&o, x402, v1);
     if (challenges > 0) {
         json_out_key(&o, MPP_REQUIRED);
         write_required(&o, r);
@@ -362,7 +483,7 @@ void mcp_pay_meta(struct json_out *o, struct request *r, const struct mcp_inner 
     if (x402.len == 0)
         x402 = envelope_header(e, "X-PAYMENT-RESPONSE");
     if (x402.len > 0 && base64_decode(&json, x402, r->arena) == RC_OK)
-        write_decoded(o, X402_RESPONSE, json);
+        write_decoded(o, in->x402_response ? in->x402_response : X402_RESPONSE, json);
     if (mpp.len > 0 && base64url_decode(&json, mpp, r->arena) == RC_OK)
         write_decoded(o, MPP_RECEIPT, json);
 }

@@ -8,10 +8,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test, { after, afterEach, before } from 'node:test';
 import { Credential } from 'mppx';
-import { mppxFetch } from './clients.mjs';
+import { clientV2, mppxFetch } from './clients.mjs';
 import { cost, json, nano, request, usd } from './lib.mjs';
-import { evm, kinds, payMpp, payX402, receiptOf, rpc, tempo, v1, v2 } from './mcp.mjs';
-import { agree, calm, closeWorld, front, funded, openWorld, paid, price, restart, seller, until, upstream, whole } from './paying.mjs';
+import { evm, kinds, payAgents, payByModel, payMpp, payX402, receiptOf, rpc, tempo, v1, v2 } from './mcp.mjs';
+import { agree, base64, calm, closeWorld, front, funded, openWorld, paid, price, restart, seller, until, upstream, whole } from './paying.mjs';
 
 const secret = 'a secret of thirty-two bytes, or more';
 const wholeCost = cost(whole.usage, price);
@@ -332,9 +332,98 @@ test('x402: a forged payment is refused in words, and buys nothing', async () =>
   const broken = await client.callTool({ ...Q, _meta: { 'x402/payment': { x402Version: 2 } } });
   assert.equal(broken.isError, true);
   assert.equal(broken.structuredContent.error, 'invalid_payload');
-  await assert.rejects(client.callTool({ ...Q, _meta: { 'x402/payment': 'text' } }), /must be an object/);
+  for (const text of ['text', '', base64('{'), base64('[]'), base64('{"x402Version":2,"x402Version":1}'), 'A'.repeat(9000), 7, null, []]) await assert.rejects(client.callTool({ ...Q, _meta: { 'x402/payment': text } }), /must be an object/);
+  const both = { 'x402/payment': { x402Version: 2 }, 'x402.payment': base64({ x402Version: 1 }) };
+  await assert.rejects(client.callTool({ ...Q, _meta: both }), /one payment/);
   assert.equal(upstream.calls.length, 0);
   await paid(g, account, 0n);
+});
+
+test('x402: one unpaid answer serves the clients of both versions', async () => {
+  const unpaid = await (await v1(g)).callTool(Q);
+  assert.equal(unpaid.content.length, 2);
+  assert.deepEqual(JSON.parse(say(unpaid)), unpaid.structuredContent, 'first what version 2 is specified to find');
+  const old = JSON.parse(unpaid.content[1].text);
+  assert.deepEqual(Object.keys(old), ['x402Version', 'error', 'accepts']);
+  assert.equal(old.x402Version, 1);
+  assert.deepEqual([old.accepts[0].network, old.accepts[0].maxAmountRequired, old.accepts[0].resource], ['base-sepolia', '5000', 'mcp://tool/d_any_q']);
+  const all = unpaid._meta['x402/error'];
+  assert.equal(all.x402Version, 2);
+  assert.deepEqual(all.accepts, [...old.accepts, ...unpaid.structuredContent.accepts]);
+  assert.deepEqual(all.resource, unpaid.structuredContent.resource);
+  assert.equal(all.error, unpaid.structuredContent.error);
+});
+
+test('x402: what Cloudflare wraps pays, with every client', async () => {
+  await each(async (client, name) => {
+    const account = await funded();
+    const call = payAgents(client, account, { network: 'base-sepolia' });
+    const r = await call(Q);
+    assert.equal(r.isError, false, `${name}: ${say(r)}`);
+    assert.deepEqual(r.structuredContent, { url: '/q?x=1', body: '' });
+    assert.equal(r._meta['x402/payment-response'].success, true);
+    assert.match(r._meta['x402/payment-response'].transaction, /^0x[0-9a-f]{64}$/);
+    await paid(g, account, 5000n);
+  });
+  const [poor, careful] = [await funded(4999n), await funded()];
+  const refused = await payAgents(await v1(g), poor)(Q);
+  assert.equal(refused.isError, true);
+  assert.equal(refused._meta['x402/error'].error, 'invalid_exact_evm_insufficient_balance');
+  const capped = await payAgents(await v1(g), careful, { maxPaymentValue: 4999n })(Q);
+  assert.match(say(capped), /exceeds client cap: 5000 > 4999/);
+  await paid(g, careful, 0n);
+});
+
+test('x402: a model pays by itself through x402-mcp, version 1, once', async () => {
+  const account = await funded();
+  const client = await payByModel(g, account);
+  const { result, payment } = await client.call(Q.name, Q.arguments);
+  assert.equal(result.isError, false, say(result));
+  assert.deepEqual(result.structuredContent, { url: '/q?x=1', body: '' });
+  const told = result._meta['x402.payment-response'];
+  assert.deepEqual([told.success, told.network, told.payer.toLowerCase()], [true, 'base-sepolia', account.address.toLowerCase()]);
+  assert.match(told.transaction, /^0x[0-9a-f]{64}$/);
+  assert.equal(result._meta['x402/payment-response'], undefined);
+  assert.equal(upstream.calls.length, 1);
+  await paid(g, account, 5000n);
+  const again = await client.call(Q.name, Q.arguments, payment);
+  assert.deepEqual(again.result.structuredContent, result.structuredContent, 'the same call is told again');
+  const other = await client.call(Q.name, { query: { x: '2' } }, payment);
+  assert.equal(other.result.isError, true);
+  assert.equal(JSON.parse(other.result.content[1].text).error, 'invalid_exact_evm_nonce_already_used');
+  assert.equal(upstream.calls.length, 1);
+  await paid(g, account, 5000n);
+  const careful = await payByModel(g, account, { maxPaymentValue: 4999n });
+  assert.match(String((await careful.call(Q.name, Q.arguments)).last.error), /exceed user configured max/);
+  const forged = JSON.parse(Buffer.from(payment, 'base64').toString());
+  forged.payload.authorization.nonce = `0x${'5'.repeat(64)}`;
+  const lie = await client.call(Q.name, Q.arguments, base64(forged));
+  assert.equal(lie.result.isError, true);
+  assert.match(lie.result.structuredContent.error, /^invalid_.*signature/);
+  await paid(g, account, 5000n);
+  await client.close();
+  await careful.close();
+});
+
+test('x402: a payment is taken in either form, of either version, under either key', async () => {
+  const client = await v1(g);
+  const offers = (await client.callTool(Q))._meta['x402/error'];
+  const forms = { object: (p) => p, base64: (p) => base64(p) };
+  for (const [form, make] of Object.entries(forms)) {
+    for (const version of [1, 2]) {
+      for (const key of ['x402/payment', 'x402.payment']) {
+        const account = await funded();
+        const accepts = offers.accepts.filter((a) => ('maxAmountRequired' in a) === (version === 1));
+        const payment = await clientV2(account).createPaymentPayload({ ...offers, x402Version: version, accepts });
+        assert.equal(payment.x402Version, version);
+        const r = await client.callTool({ ...Q, _meta: { [key]: make(payment) } });
+        assert.equal(r.isError, false, `${form} ${version} ${key}: ${say(r)}`);
+        const told = r._meta[`${key}-response`];
+        assert.deepEqual([told.success, told.network], [true, version === 1 ? 'base-sepolia' : 'eip155:84532']);
+        await paid(g, account, 5000n);
+      }
+    }
+  }
 });
 
 test('x402: who pays for a call that fails has the money to its credit', async () => {
