@@ -63,8 +63,8 @@ export function payAgents(client, account, options) {
 
 /** The AI SDK's client as x402-mcp wraps it (x402 version 1): a model that was told of the
  * price has the payment made by a tool, and repeats its call with it. This model does so
- * once, and says what the tool said. {call(name, args, payment): {result, payment}}, where
- * result is what the last call of the tool gave. */
+ * once. call(name, args, payment), where a payment is sent with the first call already:
+ * {last: the last result or error of a tool, result: its output, payment}. */
 export async function payByModel(g, account, options) {
   const transport = { type: 'http', url: `${g.url}/mcp` };
   const client = await withPayment(await createMCPClient({ transport }), { account, network: 'base-sepolia', ...options });
