@@ -124,8 +124,11 @@ static void put_skill(struct json_out *o, const struct market_skill *s)
     json_out_object(o);
     json_out_kmoney(o, "per_install", skill_install_price(&s->offer, clock_wall_us()));
     json_out_kmoney(o, "per_month", skill_month_price(&s->offer, clock_wall_us()));
-    json_out_kmoney(o, "per_call",
-                    s->offer.now.has_per_call ? s->offer.now.per_call : MONEY_ZERO);
+    json_out_key(o, "per_call");
+    if (s->offer.now.has_per_call)
+        json_out_money(o, s->offer.now.per_call);
+    else
+        json_out_null(o); /* each endpoint says its own */
     json_out_end_object(o);
     json_out_kstr(o, "state", skill_state_word(s->skill.state));
     put_ms(o, "createdAt", s->skill.created_us);

@@ -67,6 +67,32 @@ static void the_document_says_who_we_are(void **state)
     json_put(doc);
 }
 
+/* A document in which two operations have one is not valid. */
+static void an_operation_id_is_told_once(void **state)
+{
+    struct json_object *doc = document();
+    struct json_object *paths = at(doc, "paths");
+    const char *seen[64];
+    size_t count = 0;
+
+    (void)state;
+    json_object_object_foreach(paths, path, item)
+    {
+        struct json_object *post = NULL, *id = NULL;
+
+        (void)path;
+        if (!json_object_object_get_ex(item, "post", &post) ||
+            !json_object_object_get_ex(post, "operationId", &id))
+            continue;
+        for (size_t i = 0; i < count; i++)
+            assert_string_not_equal(seen[i], json_object_get_string(id));
+        assert_true(count < sizeof(seen) / sizeof(seen[0]));
+        seen[count++] = json_object_get_string(id);
+    }
+    assert_true(count >= 5);
+    json_put(doc);
+}
+
 static void a_flat_price_is_told_in_tokens(void **state)
 {
     struct json_object *doc = document();
@@ -273,6 +299,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         MPP_TEST(the_document_says_who_we_are),
+        MPP_TEST(an_operation_id_is_told_once),
         MPP_TEST(a_flat_price_is_told_in_tokens),
         MPP_TEST(a_models_price_depends_on_the_call),
         MPP_TEST(whatever_is_advertised_asks_for_payment),

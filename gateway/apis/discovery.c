@@ -170,6 +170,8 @@ static void print_body(struct json_out *o, const struct config *c,
 static void print_model_api(struct json_out *o, const struct config *c,
                             const struct api *api, struct arena *a)
 {
+    bool is_named = false;
+
     for (const struct api_route *route = api->routes; route->method != NULL; route++) {
         if (strcmp(route->method, "POST") != 0)
             continue;
@@ -177,7 +179,9 @@ static void print_model_api(struct json_out *o, const struct config *c,
         json_out_object(o);
         json_out_key(o, "post");
         json_out_object(o);
-        json_out_kstr(o, "operationId", api->name);
+        if (!is_named) /* unique in a document: not on a second path to the same */
+            json_out_kstr(o, "operationId", api->name);
+        is_named = true;
         json_out_kstr(o, "summary", "A model's answer, at its price per token");
         print_payment_info(
             o, c, NULL, "At most the call's worst case; what is not used is credited");

@@ -300,6 +300,25 @@ test('what was bought is had after its publisher withdrew it, and by nobody else
   await gateway.settled(reader, nano('1') - price);
 });
 
+test('a publisher takes a skill back, and lists it again', async () => {
+  await publish(skill('come-back', {}), '1.0.0');
+  for (const [client, out, back] of [['new', 'delete', 'undelete'], ['old', 'hide', 'unhide']]) {
+    const at = home();
+    await ok(client, at, ['login', '--token', publisher.key, '--no-browser']);
+    await ok(client, at, [out, 'come-back', '--yes']);
+    assert.equal((await get('/api/v1/skills/come-back')).status, 404);
+    assert.match(await refused(client, at, [out, 'come-back', '--yes']), /not listed/);
+    await ok(client, at, [back, 'come-back', '--yes']);
+    assert.equal((await get('/api/v1/skills/come-back')).status, 200);
+    assert.match(await refused(client, at, [back, 'come-back', '--yes']), /not been withdrawn/);
+    const other = home();
+    await ok(client, other, ['login', '--token', buyer.key, '--no-browser']);
+    assert.match(await refused(client, other, [out, 'come-back', '--yes']), /no publisher/);
+  }
+  assert.equal((await request(`${gateway.url}/api/v1/skills/come-back`, { method: 'DELETE' })).status, 401);
+  assert.equal((await get('/api/v1/skills/come-back')).status, 200);
+});
+
 test('packages have a digest, and are not sent to who has them', async () => {
   const url = '/api/v1/download?slug=tide-table';
   const whole = await get(url);
