@@ -158,11 +158,12 @@ after(async () => {
 
 test('who is logged in is told by the key', async () => {
   const at = home();
-  assert.match(await ok('new', at, ['login', '--token', publisher.key, '--no-browser']), /Logged in as @acme/);
+  const words = (key) => ['login', '--token', key, '--no-browser'];
+  const [here, there, nowhere] = await Promise.all([ok('new', at, words(publisher.key)), ok('old', home(), words(buyer.key)), refused('new', home(), words('sk-oct-wrong'))]);
+  assert.match(here, /Logged in as @acme/);
+  assert.match(there, /agent/);
+  assert.match(nowhere, /API key/);
   assert.match(await ok('new', at, ['whoami']), /acme/);
-  const other = home();
-  assert.match(await ok('old', other, ['login', '--token', buyer.key, '--no-browser']), /agent/);
-  assert.match(await refused('new', home(), ['login', '--token', 'sk-oct-wrong', '--no-browser']), /API key/);
 });
 
 test('clawhub 0.23 publishes with tickets, and what is there is already published', async () => {
@@ -232,15 +233,12 @@ test('a paid install says what it costs, is debited once, and is had again for n
 
   const start = gateway.balance(buyer).balance;
   const before = await earnings();
-  const at = home();
-  await ok('new', at, ['login', '--token', buyer.key, '--no-browser']);
+  // Another machine, another client.
+  const [at, machine] = await Promise.all([login('new', buyer), login('old', buyer)]);
   await ok('new', at, ['install', 'stock-oracle']);
   assert.equal(fs.readFileSync(path.join(at, 'skills/stock-oracle/scripts/oracle.py'), 'utf8'), 'print(42)\n');
   await gateway.settled(buyer, start - price);
-  await ok('new', at, ['install', 'stock-oracle', '--force']);
-  const machine = home(); // another machine, another client
-  await ok('old', machine, ['login', '--token', buyer.key, '--no-browser']);
-  await ok('old', machine, ['install', 'stock-oracle']);
+  await Promise.all([ok('new', at, ['install', 'stock-oracle', '--force']), ok('old', machine, ['install', 'stock-oracle'])]);
   await gateway.settled(buyer, start - price);
   const now = await earnings();
   assert.equal(nano(now.earned) - nano(before.earned), share);
@@ -269,9 +267,7 @@ test('the publisher installs its own for nothing, and its install is not counted
 
 test('who cannot pay is told so, and buys nothing', async () => {
   const poor = gateway.wallet('poor', '0.04');
-  const at = home();
-  await ok('new', at, ['login', '--token', poor.key, '--no-browser']);
-  assert.match(await refused('new', at, ['install', 'stock-oracle']), /0\.05/);
+  assert.match(await refused('new', await login('new', poor), ['install', 'stock-oracle']), /0\.05/);
   await gateway.settled(poor, nano('0.04'));
 });
 
@@ -346,10 +342,11 @@ test('openclaw searches, and installs what its verdict lets through', async () =
 
 test('openclaw pays with its token', async () => {
   const claw = gateway.wallet('claw', '1');
-  assert.match(await refused('openclaw', home(), ['skills', 'install', '@acme/stock-oracle']), /Payment required|402/);
-  await ok('openclaw', home(), ['skills', 'install', '@acme/stock-oracle'], { CLAWHUB_TOKEN: claw.key });
+  const install = ['skills', 'install', '@acme/stock-oracle'];
+  const [words] = await Promise.all([refused('openclaw', home(), install), ok('openclaw', home(), install, { CLAWHUB_TOKEN: claw.key })]);
+  assert.match(words, /Payment required|402/);
   await gateway.settled(claw, nano('1') - price);
-  await ok('openclaw', home(), ['skills', 'install', '@acme/stock-oracle'], { CLAWHUB_TOKEN: claw.key });
+  await ok('openclaw', home(), install, { CLAWHUB_TOKEN: claw.key });
   await gateway.settled(claw, nano('1') - price);
 });
 
