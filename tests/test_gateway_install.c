@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Packages as answers: what they cost is said in words, they are bought once, and come
  * whole however slowly they are read. */
+#include "base/codec.h"
 #include "tests/cashier_double.h"
 #include "tests/gateway_fixture.h"
 #include "tests/skills_fixture.h"
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -325,6 +327,30 @@ static void who_leaves_in_the_middle_of_it_leaves_nothing_open(void **state)
     expect_spent("0.05");
 }
 
+static void a_package_that_the_disk_has_lost_is_our_fault_and_costs_nothing(
+    void **state)
+{
+    struct skill_version v;
+    char hex[2 * sizeof(v.package) + 1];
+    char path[256];
+    struct exchange *x;
+
+    (void)state;
+    costs("rain-maps", "0.05");
+    assert_int_equal(skill_version_get(&v, market.skills, SLICE("weather-lab"),
+                                       SLICE("rain-maps"), SLICE_NONE,
+                                       SKILL_BY_ANYBODY),
+                     RC_OK);
+    hex_encode(hex, v.package, sizeof(v.package));
+    (void)snprintf(path, sizeof(path), "%s/packages/%.2s/%s", gate.money.dir, hex,
+                   hex + 2);
+    assert_int_equal(unlink(path), 0);
+    x = get(maps);
+    expect_status(x, 500);
+    expect_says(x, "storage_corrupt");
+    expect_spent("0");
+}
+
 #define MARKET_TEST(test) \
     cmocka_unit_test_setup_teardown(test, open_market, close_market)
 
@@ -341,6 +367,7 @@ int main(void)
         MARKET_TEST(nobody_gets_what_is_withdrawn_but_who_bought_it),
         MARKET_TEST(a_slow_reader_gets_all_of_it_and_costs_little),
         MARKET_TEST(who_leaves_in_the_middle_of_it_leaves_nothing_open),
+        MARKET_TEST(a_package_that_the_disk_has_lost_is_our_fault_and_costs_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

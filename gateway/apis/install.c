@@ -6,6 +6,7 @@
  * before its first byte, so what is lost on the way is simply asked for again. */
 #include "base/clock.h"
 #include "base/codec.h"
+#include "base/log.h"
 #include "gateway/api.h"
 #include "gateway/config_skills.h"
 #include "gateway/market.h"
@@ -117,7 +118,14 @@ static enum rc find(struct install *i, struct request *r)
 
 static enum rc open_package(struct install *i, struct request *r)
 {
-    TRY(blobs_file(&i->fd, &i->len, skills_blobs(r->worker->skills), i->v.package));
+    enum rc rc =
+        blobs_file(&i->fd, &i->len, skills_blobs(r->worker->skills), i->v.package);
+
+    if (rc == RC_NOT_FOUND) { /* the book has it, the disk has not */
+        log_event(LOG_ERROR, "a package is missing", LOG_STR("skill", i->what));
+        rc = RC_CORRUPT;
+    }
+    TRY(rc);
     i->open = true;
     hex_encode(i->etag, i->v.package, SHA256_LEN);
     return RC_OK;
