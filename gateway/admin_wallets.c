@@ -197,7 +197,9 @@ static enum rc explain_refund(struct admin_call *c, enum rc rc)
         return admin__refuse(c, rc, "transfer",
                              "there is no call or top-up with this id");
     if (rc == RC_CONFLICT)
-        return admin__refuse(c, rc, "amount", "that is more than is left to refund");
+        return admin__refuse(c, rc, "amount",
+                             "that is more than is left to refund; a publisher's part "
+                             "of a call is left until its payout delay has passed");
     if (rc == RC_NO_FUNDS)
         return admin__refuse(c, rc, "amount",
                              "the wallet no longer has that much of the top-up");
