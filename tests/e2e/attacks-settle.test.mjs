@@ -10,7 +10,7 @@ import test, { after, afterEach, before } from 'node:test';
 import { encodeFunctionData, parseAbi } from 'viem';
 import { accounts, authorize, MULTICALL3, newAccount, USDC, usdcAbi } from './chain.mjs';
 import { clientV2, receiptOf } from './clients.mjs';
-import { json, request, sleep } from './lib.mjs';
+import { dataFiles, json, request, sleep } from './lib.mjs';
 import { agree, asks, base64, buy, calm, chain, chat, closeWorld, credit, errorOf, front, funded, hex, house, lie, openWorld, paid, pay, payment, refused, required, restart, seller, START, until, upstream, walletOf, whole } from './paying.mjs';
 
 let g;
@@ -500,7 +500,7 @@ test('F34 the settling key is in no log, answer, export, command line or environ
   assert.equal((await buy(g, account, '/v1/data/d/q?key')).status, 200);
   const places = { logs: g.logs, cmdline: fs.readFileSync(`/proc/${g.child.pid}/cmdline`, 'latin1'), environ: fs.readFileSync(`/proc/${g.child.pid}/environ`, 'latin1') };
   for (const words of ['ledger export', 'config show --effective', 'doctor', 'ledger stats']) places[words] = Object.values(g.cli(...words.split(' '))).join('\n');
-  for (const name of fs.readdirSync(path.join(g.dir, 'var'))) if (name !== 'admin.sock') places[name] = fs.readFileSync(path.join(g.dir, 'var', name), 'latin1');
+  for (const name of dataFiles(g)) places[name] = fs.readFileSync(path.join(g.dir, 'var', name), 'latin1');
   const bytes = Buffer.from(g.settler.key.slice(2), 'hex');
   const spelled = [g.settler.key.slice(2), g.settler.key.slice(2).toUpperCase(), bytes.toString('latin1'), bytes.toString('base64').slice(0, 40)];
   assert.ok(places.logs.length > 0 && places['ledger export'].length > 0, 'the search looks at nothing');

@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
-import { Gateway, json, recorded, request, sleep, startUpstream, wire } from './lib.mjs';
+import { dataFiles, Gateway, json, recorded, request, sleep, startUpstream, wire } from './lib.mjs';
 
 export const price = { input: '1.25', cached_input: '0.125', cache_write: '1.5625', output: '10' };
 export const messages = [{ role: 'user', content: 'Say this is a test' }];
@@ -210,8 +210,7 @@ function places() {
       const r = gateway.cli(...words.split(' '), ...as);
       all[`octroi ${words} ${as}`] = r.stdout + r.stderr;
     }
-  for (const name of fs.readdirSync(path.join(gateway.dir, 'var')))
-    if (!['master.key', 'admin.sock'].includes(name)) all[`var/${name}`] = fs.readFileSync(path.join(gateway.dir, 'var', name));
+  for (const name of dataFiles(gateway)) if (name !== 'master.key') all[`var/${name}`] = fs.readFileSync(path.join(gateway.dir, 'var', name));
   all['the command line'] = fs.readFileSync(`/proc/${gateway.child.pid}/cmdline`);
   return all;
 }

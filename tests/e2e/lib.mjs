@@ -110,6 +110,12 @@ export function sse(res, bytes) {
 
 // ---- The gateway -----------------------------------------------------------------------
 
+/** The plain files of a gateway's data folder and below, by their names in it. */
+export function dataFiles(gateway) {
+  const top = path.join(gateway.dir, 'var');
+  return fs.readdirSync(top, { recursive: true }).filter((name) => fs.statSync(path.join(top, name)).isFile());
+}
+
 // A test that fails before it stops its gateway must not leave it behind.
 const running = new Set();
 process.on('exit', () => {
