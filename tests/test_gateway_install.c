@@ -188,6 +188,22 @@ static void it_is_bought_once_and_had_again_for_nothing(void **state)
     expect_earned("5.64");
 }
 
+static void what_was_paid_for_is_sent_whole_whatever_the_client_has(void **state)
+{
+    char headers[256];
+    struct exchange *x;
+
+    (void)state;
+    costs("rain-maps", "0.05");
+    (void)snprintf(headers, sizeof(headers), "If-None-Match: *\n%s", bearer());
+    x = ask("GET", maps, headers, NULL);
+    expect_package(x);
+    assert_non_null(client_header(x, "ETag"));
+    expect_spent("0.05");
+    expect_status(ask("GET", maps, headers, NULL), 304);
+    expect_spent("0.05");
+}
+
 static void who_cannot_pay_buys_nothing(void **state)
 {
     struct exchange *x;
@@ -361,6 +377,7 @@ int main(void)
         MARKET_TEST(what_costs_says_so_in_words),
         MARKET_TEST(who_pays_in_the_call_is_offered_it),
         MARKET_TEST(it_is_bought_once_and_had_again_for_nothing),
+        MARKET_TEST(what_was_paid_for_is_sent_whole_whatever_the_client_has),
         MARKET_TEST(who_cannot_pay_buys_nothing),
         MARKET_TEST(who_leaves_before_the_booking_pays_nothing_and_may_buy_later),
         MARKET_TEST(two_at_once_are_one_purchase),

@@ -131,7 +131,8 @@ static enum rc open_package(struct install *i, struct request *r)
     return RC_OK;
 }
 
-static void send(struct request *r, struct install *i)
+/* What was paid for is sent whole, whatever the client says that it has. */
+static void send(struct request *r, struct install *i, bool paid)
 {
     i->open = false;
     request_header(
@@ -141,7 +142,10 @@ static void send(struct request *r, struct install *i)
     request_header(r, "X-Content-Type-Options", SLICE("nosniff"));
     if (r->payment != NULL && r->payment->is_key) /* other payments say so themselves */
         request_header(r, "Cache-Control", SLICE("private"));
-    request_reply_file(r, "application/zip", i->fd, i->len, slice_str(i->etag));
+    if (paid)
+        request_header(r, "ETag", slice_str(arena_printf(r->arena, "\"%s\"", i->etag)));
+    request_reply_file(r, "application/zip", i->fd, i->len,
+                       paid ? SLICE_NONE : slice_str(i->etag));
 }
 
 /* What needs no money is answered. */
@@ -151,7 +155,7 @@ static enum rc settle_price(struct request *r, struct install *i)
 
     i->price = skill_install_price(&i->s.offer, clock_wall_us());
     if (i->s.owned || slice_equal(r->http->method, SLICE("HEAD"))) {
-        send(r, i);
+        send(r, i, false);
         return RC_OK;
     }
     if (r->identified && r->payment != NULL && r->payment->is_key)
@@ -160,7 +164,7 @@ static enum rc settle_price(struct request *r, struct install *i)
         return withdrawn(r, i);
     if (bought == BOUGHT || money_is_zero(i->price)) {
         memset(&r->once, 0, sizeof(r->once));
-        send(r, i);
+        send(r, i, false);
         return RC_OK;
     }
     r->quote.worst = i->price;
@@ -223,7 +227,7 @@ static void finish(struct request *r)
     struct install *i = r->api_state;
 
     request_money_headers(r);
-    send(r, i);
+    send(r, i, !money_is_zero(i->price));
 }
 
 static void close_install(struct request *r)
