@@ -19,19 +19,9 @@ enum {
 
 struct slice market_query(struct request *r, const char *name)
 {
-    const struct slice raw = path_query_value(r->http->query, name);
     struct slice out;
-    char *copy;
 
-    if (raw.len == 0)
-        return SLICE_NONE;
-    copy = arena_copy(r->arena, raw.bytes, raw.len);
-    if (copy == NULL)
-        return SLICE_NONE;
-    for (size_t i = 0; i < raw.len; i++)
-        if (copy[i] == '+')
-            copy[i] = ' ';
-    if (path_decode(&out, slice_from(copy, raw.len), r->arena) != RC_OK)
+    if (path_query_text(&out, r->http->query, name, r->arena) != RC_OK)
         return SLICE_NONE;
     return slice_trim(out);
 }

@@ -183,3 +183,21 @@ struct slice path_query_value(struct slice query, const char *name)
     }
     return SLICE_NONE;
 }
+
+enum rc path_query_text(struct slice *out, struct slice query, const char *name,
+                        struct arena *a)
+{
+    const struct slice raw = path_query_value(query, name);
+    char *text;
+
+    *out = SLICE_NONE;
+    if (raw.len == 0)
+        return RC_OK;
+    text = arena_copy(a, raw.bytes, raw.len);
+    if (text == NULL)
+        return RC_NOMEM;
+    for (size_t i = 0; i < raw.len; i++)
+        if (text[i] == '+')
+            text[i] = ' ';
+    return path_decode(out, slice_from(text, raw.len), a);
+}

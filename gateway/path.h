@@ -27,6 +27,10 @@ bool path_match(struct slice params[], size_t count, const char *pattern,
 /* The value of the first query parameter of that name, raw; SLICE_NONE: there is none.
  */
 struct slice path_query_value(struct slice query, const char *name);
+/* The same for people's words: decoded, "+" being a space. SLICE_NONE when it is absent
+ * or empty. RC_BAD_INPUT, RC_NOMEM as path_decode(). */
+MUST_CHECK enum rc path_query_text(struct slice *out, struct slice query,
+                                   const char *name, struct arena *a);
 
 /* %XX undone. RC_BAD_INPUT. */
 MUST_CHECK enum rc path_decode(struct slice *out, struct slice raw, struct arena *a);

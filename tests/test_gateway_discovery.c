@@ -269,6 +269,8 @@ static void resources_come_in_pages_and_by_filters(void **state)
     assert_int_equal(total("?scheme=upto"), 0);
     assert_int_equal(total("?payTo=0x0000000000000000000000000000000000000001"), 0);
     assert_int_equal(total("?query=nothinglikeit"), 0);
+    assert_true(total("?query=markets") > 0);
+    assert_int_equal(total("?query=nothinglikeit+markets"), total("?query=markets"));
     expect_status(ask("GET", "/discovery/resources?limit=0", HOST, NULL), 400);
     expect_status(ask("GET", "/discovery/resources?limit=101", HOST, NULL), 400);
     expect_status(ask("GET", "/discovery/resources?offset=x", HOST, NULL), 400);

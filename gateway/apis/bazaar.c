@@ -64,9 +64,7 @@ struct filter {
 
 static enum rc read_text(struct slice *out, struct request *r, const char *name)
 {
-    struct slice raw = path_query_value(r->http->query, name);
-
-    return raw.len > 0 ? path_decode(out, raw, r->arena) : RC_OK;
+    return path_query_text(out, r->http->query, name, r->arena);
 }
 
 static enum rc read_number(uint64_t *out, struct request *r, const char *name,
