@@ -33,6 +33,12 @@ void market_open_memory(struct market *m)
     open_skills(m);
 }
 
+void market_open_on(struct market *m, const struct fixture *f)
+{
+    m->f = *f;
+    open_skills(m);
+}
+
 void market_restart(struct market *m)
 {
     skills_close(m->skills);

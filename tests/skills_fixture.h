@@ -15,6 +15,8 @@ struct market {
 void market_open(struct market *m);
 /* The same in memory, which is fast. */
 void market_open_memory(struct market *m);
+/* On a book that is there, which stays its owner's: skills_close() ends the market. */
+void market_open_on(struct market *m, const struct fixture *f);
 /* As after a restart of the process. In memory only the market is opened again, and
  * calls that were under way go on. */
 void market_restart(struct market *m);

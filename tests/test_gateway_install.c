@@ -32,17 +32,10 @@ static struct market market;
 
 static int open_market(void **state)
 {
-    static char dir[96];
-    struct skills_options options = {.dir = dir};
-
     if (gate_open(state) != 0)
         return -1;
     gate_config(LIMITS);
-    market.f = gate.money;
-    options.ledger = gate.money.ledger;
-    options.book = gate.money.book;
-    (void)snprintf(dir, sizeof(dir), "%s/packages", gate.money.dir);
-    assert_int_equal(skills_open(&market.skills, &options), RC_OK);
+    market_open_on(&market, &gate.money);
     gate.worker.skills = market.skills;
     new_publisher(&market, "weather-lab");
     list_skill(&market, "weather-lab", "rain-maps", "1.0.0", "Rain.");
