@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The admin API as functions: paths, bodies, shapes, refusals. The money itself is
  * proved by wallet's tests; here only that the right call of it is made and told. */
-#include "gateway/admin.h"
-
 #include "base/clock.h"
-#include "base/json.h"
+#include "tests/admin_fixture.h"
 #include "tests/wallet_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,27 +17,13 @@
 #include <cmocka.h>
 
 static struct fixture f;
-static struct admin admin;
-static struct admin_reply reply;
-static struct json_object *json;
 
 static int set_up(void **state)
 {
     (void)state;
     fixture_open(&f, LEDGER_MEMORY);
     admin = (struct admin){.ledger = f.ledger, .book = f.book};
-    reply.file_fd = -1;
     return 0;
-}
-
-static void forget(void)
-{
-    json_put(json);
-    json = NULL;
-    buf_wipe(&reply.body);
-    if (reply.file_fd >= 0)
-        (void)close(reply.file_fd);
-    reply.file_fd = -1;
 }
 
 static int tear_down(void **state)
@@ -49,57 +32,6 @@ static int tear_down(void **state)
     forget();
     fixture_close(&f);
     return 0;
-}
-
-/* Asks, claims the status, and parses the answer. "GET /path?query", body may be NULL.
- */
-static void ask(unsigned status, const char *line, const char *body)
-{
-    struct slice target = slice_str(strchr(line, ' ') + 1);
-    size_t path_len = slice_find(target, '?');
-    struct admin_request q = {
-        .method = slice_sub(slice_str(line), 0, slice_find(slice_str(line), ' ')),
-        .path = slice_sub(target, 0, path_len),
-        .query = slice_sub(target, path_len + 1, target.len),
-        .body = slice_str(body),
-    };
-
-    forget();
-    admin_handle(&reply, &admin, &q);
-    if (reply.status != status)
-        print_message("%s: %.*s\n", line, SLICE_FMT(buf_slice(&reply.body)));
-    assert_int_equal(reply.status, status);
-    if (reply.file_fd < 0)
-        assert_int_equal(json_parse(&json, buf_slice(&reply.body)), RC_OK);
-}
-
-static void refused(unsigned status, const char *code, const char *line,
-                    const char *body)
-{
-    struct slice said;
-
-    ask(status, line, body);
-    assert_string_equal(reply.content_type, "application/problem+json");
-    assert_int_equal(json_get_string(&said, json, "code"), RC_OK);
-    if (!slice_equal_str(said, code))
-        print_message("%s: %.*s\n", line, SLICE_FMT(buf_slice(&reply.body)));
-    assert_true(slice_equal_str(said, code));
-}
-
-static void has(const char *text)
-{
-    struct slice body = buf_slice(&reply.body);
-
-    if (slice_search(body, slice_str(text)) == body.len)
-        print_message("no %s in %.*s\n", text, SLICE_FMT(body));
-    assert_true(slice_search(body, slice_str(text)) < body.len);
-}
-
-static void has_not(const char *text)
-{
-    struct slice body = buf_slice(&reply.body);
-
-    assert_int_equal(slice_search(body, slice_str(text)), body.len);
 }
 
 /* A string member of the answer, in memory of its own that the next call replaces. */
@@ -111,14 +43,6 @@ static const char *member(const char *name)
     assert_int_equal(json_get_string(&s, json, name), RC_OK);
     assert_int_equal(slice_to_cstr(text, sizeof(text), s), RC_OK);
     return text;
-}
-
-static size_t items(void)
-{
-    struct json_object *list;
-
-    assert_int_equal(json_get_array(&list, json, "items"), RC_OK);
-    return json_array_count(list);
 }
 
 static const char *line_of(const char *format, const char *value)

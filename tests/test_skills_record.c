@@ -2,6 +2,8 @@
 /* Records of the catalogue: one value, one encoding, and nothing else is read. */
 #include "skills/record.h"
 
+#include "tests/strict_record.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,9 +11,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-/* Every kind of record behind one signature: decodes value, encodes what it read. */
-typedef enum rc recode_fn(struct slice *again, uint8_t *room, struct slice value);
 
 static enum rc recode_publisher(struct slice *again, uint8_t *room, struct slice value)
 {
@@ -50,35 +49,6 @@ static enum rc recode_offer(struct slice *again, uint8_t *room, struct slice val
     return RC_OK;
 }
 
-/* A value is read as it was written; cut or longer it is refused; with any one byte
- * changed it is refused or is the one encoding of something else. */
-static void check(recode_fn *recode, struct slice value)
-{
-    uint8_t room[LEDGER_VALUE_MAX], bytes[LEDGER_VALUE_MAX + 1];
-    struct slice again;
-
-    memcpy(bytes, value.bytes, value.len);
-    assert_int_equal(recode(&again, room, value), RC_OK);
-    assert_true(slice_equal(again, value));
-    for (size_t len = 0; len < value.len; len++)
-        assert_int_equal(recode(&again, room, slice_sub(value, 0, len)), RC_CORRUPT);
-    bytes[value.len] = 0;
-    if (value.len < LEDGER_VALUE_MAX)
-        assert_int_equal(
-            recode(&again, room, slice_from((const char *)bytes, value.len + 1)),
-            RC_CORRUPT);
-    for (size_t i = 0; i < value.len; i++) {
-        const struct slice changed = slice_from((const char *)bytes, value.len);
-
-        for (unsigned bit = 0; bit < 8; bit++) {
-            bytes[i] ^= (uint8_t)(1U << bit);
-            if (recode(&again, room, changed) == RC_OK)
-                assert_true(slice_equal(again, changed));
-            bytes[i] ^= (uint8_t)(1U << bit);
-        }
-    }
-}
-
 static void refuse(recode_fn *recode, struct slice value, size_t at, uint8_t byte)
 {
     uint8_t room[LEDGER_VALUE_MAX], bytes[LEDGER_VALUE_MAX];
@@ -113,14 +83,14 @@ static void a_publisher_has_one_encoding(void **state)
     uint8_t room[LEDGER_VALUE_MAX];
 
     (void)state;
-    check(recode_publisher, skills__publisher_encode(room, &p));
+    check_strict(skills__publisher_encode(room, &p), recode_publisher);
     p.has_key = p.signature_required = p.suspended = true;
     memset(p.key, 0xee, sizeof(p.key));
     memset(p.wallet.bytes, 9, ID_LEN);
     p.house_ppm = 1000000;
     set_text(p.network, "eip155:8453");
     set_text(p.address, "0x00112233445566778899aAbBcCdDeEfF00112233");
-    check(recode_publisher, skills__publisher_encode(room, &p));
+    check_strict(skills__publisher_encode(room, &p), recode_publisher);
     refuse(recode_publisher, skills__publisher_encode(room, &p), 0, 2);
     refuse(recode_publisher, skills__publisher_encode(room, &p), 1, 8);
     refuse(recode_publisher, skills__publisher_encode(room, &p), 1, 6); /* no key */
@@ -137,7 +107,7 @@ static void a_skill_has_one_encoding(void **state)
     (void)state;
     for (unsigned s = SKILL_PENDING; s <= SKILL_QUARANTINED; s++) {
         r.state = (enum skill_state)s;
-        check(recode_skill, skills__skill_encode(room, &r));
+        check_strict(skills__skill_encode(room, &r), recode_skill);
     }
     refuse(recode_skill, skills__skill_encode(room, &r), 1, 0);
     refuse(recode_skill, skills__skill_encode(room, &r), 1, 5);
@@ -167,7 +137,7 @@ static void a_version_has_one_encoding(void **state)
     struct slice value;
 
     (void)state;
-    check(recode_version, skills__version_encode(room, &r));
+    check_strict(skills__version_encode(room, &r), recode_version);
     r.v.is_signed = r.v.suspicious = true;
     memset(r.v.key, 4, sizeof(r.v.key));
     memset(r.v.signature, 5, sizeof(r.v.signature));
@@ -177,7 +147,7 @@ static void a_version_has_one_encoding(void **state)
     r.tool_count = 2;
     r.tools[1][7] = 1;
     value = skills__version_encode(room, &r);
-    check(recode_version, value);
+    check_strict(value, recode_version);
     assert_memory_equal(skills__version_package(value), r.v.package, 32);
     assert_memory_equal(skills__version_manifest(value), r.v.manifest, 32);
     assert_memory_equal(skills__version_fingerprint(value), r.v.fingerprint, 32);
@@ -223,7 +193,7 @@ static void the_longest_of_all_fits(void **state)
     r.tool_count = SKILLS__TOOLS_MAX;
     for (unsigned i = 0; i < SKILLS__TOOLS_MAX; i++)
         r.tools[i][0] = (uint8_t)i;
-    check(recode_version, skills__version_encode(room, &r));
+    check_strict(skills__version_encode(room, &r), recode_version);
 }
 
 static void an_offer_has_one_encoding(void **state)
@@ -233,18 +203,18 @@ static void an_offer_has_one_encoding(void **state)
     struct slice value;
 
     (void)state;
-    check(recode_offer, skills__offer_encode(room, &some_names, &o));
+    check_strict(skills__offer_encode(room, &some_names, &o), recode_offer);
     o.now.per_install = o.before.per_month = money_from_nano(5);
     o.now.has_per_call = o.now.has_definition = true;
     o.now.per_call = money_from_nano(UINT64_MAX);
     memset(o.now.definition, 7, sizeof(o.now.definition));
     set_text(o.base_url, "https://api.example.com/v1");
-    check(recode_offer, skills__offer_encode(room, &some_names, &o));
+    check_strict(skills__offer_encode(room, &some_names, &o), recode_offer);
     o.pending = true;
     o.next = o.now;
     set_text(o.next_base_url, "https://other.example.com/");
     value = skills__offer_encode(room, &some_names, &o);
-    check(recode_offer, value);
+    check_strict(value, recode_offer);
     refuse(recode_offer, value, 1, 0); /* what waits, though nothing waits */
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Records: one value, one encoding, and nothing else is read. */
+#include "tests/strict_record.h"
 #include "wallet/record.h"
 #include "wallet/wallet_int.h"
 
@@ -10,9 +11,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-/* Every kind of record behind one signature: decodes value, encodes what it read. */
-typedef enum rc recode_fn(struct slice *again, uint8_t *room, struct slice value);
 
 static const struct id some_id = {
     {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
@@ -108,36 +106,6 @@ static enum rc recode_purchase(struct slice *again, uint8_t *room, struct slice 
     TRY(wallet__purchase_decode(&p, value));
     *again = wallet__purchase_encode(room, &p);
     return RC_OK;
-}
-
-/* Whole: read back the same. Cut or grown by a byte, or of another version: refused. A
- * bit flipped: refused, or another value with that encoding. */
-static void check_strict(struct slice value, recode_fn *recode)
-{
-    uint8_t changed[LEDGER_VALUE_MAX + 1];
-    uint8_t room[LEDGER_VALUE_MAX];
-    struct slice again;
-
-    assert_int_equal(recode(&again, room, value), RC_OK);
-    assert_true(slice_equal(again, value));
-    memcpy(changed, value.bytes, value.len);
-    for (size_t len = 0; len < value.len; len++)
-        assert_int_equal(recode(&again, room, slice_from((const char *)changed, len)),
-                         RC_CORRUPT);
-    changed[value.len] = 0;
-    assert_int_equal(
-        recode(&again, room, slice_from((const char *)changed, value.len + 1)),
-        RC_CORRUPT);
-    for (size_t bit = 0; bit < value.len * 8; bit++) {
-        struct slice flipped = slice_from((const char *)changed, value.len);
-        enum rc rc;
-
-        changed[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        rc = recode(&again, room, flipped);
-        assert_true(rc == RC_CORRUPT || (rc == RC_OK && slice_equal(again, flipped)));
-        assert_true(rc == RC_CORRUPT || bit >= 8); /* the version */
-        changed[bit / 8] ^= (uint8_t)(1u << bit % 8);
-    }
 }
 
 static void wallets_are_read_strictly(void **state)
