@@ -41,22 +41,18 @@ static struct id day_account(struct id publisher, uint64_t day)
     return skills__derived_id("earned", slice_from((const char *)key, sizeof(key)));
 }
 
-struct id skill_day_account(struct id publisher, uint64_t time_us)
-{
-    return day_account(publisher, day_of(time_us));
-}
-
-struct id skill_due_account(struct id publisher)
+struct id skills__due_account(struct id publisher)
 {
     return skills__derived_id("due", skills__id_slice(&publisher));
 }
 
-struct id skill_paid_account(struct id publisher)
+struct id skills__paid_account(struct id publisher)
 {
     return skills__derived_id("paid", skills__id_slice(&publisher));
 }
 
-struct id skill_clawed_account(struct id publisher)
+/* What was taken back by force has passed through it. */
+static struct id clawed_account(struct id publisher)
 {
     return skills__derived_id("clawed", skills__id_slice(&publisher));
 }
@@ -77,7 +73,7 @@ void skill_share(struct wallet_share *out, const struct skill_publisher *p,
 {
     *out = (struct wallet_share){
         .present = true,
-        .payee = skill_day_account(p->id, now_us),
+        .payee = day_account(p->id, day_of(now_us)),
         .house_ppm = p->house_ppm == SKILL_SHARE_NONE ? default_ppm : p->house_ppm,
         .tag = p->id,
         .what = what,
@@ -139,9 +135,9 @@ static enum rc read_ends(struct skill_earnings *e, struct ledger_view *v,
 {
     struct ledger_account due, paid, clawed;
 
-    TRY(skills__read_account(&due, v, skill_due_account(p->id)));
-    TRY(skills__read_account(&paid, v, skill_paid_account(p->id)));
-    TRY(skills__read_account(&clawed, v, skill_clawed_account(p->id)));
+    TRY(skills__read_account(&due, v, skills__due_account(p->id)));
+    TRY(skills__read_account(&paid, v, skills__paid_account(p->id)));
+    TRY(skills__read_account(&clawed, v, clawed_account(p->id)));
     e->due = ledger_available(&due);
     e->underway = due.held;
     e->paid = ledger_available(&paid);
@@ -197,7 +193,7 @@ static enum rc move_day(struct skills *s, const struct skill_publisher *p, uint6
     cmd.op = id_new(ledger_now_us(s->ledger));
     cmd.legs[0] = (struct ledger_leg){
         .debit = day_account(p->id, day),
-        .credit = skill_due_account(p->id),
+        .credit = skills__due_account(p->id),
         .amount = amount,
         .number = SKILLS__USD,
         .debit_flags = LEDGER_NO_OVERDRAFT,
@@ -321,7 +317,7 @@ static bool keep_entry(void *arg, const struct ledger_entry *e)
     p->seen++;
     p->last_seq = e->seq;
     if (e->verb == LEDGER_CAPTURE &&
-        id_cmp(e->legs[0].debit, skill_due_account(p->publisher)) == 0)
+        id_cmp(e->legs[0].debit, skills__due_account(p->publisher)) == 0)
         keep_payout(p, e);
     else
         wallet_entry_row(p->v, e, keep_row, p);
@@ -422,8 +418,8 @@ static enum rc claw_back(struct claw *c, const struct skill_usage *use)
 {
     struct wallet_clawback back;
     enum rc rc =
-        wallet_claw_back(&back, c->s->book, use->transfer, skill_due_account(c->p->id),
-                         skill_clawed_account(c->p->id));
+        wallet_claw_back(&back, c->s->book, use->transfer,
+                         skills__due_account(c->p->id), clawed_account(c->p->id));
 
     if (rc == RC_NOT_FOUND) /* whoever paid with a payment has no wallet yet */
         return add(&c->out.left, use->share);

@@ -19,15 +19,6 @@
 
 struct skills;
 
-/* Accounts of a publisher, all in US dollars and none ever below zero. What a day has
- * earned goes to what is due, and from there it is paid out; what was taken back by
- * force has passed through the last one. So together the first three kinds have all
- * that was ever earned and not given back. */
-struct id skill_day_account(struct id publisher, uint64_t time_us);
-struct id skill_due_account(struct id publisher);
-struct id skill_paid_account(struct id publisher);
-struct id skill_clawed_account(struct id publisher);
-
 /* Fills what a capture needs to share `what` ("publisher/slug@version", which must live
  * as long as the call) at this moment. default_ppm: the configuration's part of the
  * house. */

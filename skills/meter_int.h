@@ -21,6 +21,11 @@ enum {
 };
 
 struct slice skills__id_slice(const struct id *id);
+/* Accounts of a publisher, all in US dollars and none ever below zero. What a day has
+ * earned (meter.c) goes to what is due, and from there it is paid out. So together the
+ * three kinds have all that was ever earned and not given back. */
+struct id skills__due_account(struct id publisher);
+struct id skills__paid_account(struct id publisher);
 /* What an account can spend, and what is held on it; not open yet: nothing. */
 MUST_CHECK enum rc skills__read_account(struct ledger_account *out,
                                         struct ledger_view *v, struct id id);

@@ -36,8 +36,6 @@ bool skills__path_clash(struct slice a, struct slice b);
 bool skills__path_rubbish(struct slice path);
 /* The character at the start of valid UTF-8, which is then cut off *rest. */
 uint32_t skills__next_char(struct slice *rest);
-/* Shows nothing, or turns the direction of what follows. */
-bool skills__is_hidden(uint32_t code);
 /* A text from outside for a line: in quotes, cut, and nothing in it that a terminal
  * would obey. */
 void skills__show(struct buf *out, struct slice text);

@@ -32,7 +32,8 @@ struct range {
     uint32_t first, last;
 };
 
-bool skills__is_hidden(uint32_t code)
+/* Shows nothing, or turns the direction of what follows. */
+static bool is_hidden(uint32_t code)
 {
     static const struct range hidden[] = {
         {0x00, 0x1f},     {0x7f, 0x9f},     {0xad, 0xad},       {0x61c, 0x61c},
@@ -57,7 +58,7 @@ void skills__show(struct buf *out, struct slice text)
         const size_t len = utf8_length(rest);
         const uint32_t code = skills__next_char(&rest);
 
-        if (len == 0 || skills__is_hidden(code))
+        if (len == 0 || is_hidden(code))
             buf_append_char(out, '?');
         else
             buf_append(out, slice_sub(at, 0, len));
@@ -103,7 +104,7 @@ static enum rc check_characters(struct slice path, struct buf *why)
         code = skills__next_char(&rest);
         if (code == '\\' || code == ':')
             return refuse(why, path, "has a backslash or a colon");
-        if (skills__is_hidden(code))
+        if (is_hidden(code))
             return refuse(why, path, "has a character that cannot be seen");
     }
     return RC_OK;

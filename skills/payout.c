@@ -81,7 +81,7 @@ static enum rc plan(struct skill_payout *p, struct skills *s,
     memcpy(p->network, publisher->network, sizeof(p->network));
     memcpy(p->address, publisher->address, sizeof(p->address));
     TRY(ledger_view_open(&v, s->ledger));
-    rc = skills__read_account(&due, v, skill_due_account(publisher->id));
+    rc = skills__read_account(&due, v, skills__due_account(publisher->id));
     ledger_view_close(v);
     TRY(rc);
     return choose_amount(p, asked, &due);
@@ -96,7 +96,7 @@ static enum rc commit_open(struct skill_payout *p, struct skills *s,
 
     cmd.op = hold_op(p->id);
     cmd.legs[0] = (struct ledger_leg){
-        .debit = skill_due_account(publisher->id),
+        .debit = skills__due_account(publisher->id),
         .amount = p->amount,
         .number = SKILLS__USD,
         .debit_flags = LEDGER_NO_OVERDRAFT,
@@ -257,8 +257,8 @@ enum rc skill_payout_paid(struct skill_payout *p, struct skills *s,
     if (!skills__text_ok(reference, 1, SKILL_REFERENCE_MAX, false))
         return RC_BAD_INPUT;
     cmd.legs[0] = (struct ledger_leg){
-        .debit = skill_due_account(publisher),
-        .credit = skill_paid_account(publisher),
+        .debit = skills__due_account(publisher),
+        .credit = skills__paid_account(publisher),
         .amount = p->amount,
         .number = SKILLS__USD,
         .debit_flags = LEDGER_NO_OVERDRAFT,

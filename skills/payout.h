@@ -2,11 +2,11 @@
 /* Paying a publisher what is due: what has matured (meter.h). One payout is one record
  * and one durable hold on the publisher's due account: OPEN (held, nothing was sent) ->
  * SENT (may have been sent; on a chain: an EIP-3009 authorization of ours whose nonce
- * is the payout's id, so that it can count once only, however often it is sent) -> PAID
- * (captured to the publisher's account of what was paid) or FAILED (voided: it can
- * never count). By hand: OPEN -> PAID with a reference. Whoever drives one
- * (gateway/settle/) is caught by the record's version if he is a second one. Suspending
- * a publisher stops new payouts, not those that may have been sent. */
+ * follows from the payout's id, so that it can count once only, however often it is
+ * sent) -> PAID (captured to the publisher's account of what was paid) or FAILED
+ * (voided: it can never count). By hand: OPEN -> PAID with a reference. Whoever drives
+ * one (gateway/settle/) is caught by the record's version if he is a second one.
+ * Suspending a publisher stops new payouts, not those that may have been sent. */
 #ifndef SKILLS_PAYOUT_H
 #define SKILLS_PAYOUT_H
 

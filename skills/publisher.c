@@ -191,15 +191,21 @@ static enum rc create(struct skill_publisher *p, struct skills *s)
     return RC_OK;
 }
 
+/* What is not given is as it is kept. */
+static void tidy(struct skill_publisher *p)
+{
+    if (p->display[0] == '\0')
+        memcpy(p->display, p->handle, sizeof(p->handle));
+    if (!p->has_key)
+        memset(p->key, 0, sizeof(p->key));
+}
+
 enum rc skill_publisher_create(struct skill_publisher *p, struct skills *s)
 {
     struct skill_publisher made = *p;
     enum rc rc;
 
-    if (made.display[0] == '\0')
-        memcpy(made.display, made.handle, sizeof(made.handle));
-    if (!made.has_key)
-        memset(made.key, 0, sizeof(made.key));
+    tidy(&made);
     made.suspended = false;
     made.version = 0;
     if (!skills__publisher_ok(&made))
@@ -258,10 +264,7 @@ enum rc skill_publisher_change(struct skill_publisher *p, struct skills *s)
     struct skill_publisher changed = *p;
     enum rc rc;
 
-    if (changed.display[0] == '\0')
-        memcpy(changed.display, changed.handle, sizeof(changed.handle));
-    if (!changed.has_key)
-        memset(changed.key, 0, sizeof(changed.key));
+    tidy(&changed);
     if (!skills__publisher_ok(&changed))
         return RC_BAD_INPUT;
     (void)pthread_mutex_lock(&s->naming);

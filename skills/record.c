@@ -75,7 +75,7 @@ static bool payout_ok(const struct skill_publisher *p)
     return network_ok(slice_str(p->network)) && address_ok(slice_str(p->address));
 }
 
-static bool is_zero(const uint8_t *bytes, size_t len)
+bool skills__is_zero(const uint8_t *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++)
         if (bytes[i] != 0)
@@ -89,7 +89,8 @@ bool skills__publisher_ok(const struct skill_publisher *p)
            skills__text_ok(slice_str(p->display), 1, SKILL_DISPLAY_MAX, false) &&
            payout_ok(p) &&
            (p->house_ppm <= SKILLS__PPM || p->house_ppm == SKILL_SHARE_NONE) &&
-           (p->has_key || (!p->signature_required && is_zero(p->key, sizeof(p->key))));
+           (p->has_key ||
+            (!p->signature_required && skills__is_zero(p->key, sizeof(p->key))));
 }
 
 struct slice skills__publisher_encode(uint8_t *value, const struct skill_publisher *p)

@@ -85,7 +85,6 @@ struct slice skills__offer_encode(uint8_t *value, const struct skills__names *na
 /* version is not filled. */
 MUST_CHECK enum rc skills__offer_decode(struct skills__names *names,
                                         struct skill_offer *out, struct slice value);
-bool skills__offer_ok(const struct skill_offer *o);
 
 /* Of a version's record that was decoded once: all of it without looking again, and
  * (32 bytes each, in the value) the hashes alone. */
@@ -97,5 +96,6 @@ const uint8_t *skills__version_fingerprint(struct slice value);
 /* UTF-8 without control characters (C0, DEL, C1), min to max bytes; `lines`: but with
  * line feeds and tabs. */
 bool skills__text_ok(struct slice text, size_t min, size_t max, bool lines);
+bool skills__is_zero(const uint8_t *bytes, size_t len);
 
 #endif

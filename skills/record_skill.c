@@ -320,18 +320,10 @@ const uint8_t *skills__version_fingerprint(struct slice value)
 
 /* ---- Offers ---- */
 
-static bool is_zero(const uint8_t *bytes, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if (bytes[i] != 0)
-            return false;
-    return true;
-}
-
 static bool terms_ok(const struct skill_terms *t)
 {
     return (t->has_per_call || money_is_zero(t->per_call)) &&
-           (t->has_definition || is_zero(t->definition, sizeof(t->definition)));
+           (t->has_definition || skills__is_zero(t->definition, sizeof(t->definition)));
 }
 
 static bool terms_empty(const struct skill_terms *t)
@@ -340,7 +332,7 @@ static bool terms_empty(const struct skill_terms *t)
            money_is_zero(t->per_month) && !t->has_per_call && !t->has_definition;
 }
 
-bool skills__offer_ok(const struct skill_offer *o)
+static bool offer_ok(const struct skill_offer *o)
 {
     return terms_ok(&o->now) && terms_ok(&o->before) && terms_ok(&o->next) &&
            (o->pending || (terms_empty(&o->next) && o->next_base_url[0] == '\0')) &&
@@ -378,7 +370,7 @@ struct slice skills__offer_encode(uint8_t *value, const struct skills__names *na
 {
     struct field_out o;
 
-    assert(names_ok(names) && skills__offer_ok(offer));
+    assert(names_ok(names) && offer_ok(offer));
     field_put_start(&o, value, LEDGER_VALUE_MAX);
     field_put_uint(&o, FIELD_RECORD_VERSION, 1);
     field_put_uint(&o, offer->pending ? FLAG_PENDING : 0U, 1);
@@ -411,7 +403,7 @@ enum rc skills__offer_decode(struct skills__names *names, struct skill_offer *ou
     take_text(&i, o.base_url, sizeof(o.base_url), 1);
     take_text(&i, o.next_base_url, sizeof(o.next_base_url), 1);
     TRY(field_take_end(&i));
-    if (!names_ok(&n) || !skills__offer_ok(&o))
+    if (!names_ok(&n) || !offer_ok(&o))
         return RC_CORRUPT;
     *names = n;
     *out = o;

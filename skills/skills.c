@@ -214,16 +214,6 @@ void skills_close(struct skills *s)
     free(s);
 }
 
-struct ledger *skills_ledger(struct skills *s)
-{
-    return s->ledger;
-}
-
-struct wallet_book *skills_book(struct skills *s)
-{
-    return s->book;
-}
-
 struct blobs *skills_blobs(struct skills *s)
 {
     return s->blobs;

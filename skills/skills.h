@@ -48,8 +48,6 @@ MUST_CHECK enum rc skills_open(struct skills **out,
                                const struct skills_options *options);
 void skills_close(struct skills *s); /* NULL is fine */
 
-struct ledger *skills_ledger(struct skills *s);
-struct wallet_book *skills_book(struct skills *s);
 struct blobs *skills_blobs(struct skills *s);
 
 /* Waits. To be called now and then, by one thread: once an hour it removes the blobs

@@ -119,7 +119,7 @@ size_t skills__by_names(const struct skills *s, struct slice publisher,
 /* A new one without versions, which nobody sees. RC_NOMEM; RC_FULL. */
 MUST_CHECK enum rc skills__add(struct skills__skill **out, struct skills *s,
                                const struct skill_publisher *by, struct slice slug);
-/* A version in memory; skills__version_free() or skills__version_set() takes it. */
+/* A version in memory; free() or skills__version_set() takes it. */
 MUST_CHECK enum rc skills__version_new(struct skills__version **out,
                                        const struct skills__version_record *r,
                                        uint64_t record_version);

@@ -60,7 +60,7 @@ struct payer {
      * Held for a few instructions. */
     pthread_mutex_t lock;
     pthread_cond_t changed; /* by the monotonic clock */
-    bool wanted, closing, is_signed;
+    bool wanted, closing;
     size_t next_reason;
     struct reason reasons[REASONS];
 
@@ -297,7 +297,7 @@ static enum rc make_details(struct attempt *t)
     TRY(make_offer(&d.offer, p, &t->p));
     d.amount = d.offer.amount;
     payer_nonce(&nonce, t->id);
-    TRY(x402_pay(&d.payment, &d.offer, payer_address(p), &nonce,
+    TRY(x402_pay(&d.payment, &d.offer, signer_address(p->signer, 0), &nonce,
                  clock_wall_us() / US_PER_S));
     TRY(sign(p, &d));
     TRY(details_encode(room, &len, &d));
@@ -608,7 +608,7 @@ static enum rc open_parts(struct payer *p, struct buf *faults)
     if (pthread_create(&p->thread, NULL, run, p) != 0)
         return RC_NOMEM;
     p->started = true;
-    x402_address_print(address, payer_address(p));
+    x402_address_print(address, signer_address(p->signer, 0));
     log_event(LOG_INFO, "publishers are paid", LOG_STR("from", address),
               LOG_U64("chain", p->network->chain_id));
     return RC_OK;
@@ -664,9 +664,4 @@ void payer_pay(struct payer *p)
     p->wanted = true;
     tell(p);
     release(p);
-}
-
-const struct x402_address *payer_address(const struct payer *p)
-{
-    return signer_address(p->signer, 0);
 }

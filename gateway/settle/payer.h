@@ -49,8 +49,6 @@ void payer_pay(struct payer *p);
 /* Why the payout is not paid yet, in words; "": nothing is known, or it was not tried
  * since the start. Any thread. */
 void payer_reason(char out[PAYER_REASON_SIZE], struct payer *p, struct id payout);
-/* Whose tokens publishers get. */
-const struct x402_address *payer_address(const struct payer *p);
 
 /* The nonce under which a payout is signed. */
 void payer_nonce(struct x402_hash *out, struct id payout);
