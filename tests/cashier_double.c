@@ -229,8 +229,7 @@ const struct x402_address *cashier_settler(const struct cashier *c,
 
 bool cashier_is_up(const struct cashier *c, const struct config_network *n)
 {
-    (void)n;
-    return !c->down;
+    return !c->down && !x402_address_equal(&c->only_down, &n->asset);
 }
 
 void cashier_facilitate(struct cashier *c, struct cashier_job *j, bool settle_too)

@@ -16,9 +16,10 @@ struct cashier {
     bool told;
     enum cashier_answer answer;
     enum rc rc;
-    const char *reason; /* with REFUSED; at a finish too */
-    bool refuse_finish; /* what was served first is never paid */
-    bool down;          /* for cashier_is_up() */
+    const char *reason;            /* with REFUSED; at a finish too */
+    bool refuse_finish;            /* what was served first is never paid */
+    bool down;                     /* for cashier_is_up() */
+    struct x402_address only_down; /* the same, of one token */
 
     unsigned takes, finishes; /* so far */
     /* Of the latest: */

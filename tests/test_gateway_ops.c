@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What probes are told. A store that fails is tests/fault_ledger.c's to make; here the
  * writer has no trouble. */
+#include "tests/cashier_double.h"
 #include "tests/gateway_fixture.h"
 
 #include <setjmp.h>
@@ -58,6 +59,60 @@ static void readiness_ends_when_draining_begins(void **state)
     expect_status(probe("GET", "/healthz"), 200);
 }
 
+/* Base Sepolia with two tokens, Polygon with one. */
+static const char networks[] =
+    "payments: {x402: {networks: [\n"
+    "  {network: \"eip155:84532\", asset: USDC, facilitator: \"https://f.example\",\n"
+    "   pay_to: \"0x1111111111111111111111111111111111111111\"},\n"
+    "  {network: \"eip155:137\", asset: USDC, facilitator: \"https://f.example\",\n"
+    "   pay_to: \"0x1111111111111111111111111111111111111111\"},\n"
+    "  {network: \"eip155:84532\", facilitator: \"https://f.example\",\n"
+    "   asset: \"0x808456652fdb597867f38412077A9182bf77359F\",\n"
+    "   asset_name: EURC, asset_version: \"2\", decimals: 6,\n"
+    "   pay_to: \"0x1111111111111111111111111111111111111111\"}]}}\n";
+
+static void readiness_tells_where_payments_are_taken(void **state)
+{
+    struct exchange *x;
+
+    (void)state;
+    gate_config(networks);
+    gate.worker.cashier = cashier_double(gate.worker.book);
+    x = probe("GET", "/readyz");
+    expect_status(x, 200);
+    expect_says(x, ",\"payments\":{\"eip155:84532\":\"up\",\"eip155:137\":\"up\"}}");
+}
+
+static void a_chain_of_which_one_token_is_down_is_down(void **state)
+{
+    const struct config *c;
+    struct exchange *x;
+
+    (void)state;
+    gate_config(networks);
+    c = config_cell_get(gate.worker.config);
+    gate.worker.cashier = cashier_double(gate.worker.book);
+    gate.worker.cashier->only_down = c->payments->networks[2].asset;
+    x = probe("GET", "/readyz");
+    expect_says(x, ",\"payments\":{\"eip155:84532\":\"down\",\"eip155:137\":\"up\"}}");
+    config_unref(c);
+}
+
+static void without_settlement_prepaid_calls_are_still_taken(void **state)
+{
+    struct exchange *x;
+
+    (void)state;
+    gate_config(networks);
+    gate.worker.cashier = cashier_double(gate.worker.book);
+    gate.worker.cashier->down = true;
+    x = probe("GET", "/readyz");
+    expect_status(x, 200);
+    expect_says(x, "{\"ready\":true,");
+    expect_says(x,
+                ",\"payments\":{\"eip155:84532\":\"down\",\"eip155:137\":\"down\"}}");
+}
+
 static void probes_need_no_key_and_refuse_a_wrong_one(void **state)
 {
     (void)state;
@@ -73,6 +128,9 @@ int main(void)
         GATE_TEST(health_says_that_the_process_turns),
         GATE_TEST(readiness_tells_the_configuration_in_force),
         GATE_TEST(readiness_ends_when_draining_begins),
+        GATE_TEST(readiness_tells_where_payments_are_taken),
+        GATE_TEST(a_chain_of_which_one_token_is_down_is_down),
+        GATE_TEST(without_settlement_prepaid_calls_are_still_taken),
         GATE_TEST(probes_need_no_key_and_refuse_a_wrong_one),
     };
 

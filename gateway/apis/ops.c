@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /healthz: the process turns. /readyz: it can take a paid call. */
+/* /healthz: the process turns. /readyz: it can take a paid call. Whether a network's
+ * payments can be taken is told, but does not count: keys are served without any. */
 #include "gateway/api.h"
+#include "gateway/config_payments.h"
 #include "gateway/request.h"
 
 #include "base/json.h"
+#include "gateway/settle/cashier.h"
 
 static void print_config(struct json_out *o, const struct config *c)
 {
@@ -13,6 +16,45 @@ static void print_config(struct json_out *o, const struct config *c)
     json_out_key(o, "loaded_at");
     json_out_time(o, c->loaded_us);
     json_out_kstr(o, "hash", c->hash);
+    json_out_end_object(o);
+}
+
+/* Whether every token of the chain can be taken. */
+static bool is_up(const struct worker *w, const struct config_payments *p,
+                  uint64_t chain_id)
+{
+    bool up = w->cashier != NULL;
+
+    for (size_t i = 0; i < p->network_count && up; i++)
+        up = p->networks[i].chain_id != chain_id ||
+             cashier_is_up(w->cashier, &p->networks[i]);
+    return up;
+}
+
+static bool is_told(const struct config_payments *p, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (p->networks[i].chain_id == p->networks[index].chain_id)
+            return true;
+    return false;
+}
+
+static void print_payments(struct json_out *o, const struct request *r)
+{
+    const struct config_payments *p = r->config->payments;
+    char name[X402_NETWORK_TEXT_SIZE];
+
+    if (p->network_count == 0)
+        return;
+    json_out_key(o, "payments");
+    json_out_object(o);
+    for (size_t i = 0; i < p->network_count; i++) {
+        if (is_told(p, i))
+            continue;
+        x402_network_print(name, p->networks[i].chain_id);
+        json_out_kstr(o, name,
+                      is_up(r->worker, p, p->networks[i].chain_id) ? "up" : "down");
+    }
     json_out_end_object(o);
 }
 
@@ -36,6 +78,7 @@ static void serve_ready(struct request *r)
                                          : "ok");
     json_out_kbool(&o, "draining", w->draining);
     print_config(&o, r->config);
+    print_payments(&o, r);
     json_out_end_object(&o);
     request_reply(r, ready ? 200 : 503, "application/json", buf_slice(&b));
     buf_free(&b);
