@@ -2,12 +2,17 @@
 /* Text forms of answers. */
 #include "cli/format.h"
 
+#include "base/buf.h"
 #include "base/json.h"
 #include "base/money.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+enum {
+    CELL_MAX = 512 /* of all limits of a key */
+};
 
 static const char *copy(char out[FORMAT_SIZE], struct slice s)
 {
@@ -150,4 +155,50 @@ void print_csv_row(const char *const *members, struct json_object *item)
 void print_field(const char *name, const char *value)
 {
     (void)printf("%-10s %s\n", name, value);
+}
+
+void print_limits(struct json_object *answer)
+{
+    static const struct table_column columns[] = {
+        {"LIMIT OF", false}, {"PER", false},    {"LIMIT", true}, {"USED", true},
+        {"HELD", true},      {"RESETS", false}, {NULL, false},
+    };
+    struct json_object *limits = NULL;
+    struct table t;
+
+    if (json_get_array(&limits, answer, "limits") != RC_OK ||
+        json_array_count(limits) == 0 || table_start(&t, columns) != RC_OK)
+        return;
+    (void)putchar('\n');
+    for (size_t i = 0; i < json_array_count(limits); i++) {
+        struct json_object *limit = json_array_at(limits, i);
+
+        cell_text(&t, limit, "id");
+        cell_text(&t, limit, "per");
+        cell_money(&t, limit, "limit");
+        cell_money(&t, limit, "used");
+        cell_money(&t, limit, "held");
+        cell_time(&t, limit, "resets_at");
+    }
+    if (table_end(&t) != RC_OK)
+        (void)fputs("octroi: out of memory\n", stderr);
+}
+
+void cell_limits(struct table *t, struct json_object *item)
+{
+    char amount[FORMAT_SIZE], per[FORMAT_SIZE];
+    struct json_object *limits = NULL;
+    struct buf text;
+
+    buf_init(&text, CELL_MAX);
+    if (json_get_array(&limits, item, "limits") == RC_OK)
+        for (size_t i = 0; i < json_array_count(limits); i++) {
+            struct json_object *limit = json_array_at(limits, i);
+
+            buf_printf(&text, "%s%s/%s", i > 0 ? " " : "",
+                       format_money(amount, limit, "limit"),
+                       format_text(per, limit, "per"));
+        }
+    table_cell(t, buf_len(&text) > 0 ? buf_slice(&text) : SLICE("-"));
+    buf_free(&text);
 }

@@ -36,4 +36,9 @@ void print_csv_row(const char *const *members, struct json_object *item);
 /* One line: "balance   12.5". */
 void print_field(const char *name, const char *value);
 
+/* The member "limits" of a wallet or key: a table below the fields, nothing when there
+ * are none; or one cell, "0.5/call 2/day". */
+void print_limits(struct json_object *answer);
+void cell_limits(struct table *t, struct json_object *item);
+
 #endif

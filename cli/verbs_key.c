@@ -148,8 +148,9 @@ int verb_key_rotate(const struct cli *c)
 /* ---- List, revoke, limit ---- */
 
 static const struct table_column key_columns[] = {
-    {"KEY", false},   {"WALLET", false},  {"NAME", false},    {"MODELS", false},
-    {"STATE", false}, {"CREATED", false}, {"EXPIRES", false}, {NULL, false},
+    {"KEY", false},     {"WALLET", false}, {"NAME", false},
+    {"MODELS", false},  {"STATE", false},  {"CREATED", false},
+    {"EXPIRES", false}, {"LIMITS", false}, {NULL, false},
 };
 
 static void key_row(struct table *t, struct json_object *item)
@@ -168,6 +169,7 @@ static void key_row(struct table *t, struct json_object *item)
     table_cell(t, state);
     cell_time(t, item, "created_at");
     cell_time(t, item, "expires_at");
+    cell_limits(t, item);
 }
 
 int verb_key_list(const struct cli *c)
@@ -192,6 +194,7 @@ static void print_key(const struct cli *c, struct json_object *answer)
     print_field("models", format_text(text, answer, "models"));
     print_field("revoked", format_bool(text, answer, "revoked"));
     print_field("expires", format_time(text, answer, "expires_at"));
+    print_limits(answer);
 }
 
 int verb_key_revoke(const struct cli *c)

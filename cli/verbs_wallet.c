@@ -69,36 +69,9 @@ int verb_wallet_list(const struct cli *c)
     return client_list(c, &q, wallet_columns, wallet_row);
 }
 
-static const struct table_column limit_columns[] = {
-    {"LIMIT OF", false}, {"PER", false},    {"LIMIT", true}, {"USED", true},
-    {"HELD", true},      {"RESETS", false}, {NULL, false},
-};
-
-static void print_limits(struct json_object *limits)
-{
-    struct table t;
-
-    if (json_array_count(limits) == 0 || table_start(&t, limit_columns) != RC_OK)
-        return;
-    (void)putchar('\n');
-    for (size_t i = 0; i < json_array_count(limits); i++) {
-        struct json_object *limit = json_array_at(limits, i);
-
-        cell_text(&t, limit, "id");
-        cell_text(&t, limit, "per");
-        cell_money(&t, limit, "limit");
-        cell_money(&t, limit, "used");
-        cell_money(&t, limit, "held");
-        cell_time(&t, limit, "resets_at");
-    }
-    if (table_end(&t) != RC_OK)
-        (void)fputs("octroi: out of memory\n", stderr);
-}
-
 static void print_wallet(const struct cli *c, struct json_object *answer)
 {
     char text[FORMAT_SIZE];
-    struct json_object *limits;
 
     (void)c;
     print_field("wallet", format_text(text, answer, "name"));
@@ -108,8 +81,7 @@ static void print_wallet(const struct cli *c, struct json_object *answer)
     print_field("held", format_money(text, answer, "held"));
     print_field("frozen", format_bool(text, answer, "frozen"));
     print_field("created", format_time(text, answer, "created_at"));
-    if (json_get_array(&limits, answer, "limits") == RC_OK)
-        print_limits(limits);
+    print_limits(answer);
 }
 
 int verb_wallet_show(const struct cli *c)

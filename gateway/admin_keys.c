@@ -15,7 +15,17 @@
 struct list {
     struct admin_page page;
     struct id wallet; /* none: of all */
+    enum rc rc;
 };
+
+static enum rc put_key(struct admin_call *c, const struct wallet_key *k)
+{
+    struct wallet_key_limits limits;
+
+    TRY(wallet_key_limits(&limits, c->admin->book, slice_str(k->id)));
+    wallet_json_key(&c->out, k, &limits);
+    return RC_OK;
+}
 
 static bool list_key(void *arg, const struct wallet_key *k)
 {
@@ -27,8 +37,8 @@ static bool list_key(void *arg, const struct wallet_key *k)
         (void)snprintf(l->page.next, sizeof(l->page.next), "%s", k->id);
         return false;
     }
-    wallet_json_key(&l->page.call->out, k);
-    return true;
+    l->rc = put_key(l->page.call, k);
+    return l->rc == RC_OK;
 }
 
 static enum rc serve_list(struct admin_call *c)
@@ -54,6 +64,7 @@ static enum rc serve_list(struct admin_call *c)
         return admin__refuse(c, rc, "after",
                              "'after' must be the 'next' of the page before");
     TRY(rc);
+    TRY(l.rc);
     admin__page_end(&l.page);
     return RC_OK;
 }
@@ -80,8 +91,7 @@ static enum rc answer_key(struct admin_call *c)
     struct wallet_key k;
 
     TRY(explain_id(c, wallet_key_get(&k, c->admin->book, c->params[0])));
-    wallet_json_key(&c->out, &k);
-    return RC_OK;
+    return put_key(c, &k);
 }
 
 /* ---- Create ---- */

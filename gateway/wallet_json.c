@@ -37,6 +37,16 @@ static void print_limit(struct json_out *o, const struct wallet_limit *l)
     json_out_end_object(o);
 }
 
+static void print_limits(struct json_out *o, const struct wallet_limit *list,
+                         unsigned count)
+{
+    json_out_key(o, "limits");
+    json_out_array(o);
+    for (unsigned i = 0; i < count; i++)
+        print_limit(o, &list[i]);
+    json_out_end_array(o);
+}
+
 void wallet_json_balance(struct json_out *o, const struct wallet *w,
                          const struct wallet_balance *balance)
 {
@@ -50,11 +60,7 @@ void wallet_json_balance(struct json_out *o, const struct wallet *w,
     json_out_kbool(o, "frozen", w->frozen);
     json_out_key(o, "created_at");
     json_out_time(o, w->created_us);
-    json_out_key(o, "limits");
-    json_out_array(o);
-    for (unsigned i = 0; i < balance->limit_count; i++)
-        print_limit(o, &balance->limits[i]);
-    json_out_end_array(o);
+    print_limits(o, balance->limits, balance->limit_count);
     json_out_end_object(o);
 }
 
@@ -109,7 +115,8 @@ void wallet_json_row(struct json_out *o, const struct wallet_row *row, bool to_o
     json_out_end_object(o);
 }
 
-void wallet_json_key(struct json_out *o, const struct wallet_key *k)
+void wallet_json_key(struct json_out *o, const struct wallet_key *k,
+                     const struct wallet_key_limits *limits)
 {
     json_out_object(o);
     json_out_kstr(o, "id", k->id);
@@ -122,5 +129,6 @@ void wallet_json_key(struct json_out *o, const struct wallet_key *k)
     json_out_time(o, k->created_us);
     json_out_key(o, "expires_at");
     json_out_time(o, k->expires_us);
+    print_limits(o, limits->list, limits->count);
     json_out_end_object(o);
 }

@@ -14,7 +14,9 @@ void wallet_json_balance(struct json_out *o, const struct wallet *w,
  * what a vendor said that it charges is for the operator only. */
 void wallet_json_row(struct json_out *o, const struct wallet_row *row,
                      bool to_operator);
-/* {"id","wallet","name","models","revoked","created_at","expires_at"} */
-void wallet_json_key(struct json_out *o, const struct wallet_key *k);
+/* {"id","wallet","name","models","generation","revoked","created_at","expires_at",
+ * "limits":[..]}: its own limits. */
+void wallet_json_key(struct json_out *o, const struct wallet_key *k,
+                     const struct wallet_key_limits *limits);
 
 #endif

@@ -344,9 +344,14 @@ static void a_keys_limit_changes_later(void **state)
 
     (void)state;
     ask(200, line_of("PUT /admin/v1/keys/$/limits/call", k.id), "{\"amount\":\"1\"}");
+    has("\"limits\":[{\"scope\":\"key\",");
+    has("\"per\":\"call\",\"limit\":\"1.000000000\"");
     assert_int_equal(wallet_authenticate(&caller, f.book, slice_str(k.text)), RC_OK);
     assert_true(caller.has_per_call);
+    ask(200, "GET /admin/v1/keys", NULL);
+    has("\"per\":\"call\",\"limit\":\"1.000000000\"");
     ask(200, line_of("DELETE /admin/v1/keys/$/limits/call", k.id), NULL);
+    has("\"limits\":[]");
     assert_int_equal(wallet_authenticate(&caller, f.book, slice_str(k.text)), RC_OK);
     assert_false(caller.has_per_call);
 }

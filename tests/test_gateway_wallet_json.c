@@ -210,11 +210,38 @@ static void a_key_is_told_without_its_secret(void **state)
                                  .created_us = 1,
                                  .expires_us = 0};
 
+    const struct wallet_key_limits none = {0};
+
     (void)state;
-    wallet_json_key(printing(), &k);
+    wallet_json_key(printing(), &k, &none);
+    expect(
+        "{\"id\":\"0123456789\",\"wallet\":\"w_00000000000000000000000000000001\","
+        "\"name\":\"n\",\"models\":\"a*,b\",\"generation\":2,\"revoked\":true,"
+        "\"created_at\":\"1970-01-01T00:00:00.000001Z\",\"expires_at\":null,\"limits\":[]}");
+}
+
+static void a_key_has_its_limits(void **state)
+{
+    const struct wallet_key k = {.id = "0123456789", .wallet = id_of(1)};
+    const struct wallet_key_limits limits = {
+        .count = 1,
+        .list = {{.scope = WALLET_SCOPE_KEY,
+                  .id = "0123456789",
+                  .per = WALLET_PER_DAY,
+                  .limit = money_from_nano(2000000000),
+                  .used = money_from_nano(500000000),
+                  .held = money_from_nano(250000000),
+                  .resets_us = 1}},
+    };
+
+    (void)state;
+    wallet_json_key(printing(), &k, &limits);
     expect("{\"id\":\"0123456789\",\"wallet\":\"w_00000000000000000000000000000001\","
-           "\"name\":\"n\",\"models\":\"a*,b\",\"generation\":2,\"revoked\":true,"
-           "\"created_at\":\"1970-01-01T00:00:00.000001Z\",\"expires_at\":null}");
+           "\"name\":\"\",\"models\":\"\",\"generation\":0,\"revoked\":false,"
+           "\"created_at\":null,\"expires_at\":null,\"limits\":[{\"scope\":\"key\","
+           "\"id\":\"0123456789\",\"per\":\"day\",\"limit\":\"2.000000000\","
+           "\"used\":\"0.500000000\",\"held\":\"0.250000000\","
+           "\"resets_at\":\"1970-01-01T00:00:00.000001Z\"}]}");
 }
 
 int main(void)
@@ -228,6 +255,7 @@ int main(void)
         cmocka_unit_test(a_call_of_a_skill_names_the_skill_and_once),
         cmocka_unit_test(a_topup_has_its_reference_and_no_call),
         cmocka_unit_test(a_key_is_told_without_its_secret),
+        cmocka_unit_test(a_key_has_its_limits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -172,6 +172,45 @@ static void the_limits_of_parents_and_key_bind_together(void **state)
     assert_int_equal(try_hold(f, sister, "1.1"), RC_LIMIT);
 }
 
+static void a_key_shows_its_own_limits_and_no_others(void **state)
+{
+    struct fixture *f = *state;
+    struct id w = funded(f);
+    struct key_text key = new_key(f, w);
+    struct key_text other = new_key(f, w);
+    struct money half = usd("0.5"), four = usd("4");
+    struct call c = {.hold = {.held = false}};
+    struct wallet_key_limits l;
+
+    limit(f, w, WALLET_PER_DAY, "8");
+    assert_int_equal(wallet_key_limits(&l, f->book, slice_str(key.id)), RC_OK);
+    assert_int_equal(l.count, 0);
+    assert_int_equal(
+        wallet_key_limit_set(f->book, slice_str(key.id), WALLET_PER_CALL, &four),
+        RC_OK);
+    assert_int_equal(
+        wallet_key_limit_set(f->book, slice_str(key.id), WALLET_PER_DAY, &four), RC_OK);
+    assert_int_equal(
+        wallet_key_limit_set(f->book, slice_str(other.id), WALLET_PER_DAY, &half),
+        RC_OK);
+    assert_int_equal(wallet_authenticate(&c.hold.caller, f->book, slice_str(key.text)),
+                     RC_OK);
+    assert_int_equal(hold_call(f, &c, w, "3"), RC_OK);
+    assert_int_equal(wallet_key_limits(&l, f->book, slice_str(key.id)), RC_OK);
+    assert_int_equal(l.count, 2);
+    assert_int_equal(l.list[0].per, WALLET_PER_CALL);
+    assert_int_equal(l.list[1].per, WALLET_PER_DAY);
+    assert_int_equal(l.list[1].scope, WALLET_SCOPE_KEY);
+    assert_string_equal(l.list[1].id, key.id);
+    assert_usd(l.list[1].limit, "4");
+    assert_usd(l.list[1].held, "3");
+    assert_int_equal(capture_call(f, &c, "1.5"), RC_OK);
+    assert_int_equal(wallet_key_limits(&l, f->book, slice_str(key.id)), RC_OK);
+    assert_usd(l.list[1].used, "1.5");
+    assert_usd(l.list[1].held, "0");
+    assert_int_equal(wallet_key_limits(&l, f->book, SLICE("short")), RC_BAD_INPUT);
+}
+
 static void the_first_of_two_spent_limits_is_named(void **state)
 {
     struct fixture *f = *state;
@@ -638,6 +677,7 @@ int main(void)
         TEST(a_window_counts_calls_and_holds),
         TEST(a_limit_of_nothing_refuses_every_priced_call),
         TEST(the_limits_of_parents_and_key_bind_together),
+        TEST(a_key_shows_its_own_limits_and_no_others),
         TEST(the_first_of_two_spent_limits_is_named),
         TEST(a_child_shows_what_its_own_limits_hold),
         TEST(a_window_turns_at_its_last_microsecond),

@@ -29,20 +29,23 @@ struct scopes {
     struct scope list[SCOPES_MAX];
 };
 
+static enum rc read_key_scope(struct scope *s, struct ledger_view *v,
+                              const char *key_id)
+{
+    s->kind = WALLET_SCOPE_KEY;
+    s->id = wallet__key_scope(key_id);
+    TRY(slice_to_cstr(s->text, sizeof(s->text), slice_str(key_id)));
+    return wallet__read_limits(&s->limits, NULL, v, s->id);
+}
+
 /* key_id "": no key. */
 static enum rc read_scopes(struct scopes *out, struct ledger_view *v, struct id wallet,
                            const char *key_id)
 {
     out->count = 0;
     TRY(wallet__read_path(&out->path, v, wallet));
-    if (key_id[0] != '\0') {
-        struct scope *s = &out->list[out->count++];
-
-        s->kind = WALLET_SCOPE_KEY;
-        s->id = wallet__key_scope(key_id);
-        TRY(slice_to_cstr(s->text, sizeof(s->text), slice_str(key_id)));
-        TRY(wallet__read_limits(&s->limits, NULL, v, s->id));
-    }
+    if (key_id[0] != '\0')
+        TRY(read_key_scope(&out->list[out->count++], v, key_id));
     for (unsigned i = 0; i < out->path.count; i++) {
         struct scope *s = &out->list[out->count++];
 
@@ -229,6 +232,15 @@ static struct money own_held(const struct wallet_balance *b, bool is_root,
     return any && !is_root ? held : root_held;
 }
 
+static enum rc add_limits(struct wallet_balance *out, struct ledger_view *v,
+                          const struct scope *s, uint64_t now_us)
+{
+    for (unsigned per = 0; per < WALLET_PER__COUNT; per++)
+        if (s->limits.slots[per].set)
+            TRY(add_limit(out, v, s, (enum wallet_per)per, now_us));
+    return RC_OK;
+}
+
 static enum rc read_balance(struct wallet_balance *out, struct ledger_view *v,
                             const struct scopes *scopes, uint64_t now_us)
 {
@@ -238,13 +250,8 @@ static enum rc read_balance(struct wallet_balance *out, struct ledger_view *v,
     TRY(wallet__read_account(&root, v, own->root));
     out->balance = ledger_available(&root);
     out->spent = own->depth == 0 ? root.debits : MONEY_ZERO;
-    for (unsigned i = 0; i < scopes->count; i++) {
-        const struct scope *s = &scopes->list[i];
-
-        for (unsigned per = 0; per < WALLET_PER__COUNT; per++)
-            if (s->limits.slots[per].set)
-                TRY(add_limit(out, v, s, (enum wallet_per)per, now_us));
-    }
+    for (unsigned i = 0; i < scopes->count; i++)
+        TRY(add_limits(out, v, &scopes->list[i], now_us));
     out->held = own_held(out, own->depth == 0, root.held);
     return RC_OK;
 }
@@ -276,4 +283,27 @@ enum rc wallet_caller_balance(struct wallet_balance *out, struct wallet_book *b,
                               const struct wallet_caller *c)
 {
     return balance_of(out, b, c->wallet, c->key_id);
+}
+
+enum rc wallet_key_limits(struct wallet_key_limits *out, struct wallet_book *b,
+                          struct slice key_id)
+{
+    struct wallet_balance all = {0}; /* only its list counts */
+    char text[WALLET_KEY_ID_LEN + 1];
+    struct scope s = {0};
+    struct ledger_view *v;
+    enum rc rc;
+
+    if (!wallet__key_id_ok(key_id))
+        return RC_BAD_INPUT;
+    TRY(slice_to_cstr(text, sizeof(text), key_id));
+    TRY(ledger_view_open(&v, b->ledger));
+    rc = read_key_scope(&s, v, text);
+    if (rc == RC_OK)
+        rc = add_limits(&all, v, &s, ledger_now_us(b->ledger));
+    ledger_view_close(v);
+    TRY(rc);
+    out->count = all.limit_count;
+    memcpy(out->list, all.limits, all.limit_count * sizeof(all.limits[0]));
+    return RC_OK;
 }

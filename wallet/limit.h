@@ -57,4 +57,13 @@ struct wallet_balance {
 MUST_CHECK enum rc wallet_balance(struct wallet_balance *out, struct wallet_book *b,
                                   struct id id);
 
+struct wallet_key_limits {
+    unsigned count;
+    struct wallet_limit list[WALLET_PER__COUNT];
+};
+/* The key's own, without those of its wallet and above. A key that is not there, or
+ * revoked, has what is left of it: none. RC_BAD_INPUT: that is no id. */
+MUST_CHECK enum rc wallet_key_limits(struct wallet_key_limits *out,
+                                     struct wallet_book *b, struct slice key_id);
+
 #endif
