@@ -27,14 +27,16 @@ enum cli_exit {
 
 enum {
     CLI_WORDS_MAX = 4,
-    CLI_OPTIONS_MAX = 16
+    CLI_OPTIONS_MAX = 16,
+    CLI_AGAIN_MAX = 31 /* options that are not the first of their name */
 };
 
 struct cli;
 
 struct cli_option {
     const char *name;  /* "--parent" */
-    const char *value; /* what its value is called; NULL: it takes none */
+    const char *value; /* what its value is called; NULL: it takes none; "V ..": the
+                          option may be given several times */
     const char *help;
 };
 
@@ -55,8 +57,15 @@ struct cli {
     const char *words[CLI_WORDS_MAX];
     size_t word_count;
     const char *values[CLI_OPTIONS_MAX]; /* of the verb's options, in their order */
-    const char *config_path;             /* NULL: neither --config nor OCTROI_CONFIG */
-    bool config_given;                   /* by --config */
+
+    struct {
+        size_t option;
+        const char *value;
+    } again[CLI_AGAIN_MAX]; /* what was given once more */
+
+    size_t again_count;
+    const char *config_path; /* NULL: neither --config nor OCTROI_CONFIG */
+    bool config_given;       /* by --config */
     bool json;
     bool help;
     const char *group; /* with help: the first word of verbs that was all there is */
@@ -74,6 +83,8 @@ int cli_parse(struct cli *c, int argc, char *const argv[]);
 /* The value of one of the verb's options: NULL when not given, "" for one without
  * value. */
 const char *cli_value(const struct cli *c, const char *name);
+/* The at-th value of an option that may be given several times; NULL: no more. */
+const char *cli_value_at(const struct cli *c, const char *name, size_t at);
 /* A word that stands for an amount, or an option's value. CLI_USAGE with words. */
 int cli_amount(struct money *out, const struct cli *c, const char *text);
 

@@ -169,6 +169,24 @@ static int read_common(struct reader *r, const struct cli_option *o, size_t inde
     return CLI_OK;
 }
 
+/* "NAME: VALUE ..", as the help has it. */
+static bool may_repeat(const struct cli_option *o)
+{
+    return o->value != NULL && slice_ends(slice_str(o->value), SLICE(" .."));
+}
+
+static int read_again(struct reader *r, const struct cli_option *o, size_t index)
+{
+    struct cli *c = r->cli;
+
+    if (!may_repeat(o))
+        return cli_usage(c, "%s is given twice", o->name);
+    if (c->again_count == CLI_AGAIN_MAX)
+        return cli_usage(c, "%s is given too often", o->name);
+    c->again[c->again_count].option = index;
+    return take_value(&c->again[c->again_count++].value, r, o);
+}
+
 static int read_option(struct reader *r)
 {
     struct slice name = option_name(r->argv[r->at]);
@@ -183,7 +201,7 @@ static int read_option(struct reader *r)
         return unknown_option(r, name);
     assert(index < CLI_OPTIONS_MAX);
     if (c->values[index] != NULL)
-        return cli_usage(c, "%s is given twice", o->name);
+        return read_again(r, o, index);
     return take_value(&c->values[index], r, o);
 }
 
@@ -256,6 +274,20 @@ const char *cli_value(const struct cli *c, const char *name)
 
     assert(o != NULL);
     return c->values[index];
+}
+
+const char *cli_value_at(const struct cli *c, const char *name, size_t at)
+{
+    size_t index = 0;
+    const struct cli_option *o = find_option(&index, c->verb->options, slice_str(name));
+
+    assert(o != NULL);
+    if (at == 0)
+        return c->values[index];
+    for (size_t i = 0; i < c->again_count; i++)
+        if (c->again[i].option == index && --at == 0)
+            return c->again[i].value;
+    return NULL;
 }
 
 int cli_amount(struct money *out, const struct cli *c, const char *text)

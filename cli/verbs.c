@@ -93,7 +93,8 @@ static const struct cli_option pay_options[] = {
     {"--max", "A", "the most that it may cost, within payments.x402.buyer's limits"},
     {"-X", "METHOD", "else GET, or POST with -d"},
     {"-d", "BODY", "what is sent"},
-    {"-H", "'NAME: VALUE'", "a header that is sent"},
+    {"-H", "'NAME: VALUE' ..", "a header that is sent; 16 at most"},
+    {"--header", "'NAME: VALUE' ..", "the same"},
     END,
 };
 static const struct cli_option backup_options[] = {
@@ -380,7 +381,7 @@ const struct cli_verb cli_verbs[] = {
     {"skill", "install", "P/S[@V] [DIR]",
      "write a version's files to DIR/S (else ./S), hashes and signature checked", NULL,
      NULL, 1, 2, verb_skill_install},
-    {"pay", NULL, "URL [--max A] [-X METHOD] [-d BODY] [-H 'NAME: VALUE']",
+    {"pay", NULL, "URL [--max A] [-X METHOD] [-d BODY] [-H 'NAME: VALUE' ..]",
      "call another seller, and pay if it asks for that",
      "Pays x402 (both versions) and MPP from the key of payments.x402.buyer, at most once.\n"
      "The answer's body goes to stdout, the receipt to stderr; with --json both to stdout.\n"

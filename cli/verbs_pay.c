@@ -18,24 +18,37 @@ enum {
 
 /* ---- What is asked ---- */
 
-static int put_header(struct client_request *q, const struct cli *c)
+static int put_header(struct json_out *o, const struct cli *c, const char *line)
 {
-    const char *line = cli_value(c, "-H");
-    const char *colon = line != NULL ? strchr(line, ':') : NULL;
-    struct json_out *o = &q->json;
+    const char *colon = strchr(line, ':');
 
-    if (line == NULL)
-        return CLI_OK;
     if (colon == NULL)
-        return cli_usage(c, "-H wants 'Name: value'");
-    json_out_key(o, "headers");
-    json_out_array(o);
+        return cli_usage(c, "a header is 'Name: value'");
     json_out_object(o);
     json_out_kslice(o, "name", slice_from(line, (size_t)(colon - line)));
     json_out_kslice(o, "value", slice_trim(slice_str(colon + 1)));
     json_out_end_object(o);
-    json_out_end_array(o);
     return CLI_OK;
+}
+
+static int put_headers(struct client_request *q, const struct cli *c)
+{
+    static const char *const names[] = {"-H", "--header"};
+    struct json_out *o = &q->json;
+    int code = CLI_OK;
+
+    json_out_key(o, "headers");
+    json_out_array(o);
+    for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+        const char *line = cli_value_at(c, names[n], 0);
+
+        for (size_t i = 1; line != NULL && code == CLI_OK; i++) {
+            code = put_header(o, c, line);
+            line = cli_value_at(c, names[n], i);
+        }
+    }
+    json_out_end_array(o);
+    return code;
 }
 
 static int start(struct client_request *q, const struct cli *c)
@@ -51,7 +64,7 @@ static int start(struct client_request *q, const struct cli *c)
     client_request_text(q, "body", cli_value(c, "-d"));
     if (text != NULL && code == CLI_OK)
         client_request_money(q, "max", max);
-    return code == CLI_OK ? put_header(q, c) : code;
+    return code == CLI_OK ? put_headers(q, c) : code;
 }
 
 /* ---- What came ---- */

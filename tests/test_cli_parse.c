@@ -182,6 +182,40 @@ static void mistakes_are_usage_errors(void **state)
         assert_int_equal(parse(lines[i]), CLI_USAGE);
 }
 
+static void some_options_may_be_given_several_times(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("pay u -H a --header=b -H c -H=d"), CLI_OK);
+    assert_string_equal(cli_value_at(&c, "-H", 0), "a");
+    assert_string_equal(cli_value_at(&c, "-H", 1), "c");
+    assert_string_equal(cli_value_at(&c, "-H", 2), "d");
+    assert_null(cli_value_at(&c, "-H", 3));
+    assert_string_equal(cli_value_at(&c, "--header", 0), "b");
+    assert_null(cli_value_at(&c, "--header", 1));
+    assert_int_equal(parse("pay u -X a -X b"), CLI_USAGE);
+    assert_int_equal(parse("pay u -H a -H"), CLI_USAGE);
+    assert_int_equal(parse("pay u"), CLI_OK);
+    assert_null(cli_value_at(&c, "-H", 0));
+}
+
+static void an_option_is_not_given_without_end(void **state)
+{
+    static char words[][8] = {"octroi", "pay", "u", "-H", "a: b"};
+    char *argv[2 * (CLI_AGAIN_MAX + 2) + 3] = {words[0], words[1], words[2]};
+    int argc = 3;
+
+    (void)state;
+    for (unsigned i = 0; i < CLI_AGAIN_MAX + 1; i++) {
+        argv[argc++] = words[3];
+        argv[argc++] = words[4];
+    }
+    assert_int_equal(cli_parse(&c, argc, argv), CLI_OK);
+    assert_non_null(cli_value_at(&c, "-H", CLI_AGAIN_MAX));
+    argv[argc++] = words[3];
+    argv[argc++] = words[4];
+    assert_int_equal(cli_parse(&c, argc, argv), CLI_USAGE);
+}
+
 static void help_needs_no_complete_line(void **state)
 {
     (void)state;
@@ -262,6 +296,8 @@ int main(void)
         TEST(a_lone_dash_is_a_word),
         TEST(what_is_not_given_is_null_and_a_flag_is_not),
         TEST(mistakes_are_usage_errors),
+        TEST(some_options_may_be_given_several_times),
+        TEST(an_option_is_not_given_without_end),
         TEST(help_needs_no_complete_line),
         TEST(json_counts_where_the_line_cannot_be_read),
         TEST(the_environment_names_a_configuration_that_the_line_overrides),

@@ -36,7 +36,7 @@ before(async () => {
       'GET /broken': { ...at('$0.01'), handler: (req, res) => res.status(500).json({ error: 'no' }) },
     },
   });
-  mpp = await mppxServer({ chain, account: accounts[3], payTo, routes: { 'GET /paid': { amount: '0.003' }, 'POST /paid': { amount: '0.003' } } });
+  mpp = await mppxServer({ chain, account: accounts[3], payTo, routes: { 'GET /paid': { amount: '0.003' }, 'POST /paid': { amount: '0.003', handler: (req, res) => res.json({ body: req.body, headers: req.headers }) } } });
   v1 = await v1Server({ facilitator, payTo, amount: 4000n });
   greedy = await startUpstream();
   fs.writeFileSync(path.join(dir, 'buyer.key'), buyer.key.slice(2), { mode: 0o600 });
@@ -218,13 +218,15 @@ test('octroi pay pays through the daemon, and prints body and receipt apart', as
 });
 
 test('octroi pay --json has all of it in one, also of MPP', async () => {
-  const m = await moved(() => shell('pay', `${mpp.url}/paid`, '-d', '{"b":2}', '-H', 'Content-Type: application/json', '--json'));
+  const m = await moved(() => shell('pay', `${mpp.url}/paid`, '-d', '{"b":2}', '-H', 'Content-Type: application/json', '--header', 'x-one: 1', '-H', 'x-two: 2', '--json'));
   assert.equal(m.result.code, 0, m.result.stderr);
   const told = JSON.parse(m.result.stdout);
   assert.equal(told.status, 200);
   assert.equal(told.paid, '0.003000000');
   assert.equal(told.network, NETWORK);
-  assert.deepEqual(JSON.parse(Buffer.from(told.body_base64, 'base64')).body, { b: 2 });
+  const { body, headers } = JSON.parse(Buffer.from(told.body_base64, 'base64'));
+  assert.deepEqual(body, { b: 2 });
+  assert.deepEqual([headers['content-type'], headers['x-one'], headers['x-two']], ['application/json', '1', '2']);
   assert.equal(m.won, 3000n);
 });
 
