@@ -162,6 +162,7 @@ int verb_doctor(const struct cli *c)
         doctor_look_at_machine(&d);
         doctor_look_at_book(&d);
         doctor_look_at_upstreams(&d);
+        doctor_look_at_networks(&d);
     }
     if (c->json)
         print_json(&d);

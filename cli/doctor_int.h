@@ -40,5 +40,6 @@ void doctor_look_at_folder(struct doctor *d);    /* modes, speed of the disk */
 void doctor_look_at_machine(struct doctor *d);   /* clock, open files */
 void doctor_look_at_book(struct doctor *d);      /* daemon or lock, proof, room */
 void doctor_look_at_upstreams(struct doctor *d); /* can they be reached */
+void doctor_look_at_networks(struct doctor *d);  /* can payments be settled */
 
 #endif

@@ -12,6 +12,7 @@
 #include "gateway/config.h"
 #include "gateway/config_diff.h"
 #include "gateway/datadir.h"
+#include "gateway/network_look.h"
 
 struct gateway_options {
     const char *config_path;
