@@ -76,11 +76,14 @@ struct node {
     bool same_words;         /* others call the proxy as we have done first */
     bool no_logs;            /* eth_getLogs finds nothing */
     unsigned log_blocks_max; /* more are refused; 0: any */
+    unsigned batch_max;      /* questions of an HTTP call: more are refused; 0: any */
     enum lie lie;            /* in receipts, or in all answers */
     size_t count;
     struct sent sent[SENT_MAX];
     unsigned http_calls;
-    unsigned verify_calls; /* HTTP calls with an eth_call of the transfer in it */
+    unsigned refused_calls; /* of them, for batch_max */
+    unsigned receipt_calls; /* HTTP calls that ask for receipts, which polls do */
+    unsigned verify_calls;  /* HTTP calls with an eth_call of the transfer in it */
     unsigned tip_calls;
     unsigned refuse_sign; /* so many signatures are refused */
     unsigned signatures;

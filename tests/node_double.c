@@ -568,17 +568,40 @@ static void answer_one(struct buf *out, struct slice question)
     buf_free(&said);
 }
 
+static bool is_asked(struct slice body, const char *method)
+{
+    return slice_search(body, slice_str(method)) < body.len;
+}
+
+static unsigned count_questions(struct slice body)
+{
+    struct slice question;
+    unsigned count = 0;
+    size_t at = 0;
+
+    while (json_raw_element(&question, body, &at) != JSON_ABSENT)
+        count++;
+    return count;
+}
+
 void node_answer(struct upstream_call *c)
 {
     const struct slice body = buf_slice(&c->body);
-    const unsigned sends = slice_search(body, SLICE("eth_sendRaw")) < body.len;
+    const bool sends = is_asked(body, "eth_sendRaw");
     struct slice question;
     struct buf out;
     size_t at = 0;
 
     node.http_calls++;
+    node.receipt_calls += is_asked(body, "eth_getTransactionReceipt");
     if (node.down) {
         upstream_ends(c, UPSTREAM_CONNECT);
+        return;
+    }
+    if (node.batch_max > 0 && count_questions(body) > node.batch_max) {
+        node.refused_calls++;
+        upstream_says_head(c, 413, "");
+        upstream_ends(c, UPSTREAM_FINE);
         return;
     }
     buf_init(&out, 64 << 20);
@@ -599,6 +622,6 @@ void node_answer(struct upstream_call *c)
     }
     upstream_says_head(c, 200, "Content-Type: application/json\n");
     upstream_says(c, buf_slice(&out));
-    upstream_ends(c, sends > 0 && node.send_lost ? UPSTREAM_CUT : UPSTREAM_FINE);
+    upstream_ends(c, sends && node.send_lost ? UPSTREAM_CUT : UPSTREAM_FINE);
     buf_free(&out);
 }

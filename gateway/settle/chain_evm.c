@@ -126,6 +126,7 @@ void evm__go(struct evm_work *w, void (*done)(struct rpc_call *c))
 {
     w->call.questions = w->questions;
     w->call.deadline_ms = w->base.job->deadline_ms;
+    w->call.alone = w->at[EVM_Q_LOGS] >= 0;
     w->call.done = done;
     if (arena_spent(w->arena))
         chain__end_soon(&w->base, chain__no_word(&w->base), "");
@@ -315,6 +316,7 @@ static void evm_ping(struct chain *c)
     arena_reset(e->ping_arena);
     if (e->settler != NULL)
         node_ask_balance(&e->pinged[e->ping.count++], e->settler, e->ping_arena);
+    e->ping.alone = true; /* not every node knows all of it */
     e->ping.done = on_ping;
     rpc_start(e->rpc, &e->ping);
 }

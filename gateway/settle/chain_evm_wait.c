@@ -229,6 +229,7 @@ void evm__on_poll_timer(struct loop_timer *t)
     e->poll.questions = e->polled;
     e->poll.count = POLL_FIRST + e->slot_count;
     e->poll.deadline_ms = 0;
+    e->poll.alone = true;
     e->poll.done = on_poll;
     rpc_start(e->rpc, &e->poll);
 }

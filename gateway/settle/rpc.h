@@ -1,8 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Questions to a node: JSON-RPC 2.0 over one HTTP call, several questions in one batch.
- * The node is somebody else's: its answer is bounded, passes the strict guard, and is
- * taken only when every id in it was asked and none twice. What a result means is for
- * the caller (node.h) to read. */
+/* Questions to a node: JSON-RPC 2.0 over HTTP, several questions in one batch. The node
+ * is somebody else's: its answer is bounded, passes the strict guard, and is taken only
+ * when every id in it was asked and none twice. What a result means is for the caller
+ * (node.h) to read.
+ *
+ * Calls share HTTP calls. Those that start in one turn of the loop go out at its end in
+ * one batch; while RPC_SHARED_AT_ONCE batches are under way the next ones wait for one
+ * of them, RPC_SHARE_MS at most. So nobody waits for an idle node, and at load many
+ * payments cost one request. What is one call's stays its own: its deadline, its end,
+ * and its cancelling, which nobody else in the batch sees.
+ *
+ * A node may refuse a batch for its size (413, one error for all, no answer to some of
+ * it), and what it says may be unreadable. Then each call of the batch is sent once
+ * more alone, and for RPC_APART_MS none share. So a question may be asked twice: there
+ * must be none that does harm then. A call's own questions always go in one batch. */
 #ifndef GATEWAY_SETTLE_RPC_H
 #define GATEWAY_SETTLE_RPC_H
 
@@ -11,8 +22,13 @@
 #include "base/loop.h"
 #include "gateway/upstream.h"
 
+#include <sys/queue.h>
+
 enum {
-    RPC_QUESTIONS_MAX = 128,           /* of one call */
+    RPC_QUESTIONS_MAX = 128,           /* of one call, and of one batch */
+    RPC_SHARED_AT_ONCE = 2,            /* batches under way, until others wait.. */
+    RPC_SHARE_MS = 20,                 /* ..and how long */
+    RPC_APART_MS = 60 * 1000,          /* without batches of several calls */
     RPC_REQUEST_MAX = 1024 * 1024,     /* bytes */
     RPC_ANSWER_MAX = 8 * 1024 * 1024,  /* bytes */
     RPC_MEMORY_MAX = 16 * 1024 * 1024, /* for reading one answer */
@@ -29,7 +45,7 @@ enum rpc_answer {
 
 struct rpc_question {
     const char *method;
-    struct slice params; /* raw JSON, an array; may be gone after rpc_start() */
+    struct slice params; /* raw JSON, an array; until done() or rpc_cancel() */
 
     /* Out; slices live until done() returns. */
     enum rpc_answer answer;
@@ -42,7 +58,8 @@ struct rpc_question {
 enum rpc_fail {
     RPC_FINE,   /* an answer came; the questions tell what it says */
     RPC_UNSENT, /* certainly not executed */
-    RPC_LOST    /* it may have been executed: slow, cut off, not 200, or not readable */
+    RPC_LOST    /* it may have been executed: slow, cut off, not 200, or not readable;
+                 * or it was tried before */
 };
 
 struct rpc;
@@ -50,26 +67,30 @@ struct rpc;
 /* url is referenced. */
 MUST_CHECK enum rc rpc_open(struct rpc **out, struct loop *l, struct upstream *u,
                             const char *url, bool allow_private);
-void rpc_close(struct rpc *r); /* every call must have ended; NULL is fine */
+/* Every call must have ended. Not from within done(). NULL is fine. */
+void rpc_close(struct rpc *r);
 
 /* Embed it, zeroed. It must stay until done() or rpc_cancel(); done() may free it. */
 struct rpc_call {
     struct rpc_question *questions;
     size_t count;
-    uint64_t deadline_ms; /* monotonic; 0: RPC_TIMEOUT_MS from now */
+    uint64_t
+        deadline_ms; /* monotonic; 0, and later than that: RPC_TIMEOUT_MS from now */
+    bool alone;      /* what is slow, or long: an HTTP call of its own, at once */
     void (*done)(struct rpc_call *c);
 
     enum rpc_fail fail;
 
     /* private */
     struct rpc *rpc;
-    struct upstream_call *call;
-    struct loop_timer refused;
-    struct buf request;
-    struct buf answer;
-    struct slice part;
-    uint64_t first_id;
-    unsigned status;
+    struct rpc_batch *batch; /* NULL: it waits */
+    TAILQ_ENTRY(rpc_call) calls;
+    struct loop_timer late;
+    uint64_t start_ms;
+    uint64_t end_ms;
+    size_t first;  /* of its questions, in the batch */
+    bool is_apart; /* it shares with nobody */
+    bool again;    /* the first try may have been executed */
     bool busy;
 };
 

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 enum {
-    REQUEST_MAX = 1 << 20,
+    REQUEST_MAX = 2 << 20,
     ANSWER_MAX = 4 << 20,
     EVENTS = 64,
     KEPT = 65536, /* receipts: they are asked for soon or never */
