@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waiting for settlements: what many payments share. */
+/* Waiting for a settlement: how often a node is asked, and what many payments share. */
 #include "gateway/settle/chain.h"
+
+#include "base/clock.h"
 
 #include <string.h>
 
@@ -15,10 +17,29 @@
 
 enum {
     MINUTE = 60 * 1000,
-    MANY = 100
+    MANY = 100,
+    TICK_MS = 5
 };
 
 static struct order orders[MANY];
+
+static void turns(uint64_t ms)
+{
+    const uint64_t end = clock_mono_ms() + ms;
+
+    while (clock_mono_ms() < end)
+        chain_turn(TICK_MS);
+}
+
+/* One that has been sent, and which no block has taken. */
+static void send_one(unsigned i)
+{
+    order_init(&orders[i], i, MINUTE);
+    order_settle(&orders[i]);
+    while (node.count <= i)
+        chain_turn(1);
+    node.receipt_calls = 0;
+}
 
 static void settle_all(unsigned count)
 {
@@ -72,7 +93,7 @@ static void a_batch_whose_answer_was_lost_sends_nothing_twice(void **state)
     }
     node.send_lost = true;
     while (node.count < 10)
-        chain_turn(5);
+        chain_turn(TICK_MS);
     node.send_lost = false;
     node_mine();
     for (unsigned i = 0; i < 10; i++) {
@@ -84,6 +105,96 @@ static void a_batch_whose_answer_was_lost_sends_nothing_twice(void **state)
     assert_int_equal(node.latest, 5 + 10);
 }
 
+/* ---- The pace ---- */
+
+static void blocks_of_two_seconds_are_looked_for_twice_a_second(void **state)
+{
+    (void)state;
+    turns(4000);
+    settle_all(1);
+    turns(4000);
+    node.mine_every_ms = 0;
+    send_one(1);
+    turns(5000);
+    assert_in_range(node.receipt_calls, 9, 10);
+    node_mine();
+    order_wait(&orders[1]);
+}
+
+static void fast_blocks_are_looked_for_often(void **state)
+{
+    (void)state;
+    node.mine_every_ms = 1; /* in every turn */
+    send_one(0);
+    order_wait(&orders[0]);
+    turns(1000);
+    send_one(1);
+    chain_turns(40);
+    assert_true(orders[1].ended);
+    assert_int_equal(orders[1].job.outcome, CHAIN_OK);
+}
+
+/* Four a second, though their times are whole seconds. */
+static void blocks_within_a_second_do_not_look_like_none(void **state)
+{
+    (void)state;
+    node.mine_every_ms = 250;
+    for (unsigned i = 0; i < 20; i++) {
+        send_one(i);
+        order_wait(&orders[i]);
+    }
+    node.mine_every_ms = 0;
+    send_one(20);
+    turns(3000);
+    assert_in_range(node.receipt_calls, 3000 / 125, 3000 / 50);
+    node_mine();
+    order_wait(&orders[20]);
+}
+
+static void a_node_that_mines_on_demand_is_looked_at_at_once(void **state)
+{
+    (void)state;
+    node.mine_every_ms = 0;
+    node.on_demand = true;
+    node.coming_s = NOW_S;
+    chain_reopen();
+    send_one(0);
+    node_mine();
+    turns(20);
+    assert_true(orders[0].ended);
+    assert_int_equal(orders[0].job.outcome, CHAIN_OK);
+    /* What it does not mine is not asked for at that pace for long. */
+    send_one(1);
+    turns(1000);
+    assert_in_range(node.receipt_calls, 50, 110);
+    node.receipt_calls = 0;
+    turns(1000);
+    assert_in_range(node.receipt_calls, 1, 4);
+    node_mine();
+    order_wait(&orders[1]);
+}
+
+static void a_node_that_is_down_is_left_alone(void **state)
+{
+    (void)state;
+    node.mine_every_ms = 1;
+    send_one(0);
+    order_wait(&orders[0]);
+    turns(1000);
+    node.mine_every_ms = 0;
+    send_one(1);
+    node.down = true;
+    turns(50);
+    node.http_calls = 0;
+    turns(5000);
+    assert_in_range(node.receipt_calls, 4, 6);
+    assert_in_range(node.http_calls - node.receipt_calls, 1, 4); /* pings */
+    node.down = false;
+    node_mine();
+    order_wait(&orders[1]);
+    assert_int_equal(orders[1].job.outcome, CHAIN_OK);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, chain_set_up, chain_tear_down)
 
 int main(void)
@@ -92,6 +203,11 @@ int main(void)
         TEST(a_hundred_payments_share_what_they_ask),
         TEST(a_node_that_refuses_large_batches_is_settled_on),
         TEST(a_batch_whose_answer_was_lost_sends_nothing_twice),
+        TEST(blocks_of_two_seconds_are_looked_for_twice_a_second),
+        TEST(fast_blocks_are_looked_for_often),
+        TEST(blocks_within_a_second_do_not_look_like_none),
+        TEST(a_node_that_mines_on_demand_is_looked_at_at_once),
+        TEST(a_node_that_is_down_is_left_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,16 +148,22 @@ void evm__pause(struct evm_work *w, uint64_t ms, void (*then)(struct evm_work *w
     loop_timer_set(w->base.chain->loop, &w->pause, evm__now_ms(w) + ms);
 }
 
+/* Blocks tell their time in whole seconds: it may have been one more. */
 static void learn_pace(struct evm *e, const struct node_head *head)
 {
-    const uint64_t blocks = head->number - e->head.number;
+    const struct node_head from = e->pace_from;
     uint64_t pace;
 
-    if (e->head.time_s == 0 || head->number <= e->head.number ||
-        head->time_s < e->head.time_s)
+    if (head->number < from.number || head->time_s < from.time_s || from.time_s == 0) {
+        e->pace_from = *head;
         return;
-    pace = (head->time_s - e->head.time_s) * 1000 / blocks;
+    }
+    if (head->number == from.number)
+        return;
+    pace = (head->time_s - from.time_s + 1) * 1000 / (head->number - from.number);
     e->block_ms = pace < BLOCK_MS_MAX ? pace : BLOCK_MS_MAX;
+    if (head->time_s - from.time_s >= EVM_PACE_S)
+        e->pace_from = *head;
 }
 
 bool evm__take_head(struct evm *e, const struct rpc_question *q)

@@ -201,6 +201,7 @@ static void on_sent(struct rpc_call *c)
     struct evm_work *w = evm__work_of(c);
 
     w->resend_ms = evm__now_ms(w) + resend_pause_ms(w, c);
+    evm__of(w)->sent_ms = evm__now_ms(w);
     evm__wait(w);
 }
 

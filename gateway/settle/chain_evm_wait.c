@@ -19,10 +19,11 @@ enum {
 static uint64_t poll_pause_ms(const struct evm *e)
 {
     const uint64_t pause = e->block_ms / 4;
+    const uint64_t since_ms = loop_now_ms(e->chain->loop) - e->sent_ms;
 
     if (!e->chain->up)
         return EVM_POLL_DOWN_MS;
-    if (pause < EVM_POLL_MIN_MS)
+    if (pause < EVM_POLL_MIN_MS || (e->on_demand && since_ms < EVM_POLL_EAGER_MS))
         return EVM_POLL_MIN_MS;
     return pause < EVM_POLL_MAX_MS ? pause : EVM_POLL_MAX_MS;
 }

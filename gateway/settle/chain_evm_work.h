@@ -13,8 +13,10 @@
 #include <sys/queue.h>
 
 enum {
-    EVM_POLL_MIN_MS = 100, /* between two polls: a quarter of the time of a block */
+    EVM_POLL_MIN_MS = 10, /* between two polls: a quarter of the time of a block */
     EVM_POLL_MAX_MS = 500,
+    EVM_POLL_EAGER_MS = 1000, /* after a sending, where blocks are made on demand */
+    EVM_PACE_S = 10,          /* over which the time of a block is measured */
     EVM_POLL_DOWN_MS = 1000,  /* while the node does not answer */
     EVM_POLL_MANY = 100,      /* receipts that one poll asks for */
     EVM_RESEND_MS = 5 * 1000, /* the same bytes once more */
@@ -123,8 +125,10 @@ struct evm {
     struct rpc *rpc;
     const struct x402_address *settler;
     struct nonces nonces;
-    struct node_head head; /* the last one that was seen */
-    uint64_t block_ms;     /* between blocks, about */
+    struct node_head head;      /* the last one that was seen */
+    struct node_head pace_from; /* an earlier one */
+    uint64_t block_ms;          /* between blocks, about; rather more than less */
+    uint64_t sent_ms;           /* the last transaction */
     uint64_t tip;
     struct x402_u256 funds; /* our own */
     /* Until then tip, funds and counts need not be asked for. */
