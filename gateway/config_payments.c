@@ -5,6 +5,7 @@
 #include "gateway/config_payments.h"
 #include "gateway/config_int.h"
 #include "gateway/config_key.h"
+#include "gateway/config_node.h"
 
 #include "base/nearest.h"
 
@@ -14,7 +15,6 @@ enum {
     TOKEN_TEXT_MAX = 64, /* of a token's EIP-712 domain */
     DECIMALS_MIN = 2,
     DECIMALS_MAX = 18, /* a base unit still fits a nano-USD's fraction */
-    CONFIRMATIONS_MAX = 1000,
     LIST_MAX = 64,
     MPP_SECRET_MIN = 32, /* bytes */
     NANO_PER_CENT = 10 * 1000 * 1000,
@@ -198,54 +198,25 @@ static bool read_facilitator(struct config__reader *r, struct config_network *ne
     return false;
 }
 
-/* A node is a machine's own more often than not: "http://127.0.0.1:8545". */
-static bool is_on_this_machine(struct config__reader *r, struct conf_node *n)
-{
-    static const char *const hosts[] = {"127.0.0.1", "localhost", "[::1]"};
-    struct slice text;
-    size_t at;
-
-    if (n == NULL || !conf_text(r->conf, n, &text))
-        return false;
-    at = slice_search(text, SLICE("://"));
-    text = slice_sub(text, at + 3, text.len);
-    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
-        const size_t len = strlen(hosts[i]);
-
-        if (slice_starts_nocase(text, slice_str(hosts[i])) &&
-            (text.len == len || text.bytes[len] == ':' || text.bytes[len] == '/'))
-            return true;
-    }
-    return false;
-}
-
 /* Who settles, and what that needs. */
 static bool read_settlement(struct config__reader *r, struct config_network *net,
                             struct conf_node *n)
 {
     struct conf_node *rpc_url = conf_get(r->conf, n, "rpc_url");
     struct conf_node *key = conf_get(r->conf, n, "settle_key");
-    struct conf_node *confirmations = conf_get(r->conf, n, "confirmations");
-    uint64_t count = 1;
     bool builtin;
 
     (void)conf_bool(r->conf, conf_get(r->conf, n, "allow_private"),
                     &net->allow_private);
     builtin = read_facilitator(r, net, conf_get(r->conf, n, "facilitator"));
-    net->rpc_private = net->allow_private || is_on_this_machine(r, rpc_url);
-    net->rpc_url = config__url(r, rpc_url, "rpc_url", net->rpc_private);
+    config__read_node(r, net, n);
     config__read_key(r, &net->settle_key, key);
-    (void)conf_u64(r->conf, confirmations, &count, 1, CONFIRMATIONS_MAX);
-    net->confirmations = (unsigned)count;
     if (builtin && rpc_url == NULL)
         conf_fault(r->conf, n, "'rpc_url' is missing: builtin talks to a node itself");
     if (builtin && key == NULL)
         conf_fault(r->conf, n, "'settle_key' is missing: builtin pays the gas with it");
     if (!builtin && key != NULL)
         conf_fault(r->conf, key, "only builtin has a settle_key");
-    if (!builtin && rpc_url == NULL && confirmations != NULL)
-        conf_fault(r->conf, confirmations,
-                   "without an rpc_url nobody counts confirmations");
     if (!builtin && rpc_url == NULL && net->chain_id != 0 && !is_known(net->chain_id))
         conf_fault(r->conf, n,
                    "'rpc_url' is missing: the network is not in the table, so its node "
@@ -543,9 +514,8 @@ static bool same_network(const struct config_network *a, const struct config_net
            same_text(a->asset_version, b->asset_version) &&
            a->decimals == b->decimals && x402_address_equal(&a->pay_to, &b->pay_to) &&
            same_text(a->facilitator_url, b->facilitator_url) &&
-           same_text(a->rpc_url, b->rpc_url) && a->allow_private == b->allow_private &&
-           config__same_key(&a->settle_key, &b->settle_key) &&
-           a->confirmations == b->confirmations && a->exact == b->exact &&
+           config__same_node(a, b) && a->allow_private == b->allow_private &&
+           config__same_key(&a->settle_key, &b->settle_key) && a->exact == b->exact &&
            a->permit2 == b->permit2 && a->upto == b->upto;
 }
 

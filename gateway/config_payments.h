@@ -17,7 +17,8 @@
 #include "x402/x402.h"
 
 enum {
-    CONFIG_NETWORKS_MAX = 8
+    CONFIG_NETWORKS_MAX = 8,
+    CONFIG_DEPTHS_MAX = 8
 };
 
 /* Where a private key lies; read by the signer alone (gateway/settle/signer.h), never
@@ -28,6 +29,20 @@ struct config_key_file {
     char *passphrase_file;     /* also what cred:NAME leads to */
     struct secret *passphrase; /* of ${cred:NAME} */
     char *hex_file;
+};
+
+/* Payments of at least `from`, in USD: the token is worth its face. */
+struct config_depth {
+    struct money from;
+    unsigned blocks; /* its own included */
+};
+
+/* A second node, which must agree to payments of at least `from`. */
+struct config_witness {
+    char *rpc_url;      /* NULL: none; never that of the network */
+    bool allow_private; /* default: the network's */
+    bool rpc_private;   /* as the network's */
+    struct money from;  /* default: 0, all of them */
 };
 
 struct config_network {
@@ -45,10 +60,13 @@ struct config_network {
                          machine, which nobody but the operator can do */
     struct config_key_file settle_key; /* builtin: pays the gas; also who may settle
                                           upto */
-    unsigned confirmations;            /* blocks on top before it counts; default 1: its
-                                          own block */
-    bool exact, permit2, upto;         /* what is offered; upto and permit2 with builtin
-                                        * only. Default: exact and upto */
+    /* Blocks before a payment counts, by its value: ascending, the first from zero, and
+     * none with fewer blocks than the one before. Default: 1, its own block. */
+    size_t depth_count;
+    struct config_depth depths[CONFIG_DEPTHS_MAX];
+    struct config_witness witness;
+    bool exact, permit2, upto; /* what is offered; upto and permit2 with builtin
+                                * only. Default: exact and upto */
 };
 
 struct config_buyer {
@@ -84,5 +102,10 @@ struct config_payments {
 /* The network of a chain and token. NULL: not ours. */
 const struct config_network *config_network(const struct config *c, uint64_t chain_id,
                                             const struct x402_address *asset);
+/* Of a payment of so many units of the token: how many blocks it must have, its own
+ * included, and whether the witness must agree. What is settled counts, not what was
+ * signed. gateway/config_node.c */
+unsigned config_confirmations(const struct config_network *net, struct x402_u256 value);
+bool config_needs_witness(const struct config_network *net, struct x402_u256 value);
 
 #endif

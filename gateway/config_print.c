@@ -256,11 +256,48 @@ static void print_key(struct config__printer *p, const char *key,
     config__close_mapping(p);
 }
 
+/* Those who rent out nodes have the customer's key in the path. */
+static void print_rpc_url(struct config__printer *p, const char *url)
+{
+    const bool is_open = url == NULL || !config__url_has_path(url);
+
+    config__put_ktext(p, "rpc_url", is_open ? url : CONFIG__HIDDEN);
+}
+
+static void print_depths(struct config__printer *p, const struct config_network *net)
+{
+    if (net->depth_count == 1) {
+        config__put_ku64(p, "confirmations", net->depths[0].blocks);
+        return;
+    }
+    config__put_key(p, "confirmations");
+    config__open_list(p);
+    for (size_t i = 0; i < net->depth_count; i++) {
+        config__begin_item(p);
+        config__open_mapping(p);
+        config__put_kmoney(p, "from", net->depths[i].from);
+        config__put_ku64(p, "blocks", net->depths[i].blocks);
+        config__close_mapping(p);
+    }
+    config__close_list(p);
+}
+
+static void print_witness(struct config__printer *p, const struct config_witness *w)
+{
+    if (w->rpc_url == NULL)
+        return;
+    config__put_key(p, "witness");
+    config__open_mapping(p);
+    print_rpc_url(p, w->rpc_url);
+    config__put_kmoney(p, "from", w->from);
+    config__put_kbool(p, "allow_private", w->allow_private);
+    config__close_mapping(p);
+}
+
 static void print_network(struct config__printer *p, const struct config_network *net)
 {
     static const char *const schemes[] = {"exact", "permit2", "upto"};
     const bool offered[] = {net->exact, net->permit2, net->upto};
-    bool is_open = net->rpc_url == NULL || !config__url_has_path(net->rpc_url);
     char network[X402_NETWORK_TEXT_SIZE];
 
     x402_network_print(network, net->chain_id);
@@ -276,12 +313,12 @@ static void print_network(struct config__printer *p, const struct config_network
     put_address(p, &net->pay_to);
     config__put_ktext(p, "facilitator",
                       net->facilitator_url != NULL ? net->facilitator_url : "builtin");
-    /* Those who rent out nodes have the customer's key in the path. */
-    config__put_ktext(p, "rpc_url", is_open ? net->rpc_url : CONFIG__HIDDEN);
+    print_rpc_url(p, net->rpc_url);
     config__put_kbool(p, "allow_private", net->allow_private);
     print_key(p, "settle_key", &net->settle_key);
     if (net->rpc_url != NULL)
-        config__put_ku64(p, "confirmations", net->confirmations);
+        print_depths(p, net);
+    print_witness(p, &net->witness);
     put_kchoices(p, "schemes", schemes, offered, 3);
     config__close_mapping(p);
 }

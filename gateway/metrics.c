@@ -48,6 +48,9 @@ static void open_payments(void)
                      "Payments that could not be brought to an end within a day.");
     metrics.payments_reverted = metric_counter("octroi_payments_reverted_total", NULL,
                                                "Payments that the chain took back.");
+    metrics.payments_disputed =
+        metric_counter("octroi_payments_disputed_total", NULL,
+                       "Payments about which two nodes did not agree.");
 }
 
 void metrics_open(void)

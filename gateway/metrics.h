@@ -14,6 +14,7 @@ struct metrics {
     struct metric *payments_moving;   /* that the cashier works on, or a call has */
     struct metric *payments_dead;     /* that could not be brought to an end */
     struct metric *payments_reverted; /* that the chain took back */
+    struct metric *payments_disputed; /* about which two nodes did not agree */
 };
 extern struct metrics metrics;
 

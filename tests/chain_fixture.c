@@ -15,6 +15,7 @@ enum {
 struct loop *chain_loop;
 struct chain *chain;
 struct config_network network;
+struct witness witness;
 const char *facilitator_says;
 unsigned facilitator_status;
 enum upstream_fail facilitator_fails;
@@ -94,6 +95,36 @@ static void answer_facilitator(struct upstream_call *c)
     }
 }
 
+/* The same chain, as the other node sees it. */
+static void answer_witness(struct upstream_call *c)
+{
+    const uint64_t block = node.block;
+    const uint64_t time_s = node.time_s;
+    const unsigned http_calls = node.http_calls;
+    const enum lie lie = node.lie;
+    const bool down = node.down;
+    const bool forges = node.forges;
+    const bool forgets = node.forgets;
+
+    node.block -= witness.behind;
+    node.time_s -= witness.old_s;
+    node.lie = witness.lie;
+    node.down = witness.down;
+    node.forges = false;
+    node.forgets = witness.forgets;
+    node.other_blocks = witness.other_blocks;
+    node_answer(c);
+    witness.http_calls++;
+    node.block = block;
+    node.time_s = time_s;
+    node.http_calls = http_calls;
+    node.lie = lie;
+    node.down = down;
+    node.forges = forges;
+    node.forgets = forgets;
+    node.other_blocks = false;
+}
+
 /* ---- Turning ---- */
 
 static void answer_all(void)
@@ -105,6 +136,8 @@ static void answer_all(void)
             continue;
         if (strcmp(c->url, "http://node/") == 0)
             node_answer(c);
+        else if (strcmp(c->url, "http://witness/") == 0)
+            answer_witness(c);
         else
             answer_facilitator(c);
     }
@@ -254,6 +287,14 @@ void chain_reopen(void)
     open_chain();
 }
 
+void chain_with_witness(const char *from)
+{
+    static char url[] = "http://witness/";
+
+    network.witness.rpc_url = url;
+    assert(money_parse(&network.witness.from, slice_str(from)) == RC_OK);
+}
+
 void chain_reopen_remote(bool with_node)
 {
     static char url[] = "http://facilitator/x/";
@@ -276,8 +317,10 @@ int chain_set_up(void **state)
     network = (struct config_network){.chain_id = CHAIN_ID,
                                       .asset = x402_token_usual(CHAIN_ID)->address,
                                       .pay_to = {{0x20, 0x30}},
+                                      .decimals = 6,
                                       .rpc_url = rpc,
-                                      .confirmations = 1};
+                                      .depth_count = 1,
+                                      .depths = {{.blocks = 1}}};
     node = (struct node){.chain_id = CHAIN_ID,
                          .block = 1000,
                          .time_s = NOW_S,
@@ -288,6 +331,7 @@ int chain_set_up(void **state)
                          .funds = UINT64_C(1000000000000000000),
                          .balance = x402_u256_from_u64(10 * VALUE),
                          .allowance = x402_u256_from_u64(10 * VALUE)};
+    witness = (struct witness){0};
     facilitator_says = NULL;
     facilitator_status = 200;
     facilitator_fails = UPSTREAM_FINE;

@@ -77,6 +77,9 @@ struct node {
     bool no_logs;            /* eth_getLogs finds nothing */
     unsigned log_blocks_max; /* more are refused; 0: any */
     unsigned batch_max;      /* questions of an HTTP call: more are refused; 0: any */
+    bool forges;             /* says that what waits in the pool is in its last block */
+    bool forgets;            /* has never seen any transaction */
+    bool other_blocks;       /* names its blocks by other hashes */
     enum lie lie;            /* in receipts, or in all answers */
     size_t count;
     struct sent sent[SENT_MAX];
@@ -89,13 +92,26 @@ struct node {
     unsigned signatures;
 };
 
+/* A second node of the same chain, at http://witness/, and how its words differ from
+ * what is so. */
+struct witness {
+    bool down, forgets, other_blocks;
+    unsigned behind; /* blocks */
+    unsigned old_s;  /* that the last block is old */
+    enum lie lie;
+    unsigned http_calls;
+};
+
 extern struct node node;
+extern struct witness witness;
 extern struct loop *chain_loop;
 extern struct chain *chain;
 extern struct config_network network;
 
 int chain_set_up(void **state); /* builtin; the node mines every 2 s */
 int chain_tear_down(void **state);
+/* The witness is asked from so many USD on. Before chain_reopen(). */
+void chain_with_witness(const char *from);
 void chain_reopen(void); /* a new process: nothing is known but what jobs bring */
 /* A remote facilitator at http://facilitator/x/, with or without a node of ours. */
 void chain_reopen_remote(bool with_node);

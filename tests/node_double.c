@@ -93,10 +93,15 @@ static void read_raw(struct sent *s, struct slice raw)
     read_data(s, data);
 }
 
+static bool is_mined(const struct sent *s)
+{
+    return s->block > 0 && s->block <= node.block && !node.forgets;
+}
+
 static bool is_used(const struct x402_hash *nonce, bool permit)
 {
     for (size_t i = 0; i < node.count; i++)
-        if (node.sent[i].block > 0 && node.sent[i].permit == permit &&
+        if (is_mined(&node.sent[i]) && node.sent[i].permit == permit &&
             (node.sent[i].success || node.sent[i].cancels) &&
             x402_hash_equal(node.sent[i].nonce, *nonce))
             return true;
@@ -271,8 +276,15 @@ static void logs_text(struct buf *out, const struct sent *s)
 static void receipt_text(struct buf *out, const struct sent *s)
 {
     struct x402_hash hash;
+    struct sent forged;
 
-    if (s == NULL || s->block == 0) {
+    if (s != NULL && s->block == 0 && node.forges) {
+        forged = *s;
+        forged.block = node.block;
+        forged.success = true;
+        s = &forged;
+    }
+    if (s == NULL || !is_mined(s)) {
         buf_append_str(out, "null");
         return;
     }
@@ -283,7 +295,9 @@ static void receipt_text(struct buf *out, const struct sent *s)
     hash_text(out, &hash);
     buf_printf(out, ",\"status\":\"0x%x\",\"blockNumber\":\"0x%llx\",\"blockHash\":",
                s->success || s->cancels, (unsigned long long)s->block);
-    hash_text(out, &s->payer);
+    hash = s->payer;
+    hash.bytes[0] ^= node.other_blocks;
+    hash_text(out, &hash);
     buf_append_str(out,
                    ",\"gasUsed\":\"0x10\",\"effectiveGasPrice\":\"0x20\",\"logs\":[");
     logs_text(out, s);
@@ -294,11 +308,11 @@ static void transaction_text(struct buf *out, const struct sent *s)
 {
     char to[X402_ADDRESS_TEXT_SIZE];
 
-    if (s == NULL || s->gone) {
+    if (s == NULL || s->gone || node.forgets) {
         buf_append_str(out, "null");
         return;
     }
-    if (s->block > 0)
+    if (is_mined(s))
         buf_printf(out, "{\"blockNumber\":\"0x%llx\"", (unsigned long long)s->block);
     else
         buf_append_str(out, "{\"blockNumber\":null");
@@ -429,7 +443,7 @@ static bool is_topic(struct slice filter, const struct x402_hash *topic)
 
 static bool matches(const struct sent *s, struct slice filter)
 {
-    return s->block > 0 && (s->success || s->cancels) && is_topic(filter, &s->payer) &&
+    return is_mined(s) && (s->success || s->cancels) && is_topic(filter, &s->payer) &&
            (s->permit || is_topic(filter, &s->nonce));
 }
 
@@ -483,6 +497,9 @@ static void code_text(struct buf *out, struct slice who)
     if (slice_equal_str(who, token))
         has = !node.token_has_no_code;
     x402_address_print_small(token, &x402_permit2_exact_proxy);
+    if (slice_equal_str(who, token))
+        has = !node.proxy_has_no_code;
+    x402_address_print_small(token, &x402_permit2_upto_proxy);
     if (slice_equal_str(who, token))
         has = !node.proxy_has_no_code;
     buf_append_str(out, has ? "\"0x60\"" : "\"0x\"");

@@ -609,7 +609,7 @@ static void it_counts_when_it_is_deep_enough(void **state)
     struct order o;
 
     (void)state;
-    network.confirmations = 3;
+    network.depths[0].blocks = 3;
     node.mine_every_ms = 0;
     order_init(&o, 1, MINUTE);
     order_settle(&o);
@@ -629,7 +629,7 @@ static void a_block_that_goes_away_is_waited_for_again(void **state)
     struct order o;
 
     (void)state;
-    network.confirmations = 3;
+    network.depths[0].blocks = 3;
     node.mine_every_ms = 0;
     order_init(&o, 1, MINUTE);
     order_settle(&o);

@@ -102,7 +102,9 @@ static void the_manuals_networks_are_read(void **state)
     assert_string_equal(net->rpc_url, "http://127.0.0.1:8545");
     assert_string_equal(net->settle_key.keystore, in_dir("./settle.json"));
     assert_string_equal(net->settle_key.passphrase_file, in_dir("./settle.pass"));
-    assert_int_equal(net->confirmations, 1);
+    assert_int_equal(net->depth_count, 1);
+    assert_int_equal(net->depths[0].blocks, 1);
+    assert_null(net->witness.rpc_url);
     assert_true(net->exact);
     assert_true(net->upto);
     assert_false(net->permit2);
@@ -157,7 +159,8 @@ static void a_token_of_ones_own_is_described(void **state)
     assert_string_equal(net->asset_version, "1");
     assert_string_equal(net->asset_symbol, "My Coin");
     assert_int_equal(net->decimals, 18);
-    assert_int_equal(net->confirmations, 12);
+    assert_int_equal(net->depth_count, 1);
+    assert_int_equal(net->depths[0].blocks, 12);
     assert_true(net->exact && net->permit2 && !net->upto);
     config_unref(c);
 }
@@ -555,7 +558,9 @@ static void what_is_printed_loads_as_the_same(void **state)
         "      - {network: base, asset: USDC, schemes: [permit2], " BUILTIN "}\n"
         "      - {network: \"eip155:5\", asset: \"" A2 "\", asset_name: T, "
         "asset_version: v, decimals: 2, rpc_url: \"https://n.example\", confirmations: "
-        "2, " REMOTE "}\n"
+        "2, witness: {rpc_url: \"https://w.example\", from: \"0.5\"}, " REMOTE "}\n"
+        "      - {network: polygon, asset: USDC, confirmations: [{from: 0, blocks: 1}, "
+        "{from: \"0.5\", blocks: 9}], " BUILTIN "}\n"
         "      - {network: base-sepolia, asset: USDC, " REMOTE "}\n"
         "    buyer: {key: {keystore: /k, passphrase_file: /p}, chains: [base]}\n"
         "data_apis:\n"
@@ -588,7 +593,7 @@ static void what_is_printed_loads_as_the_same(void **state)
 
 static void no_secret_is_printed(void **state)
 {
-    static const char *const secrets[] = {SECRET, "open sesame", "rented"};
+    static const char *const secrets[] = {SECRET, "open sesame", "rented", "lent"};
     const struct config *c;
     struct buf text;
 
@@ -598,7 +603,7 @@ static void no_secret_is_printed(void **state)
         "payments: {mpp: {secret: " SECRET ", old_secret: x" SECRET "}, x402: "
         "{networks: [{network: base, asset: USDC, pay_to: \"" A1 "\", rpc_url: "
         "\"https://n.example/rented\", settle_key: {keystore: k, passphrase_file: "
-        "\"${file:pass}\"}}]}}\n");
+        "\"${file:pass}\"}, witness: {rpc_url: \"https://w.example/lent\"}}]}}\n");
     assert_string_equal(c->payments->networks[0].rpc_url, "https://n.example/rented");
     buf_init(&text, TEXT_MAX);
     config_print(&text, c, false);

@@ -23,9 +23,12 @@ static uint64_t retry_pause_ms(unsigned fails)
 
 void chain__talked(struct chain *c, bool well, const char *why)
 {
+    static const char *const words[2][2] = {
+        {"settlement is unreachable", "settlement is reachable again"},
+        {"the witness is unreachable", "the witness is reachable again"}};
+
     if (well != c->up)
-        log_event(well ? LOG_INFO : LOG_WARN,
-                  well ? "settlement is reachable again" : "settlement is unreachable",
+        log_event(well ? LOG_INFO : LOG_WARN, words[c->is_witness][well],
                   LOG_U64("chain", c->net->chain_id), LOG_STR("why", why));
     c->up = well;
     if (well) {
@@ -68,6 +71,26 @@ enum chain_outcome chain__no_word(const struct chain_work *w)
 {
     return w->task == CHAIN_SETTLE && w->job->tx.sent ? CHAIN_UNKNOWN
                                                       : CHAIN_UNREACHABLE;
+}
+
+struct x402_u256 chain__value(const struct chain_work *w)
+{
+    const struct x402_payment *p = w->job->payment;
+
+    if (p->method == X402_EIP3009)
+        return p->transfer.value;
+    if (p->permit.kind == X402_PERMIT_UPTO && w->task != CHAIN_VERIFY)
+        return w->job->amount;
+    return p->permit.amount;
+}
+
+/* Nothing is sent that could not be seen to arrive. */
+static bool lacks_witness(const struct chain_work *w)
+{
+    const struct chain *c = w->chain->behind != NULL ? w->chain->behind : w->chain;
+
+    return c->witness != NULL && !c->witness->up && w->task != CHAIN_LOOK &&
+           config_needs_witness(c->net, chain__value(w));
 }
 
 static void release(struct chain_work *w)
@@ -120,6 +143,7 @@ static void start(struct chain *c, struct chain_job *j, enum chain_task task)
     j->outcome = CHAIN_UNREACHABLE;
     j->reason = "";
     j->block = j->gas_wei = 0;
+    j->block_hash = (struct x402_hash){{0}};
     if (w == NULL) {
         if (task == CHAIN_SETTLE && j->tx.sent)
             j->outcome = CHAIN_UNKNOWN;
@@ -135,7 +159,8 @@ static void start(struct chain *c, struct chain_job *j, enum chain_task task)
     if (c->works != NULL)
         c->works->link = &w->next;
     c->works = w;
-    if (c->fails >= CHAIN_FAILS_MAX && chain__no_word(w) == CHAIN_UNREACHABLE) {
+    if ((c->fails >= CHAIN_FAILS_MAX || lacks_witness(w)) &&
+        chain__no_word(w) == CHAIN_UNREACHABLE) {
         chain__end_soon(w, CHAIN_UNREACHABLE, "");
         return;
     }

@@ -77,7 +77,8 @@ struct chain_job {
     enum chain_outcome outcome;
     const char *reason; /* literal, a code of x402 (spec 1.7); "" */
     uint64_t block;     /* of the receipt */
-    uint64_t gas_wei;   /* what it cost us; saturates */
+    struct x402_hash block_hash;
+    uint64_t gas_wei; /* what it cost us; saturates */
 
     /* private */
     struct chain *chain;

@@ -37,27 +37,17 @@ const struct x402_address *evm__proxy(const struct evm_work *w)
                : &x402_permit2_exact_proxy;
 }
 
-static struct x402_u256 amount(const struct evm_work *w)
-{
-    const struct x402_payment *p = w->base.job->payment;
-
-    if (p->method == X402_EIP3009)
-        return p->transfer.value;
-    if (p->permit.kind == X402_PERMIT_UPTO && w->base.task != CHAIN_VERIFY)
-        return w->base.job->amount;
-    return p->permit.amount;
-}
-
 struct x402_moved evm__expected(const struct evm_work *w)
 {
-    return (struct x402_moved){
-        .from = *evm__payer(w), .to = w->base.job->offer->pay_to, .value = amount(w)};
+    return (struct x402_moved){.from = *evm__payer(w),
+                               .to = w->base.job->offer->pay_to,
+                               .value = chain__value(&w->base)};
 }
 
 enum rc evm__call_data(struct slice *out, const struct evm_work *w, struct arena *a)
 {
     const struct x402_payment *p = w->base.job->payment;
-    const struct x402_u256 value = amount(w);
+    const struct x402_u256 value = chain__value(&w->base);
     struct x402_signature s;
 
     if (p->method == X402_PERMIT2)
@@ -261,6 +251,7 @@ static void evm_stop(struct chain_work *base)
     rpc_cancel(&w->call);
     loop_timer_clear(base->chain->loop, &w->pause);
     evm__unsign(w);
+    evm__stop_witness(w);
     evm__land(w);
     evm__drop_nonce(w, false);
     buf_free(&w->raw);
@@ -351,6 +342,7 @@ static enum rc evm_open(struct chain *c)
     TRY(arena_open(&e->poll_arena, (size_t)EVM_POLL_MANY * 256));
     TRY(arena_open(&e->ping_arena, 1024));
     TRY(rpc_open(&e->rpc, c->loop, c->upstream, c->net->rpc_url, c->net->rpc_private));
+    TRY(evm__open_witness(e));
     TRY(inbox_open(&e->inbox));
     e->watch.fd = inbox_fd(e->inbox);
     e->watch.ready = on_inbox;
@@ -363,6 +355,7 @@ static void evm_close(struct chain *c)
 
     if (e == NULL)
         return;
+    chain_close(c->witness);
     rpc_cancel(&e->poll);
     rpc_cancel(&e->ping);
     loop_timer_clear(c->loop, &e->poll_timer);

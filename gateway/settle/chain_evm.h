@@ -7,7 +7,8 @@
  * or cannot come any more, the authorization itself is looked for (chain_evm_seek.c):
  * whoever sent it in, a transfer that it made is a settlement. A transaction is sent
  * again under its own number only; the payment gets a second number when that of the
- * first was used up by another transaction and the authorization is still unused. */
+ * first was used up by another transaction and the authorization is still unused. What
+ * one node says of a large payment waits for a second (chain_evm_witness.c). */
 #ifndef GATEWAY_SETTLE_CHAIN_EVM_H
 #define GATEWAY_SETTLE_CHAIN_EVM_H
 
@@ -62,8 +63,16 @@ void evm__signed(struct inbox_message *m);
 void evm__wait(struct evm_work *w);
 void evm__land(struct evm_work *w); /* out of the poll */
 void evm__on_poll_timer(struct loop_timer *t);
-void evm__settled(struct evm_work *w, const struct node_receipt *r, bool ours);
 void evm__seek(struct evm_work *w);
 void evm__look(struct evm_work *w);
+
+/* Ends, as the node says it (chain_evm_witness.c): of a large payment only when the
+ * witness says the same, and else it goes on. w may be gone after. ------------------
+ */
+
+MUST_CHECK enum rc evm__open_witness(struct evm *e);
+void evm__settled(struct evm_work *w, const struct node_receipt *r, bool ours);
+void evm__refused(struct evm_work *w, const char *reason);
+void evm__stop_witness(struct evm_work *w);
 
 #endif

@@ -252,8 +252,12 @@ static void judge(struct evm_work *w, const struct findings *f)
         evm__seek(w);
         return;
     }
-    if (fault[0] != '\0') {
+    if (f->used) {
         chain__end(&w->base, CHAIN_REFUSED, fault);
+        return;
+    }
+    if (fault[0] != '\0') {
+        evm__refused(w, fault);
         return;
     }
     if (is_settling(w)) {

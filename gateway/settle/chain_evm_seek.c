@@ -22,7 +22,7 @@ static void end_open(struct evm_work *w)
 
 static void end_refused(struct evm_work *w, const char *eip3009, const char *permit2)
 {
-    chain__end(&w->base, CHAIN_REFUSED, evm__is_permit(w) ? permit2 : eip3009);
+    evm__refused(w, evm__is_permit(w) ? permit2 : eip3009);
 }
 
 /* It is unused, at the head that we saw ---------------------------------------------
@@ -31,11 +31,10 @@ static void end_refused(struct evm_work *w, const char *eip3009, const char *per
 static void go_on_unused(struct evm_work *w)
 {
     if (w->base.task == CHAIN_LOOK) {
-        chain__end(&w->base, CHAIN_REFUSED, "");
+        evm__refused(w, "");
     } else if (w->mined) {
         if (w->succeeded)
-            chain__end(&w->base, CHAIN_REFUSED,
-                       "invalid_exact_evm_transfer_event_mismatch");
+            evm__refused(w, "invalid_exact_evm_transfer_event_mismatch");
         else
             end_refused(w, "invalid_exact_evm_transaction_failed",
                         "permit2_simulation_failed");
@@ -122,7 +121,8 @@ static bool is_deep(const struct evm_work *w, const struct node_receipt *r)
     const struct evm *e = evm__of(w);
 
     return e->head.number >= r->block &&
-           e->head.number - r->block + 1 >= e->chain->net->confirmations;
+           e->head.number - r->block + 1 >=
+               config_confirmations(e->chain->net, evm__expected(w).value);
 }
 
 static void on_candidates(struct rpc_call *c)
@@ -150,8 +150,7 @@ static void on_candidates(struct rpc_call *c)
     else if (evm__is_permit(w))
         seek_below(w, false);
     else
-        chain__end(&w->base, CHAIN_REFUSED,
-                   "invalid_exact_evm_transfer_event_mismatch");
+        evm__refused(w, "invalid_exact_evm_transfer_event_mismatch");
 }
 
 static void ask_candidates(struct evm_work *w)
@@ -220,7 +219,7 @@ static void go_on_used(struct evm_work *w)
     }
     w->candidate_count = 0;
     if (read_logs(w, q->result))
-        chain__end(&w->base, CHAIN_REFUSED, "invalid_exact_evm_nonce_already_used");
+        evm__refused(w, "invalid_exact_evm_nonce_already_used");
     else if (w->candidate_count > 0)
         ask_candidates(w);
     else

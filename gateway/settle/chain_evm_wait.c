@@ -62,19 +62,6 @@ void evm__land(struct evm_work *w)
 /* A receipt --------------------------------------------------------------------------
  */
 
-void evm__settled(struct evm_work *w, const struct node_receipt *r, bool ours)
-{
-    struct chain_job *j = w->base.job;
-
-    j->tx.hash = r->tx;
-    j->block = r->block;
-    if (ours) {
-        j->gas_wei = r->cost_wei;
-        evm__drop_nonce(w, true);
-    }
-    chain__end(&w->base, CHAIN_OK, "");
-}
-
 static void found(struct evm_work *w, const struct node_receipt *r)
 {
     const struct x402_moved expected = evm__expected(w);
@@ -83,7 +70,8 @@ static void found(struct evm_work *w, const struct node_receipt *r)
     w->gone = 0;
     /* One block is its own. A node may know the receipt before it counts the block. */
     if (e->head.number < r->block ||
-        e->head.number - r->block + 1 < e->chain->net->confirmations)
+        e->head.number - r->block + 1 <
+            config_confirmations(e->chain->net, expected.value))
         return;
     if (r->success && node_moved(r, &w->base.job->offer->asset, &expected)) {
         evm__settled(w, r, true);

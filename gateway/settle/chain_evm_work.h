@@ -4,9 +4,8 @@
 #ifndef GATEWAY_SETTLE_CHAIN_EVM_WORK_H
 #define GATEWAY_SETTLE_CHAIN_EVM_WORK_H
 
-#include "gateway/settle/chain_int.h"
+#include "gateway/settle/chain_evm_witness.h"
 #include "gateway/settle/fees.h"
-#include "gateway/settle/node.h"
 #include "gateway/settle/nonces.h"
 #include "gateway/settle/rpc.h"
 
@@ -118,6 +117,7 @@ struct evm_work {
     uint64_t seek_blocks;
     size_t candidate_count;
     struct x402_hash candidates[EVM_CANDIDATES_MAX];
+    struct evm_claim claim;
 };
 
 struct evm {
@@ -154,6 +154,7 @@ struct evm {
      * tells its time. */
     bool on_demand;
     struct arena *ping_arena;
+    struct evm_second second;
 };
 
 #endif

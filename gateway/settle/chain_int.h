@@ -45,6 +45,9 @@ struct chain {
     void *own; /* the kind's */
     /* remote: our own node, which looks at what it says; NULL: it is believed */
     struct chain *behind;
+    /* evm: the second node, which must agree to large payments; NULL: none is asked */
+    struct chain *witness;
+    bool is_witness;
     struct chain_work *works;
 
     bool up;
@@ -73,6 +76,9 @@ void chain__end_soon(struct chain_work *w, enum chain_outcome outcome,
 /* As the job's promise is, when nothing more can be found out now: UNKNOWN when
  * something may have been sent, else UNREACHABLE. */
 enum chain_outcome chain__no_word(const struct chain_work *w);
+/* What the payment is to move: what was signed, or as far as it is known to be less,
+ * what is taken. */
+struct x402_u256 chain__value(const struct chain_work *w);
 /* How a talk with the other side went. `why` is a literal for the log. */
 void chain__talked(struct chain *c, bool well, const char *why);
 /* Whether a block's time is near enough to our clock. */
