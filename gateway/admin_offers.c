@@ -120,6 +120,10 @@ static enum rc explain_offer(struct admin_call *c, enum rc rc)
                              "again");
     if (rc == RC_CONFLICT)
         return admin__refuse(c, rc, NULL, "nothing waits for a word on it");
+    if (rc == RC_BUSY)
+        return admin__refuse(
+            c, RC_CONFLICT, "endpoints",
+            "its endpoints have changed too often within five minutes, for which the prices that were told bind: wait so long");
     return rc;
 }
 

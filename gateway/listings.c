@@ -116,7 +116,8 @@ void listing_unref(struct listing *l)
     if (atomic_fetch_sub_explicit(&e->references, 1, memory_order_acq_rel) > 1)
         return;
     api_definition_unref(l->now);
-    api_definition_unref(l->before);
+    for (unsigned i = 0; i < SKILL_TOLD_MAX; i++)
+        api_definition_unref(l->told[i]);
     free(e);
 }
 
@@ -153,24 +154,34 @@ static enum rc compile(struct api_definition **out, struct listings *l,
     return RC_OK;
 }
 
-/* What can be read of both definitions. A definition that is not allowed (any more)
+/* What was told in a definition that cannot be read any more cannot be honoured. */
+static void fill_told(struct entry *e, struct listings *l, const struct config *c)
+{
+    const struct skill_offer *o = &e->listing.offer;
+
+    for (unsigned i = 0; i < o->told_count; i++) {
+        const struct skill_terms *t = &o->told[i].terms;
+
+        if (!t->has_definition)
+            continue;
+        if (o->now.has_definition &&
+            memcmp(o->now.definition, t->definition, SHA256_LEN) == 0)
+            e->listing.told[i] = api_definition_ref(e->listing.now);
+        else if (compile(&e->listing.told[i], l, c, e, t->definition) != RC_OK)
+            e->listing.told[i] = NULL;
+    }
+}
+
+/* What can be read of all definitions. A definition that is not allowed (any more)
  * makes an entry without one, so that it is not read again for each call. */
 static enum rc fill(struct entry *e, struct listings *l, const struct config *c)
 {
     const struct skill_terms *now = &e->listing.offer.now;
-    const struct skill_terms *before = &e->listing.offer.before;
-    enum rc rc = RC_OK;
 
     e->allow_private = c->skills->allow_private;
     if (now->has_definition)
-        rc = compile(&e->listing.now, l, c, e, now->definition);
-    if (rc != RC_OK || !before->has_definition)
-        return rc;
-    if (now->has_definition &&
-        memcmp(now->definition, before->definition, SHA256_LEN) == 0)
-        e->listing.before = api_definition_ref(e->listing.now);
-    else if (compile(&e->listing.before, l, c, e, before->definition) != RC_OK)
-        e->listing.before = NULL; /* what was told in it cannot be honoured */
+        TRY(compile(&e->listing.now, l, c, e, now->definition));
+    fill_told(e, l, c);
     return RC_OK;
 }
 

@@ -21,9 +21,9 @@ struct listing {
     char publisher[SKILL_PUBLISHER_MAX + 1];
     char slug[SKILL_SLUG_MAX + 1];
     struct skill_offer offer;
-    /* now is never NULL in what listings_get() gives. before: of offer.before; NULL:
+    /* now is never NULL in what listings_get() gives. told: as in offer.told; NULL:
      * there was none, or it can no longer be read. */
-    struct api_definition *now, *before;
+    struct api_definition *now, *told[SKILL_TOLD_MAX];
 };
 
 /* Waits: reads every offer that there is. The keeper may be NULL: then only who changes

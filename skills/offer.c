@@ -58,37 +58,62 @@ static void present(struct skill_offer *out, const struct skills__skill *skill)
         *out = (struct skill_offer){.version = 0};
 }
 
-static bool quote_lives(const struct skill_offer *o, uint64_t now_us)
+/* ---- What was told ---- */
+
+bool skill_told_binds(const struct skill_told *t, uint64_t now_us)
 {
-    return now_us < o->since_us || now_us - o->since_us < SKILL_QUOTE_LIFE_US;
+    return now_us < t->until_us;
 }
 
-/* What was told before a change binds for a while: a second change must not make that
- * forgotten, so of prices that still bind the lower one stays. Endpoints have prices of
- * their own: of two definitions the later one is kept. */
-static void remember(struct skill_offer *o, uint64_t now_us)
+static void drop_ended(struct skill_offer *o, uint64_t now_us)
 {
-    const struct skill_terms told = o->before;
-    struct skill_terms *before = &o->before;
+    unsigned kept = 0;
 
-    *before = o->now;
-    if (!quote_lives(o, now_us))
-        return;
-    before->per_install = money_min(before->per_install, told.per_install);
-    before->per_month = money_min(before->per_month, told.per_month);
-    if (before->has_per_call && told.has_per_call &&
-        before->has_definition == told.has_definition &&
-        memcmp(before->definition, told.definition, sizeof(told.definition)) == 0)
-        before->per_call = money_min(before->per_call, told.per_call);
+    for (unsigned i = 0; i < o->told_count; i++)
+        if (skill_told_binds(&o->told[i], now_us))
+            o->told[kept++] = o->told[i];
+    memset(&o->told[kept], 0, (SKILL_TOLD_MAX - kept) * sizeof(o->told[0]));
+    o->told_count = kept;
 }
 
-static void take_effect(struct skill_offer *o, const struct skill_terms *terms,
-                        struct slice base_url, uint64_t now_us)
+static bool same_endpoints(const struct skill_terms *a, const struct skill_terms *b)
 {
-    if (o->number == 0)
-        o->before = *terms;
-    else
-        remember(o, now_us);
+    return a->has_per_call == b->has_per_call &&
+           a->has_definition == b->has_definition &&
+           memcmp(a->definition, b->definition, sizeof(a->definition)) == 0;
+}
+
+/* What was told before a change binds for a while: another change must not make that
+ * forgotten. Endpoints have prices of their own, in a text that is not read here, so
+ * each text is kept; of amounts beside the same one the lower stays. */
+static enum rc remember(struct skill_offer *o, uint64_t now_us)
+{
+    const uint64_t until_us = now_us + SKILL_QUOTE_LIFE_US;
+    const struct skill_terms *now = &o->now;
+
+    drop_ended(o, now_us);
+    for (unsigned i = 0; i < o->told_count; i++) {
+        struct skill_terms *t = &o->told[i].terms;
+
+        if (!same_endpoints(t, now))
+            continue;
+        t->per_install = money_min(t->per_install, now->per_install);
+        t->per_month = money_min(t->per_month, now->per_month);
+        t->per_call = money_min(t->per_call, now->per_call);
+        o->told[i].until_us = until_us;
+        return RC_OK;
+    }
+    if (o->told_count == SKILL_TOLD_MAX)
+        return RC_BUSY;
+    o->told[o->told_count++] = (struct skill_told){*now, until_us};
+    return RC_OK;
+}
+
+static enum rc take_effect(struct skill_offer *o, const struct skill_terms *terms,
+                           struct slice base_url, uint64_t now_us)
+{
+    if (o->number > 0)
+        TRY(remember(o, now_us));
     o->now = *terms;
     o->since_us = now_us;
     o->number++;
@@ -98,6 +123,7 @@ static void take_effect(struct skill_offer *o, const struct skill_terms *terms,
     memset(o->base_url, 0, sizeof(o->base_url));
     if (base_url.len > 0) /* memcpy() may not be given NULL, even for no bytes */
         memcpy(o->base_url, base_url.bytes, base_url.len);
+    return RC_OK;
 }
 
 /* From the scheme on, up to the path: with the port, because behind another port is
@@ -146,7 +172,7 @@ static enum rc set(struct skill_offer *o, struct skills *s, struct skills__skill
         memset(o->next_base_url, 0, sizeof(o->next_base_url));
         memcpy(o->next_base_url, base_url.bytes, base_url.len);
     } else {
-        take_effect(o, &tidied, base_url, ledger_now_us(s->ledger));
+        TRY(take_effect(o, &tidied, base_url, ledger_now_us(s->ledger)));
     }
     return put(o, s, skill);
 }
@@ -196,7 +222,7 @@ static enum rc decide(struct skill_offer *o, struct skills *s,
     next = o->next;
     memcpy(base_url, o->next_base_url, sizeof(base_url));
     if (accept) {
-        take_effect(o, &next, slice_str(base_url), ledger_now_us(s->ledger));
+        TRY(take_effect(o, &next, slice_str(base_url), ledger_now_us(s->ledger)));
     } else {
         o->pending = false;
         o->next = (struct skill_terms){.has_per_call = false};
@@ -242,14 +268,22 @@ enum rc skill_offer_get(struct skill_offer *out, struct skills *s,
 
 struct money skill_install_price(const struct skill_offer *o, uint64_t now_us)
 {
-    return quote_lives(o, now_us) ? money_min(o->now.per_install, o->before.per_install)
-                                  : o->now.per_install;
+    struct money price = o->now.per_install;
+
+    for (unsigned i = 0; i < o->told_count; i++)
+        if (skill_told_binds(&o->told[i], now_us))
+            price = money_min(price, o->told[i].terms.per_install);
+    return price;
 }
 
 struct money skill_month_price(const struct skill_offer *o, uint64_t now_us)
 {
-    return quote_lives(o, now_us) ? money_min(o->now.per_month, o->before.per_month)
-                                  : o->now.per_month;
+    struct money price = o->now.per_month;
+
+    for (unsigned i = 0; i < o->told_count; i++)
+        if (skill_told_binds(&o->told[i], now_us))
+            price = money_min(price, o->told[i].terms.per_month);
+    return price;
 }
 
 /* ---- Keys of what was bought ---- */

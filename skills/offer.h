@@ -29,10 +29,21 @@ struct skill_terms {
     uint8_t definition[32]; /* blob: endpoints, in the words of `data_apis` */
 };
 
+enum {
+    SKILL_TOLD_MAX = 4
+};
+
+/* Terms that are not in force any more, and still bind. */
+struct skill_told {
+    struct skill_terms terms;
+    uint64_t until_us;
+};
+
 struct skill_offer {
-    struct skill_terms now;    /* in force since since_us */
-    struct skill_terms before; /* what was told before; equal to now: none */
+    struct skill_terms now; /* in force since since_us */
     uint64_t since_us;
+    unsigned told_count; /* the oldest first; those that have ended go with a change */
+    struct skill_told told[SKILL_TOLD_MAX];
     bool pending;            /* `next` waits for the operator (D24) */
     struct skill_terms next; /* while pending */
     char base_url[256];      /* of now's definition; "": no endpoints */
@@ -45,21 +56,23 @@ struct skill_offer {
  * before (or there were none) and `review` says so, as pending; of a skill that is
  * itself pending always at once. base_url: none, or that of the definition.
  * RC_BAD_INPUT: one without the other; RC_NOT_FOUND: no such skill. RC_FORBIDDEN:
- * quarantined. */
+ * quarantined. RC_BUSY: more than SKILL_TOLD_MAX other endpoints would bind. */
 MUST_CHECK enum rc skill_offer_set(struct skill_offer *out, struct skills *s,
                                    struct slice publisher, struct slice slug,
                                    const struct skill_terms *terms,
                                    struct slice base_url, bool review);
 /* Waits. The operator lets `next` take effect, or drops it. seen: the base_url that he
  * looked at, as a publisher may change what waits (none: any). RC_CONFLICT: there is
- * none, or it is another. */
+ * none, or it is another. RC_BUSY: as above. */
 MUST_CHECK enum rc skill_offer_decide(struct skill_offer *out, struct skills *s,
                                       struct slice publisher, struct slice slug,
                                       struct slice seen, bool accept);
 /* From memory. A skill without an offer is free and has no endpoints (version 0). */
 MUST_CHECK enum rc skill_offer_get(struct skill_offer *out, struct skills *s,
                                    struct slice publisher, struct slice slug);
-/* What an install, or a month, costs now: the lower of two while a quote may live. */
+/* Whether what was told still binds. */
+bool skill_told_binds(const struct skill_told *t, uint64_t now_us);
+/* What an install, or a month, costs now: the lowest of all that bind. */
 struct money skill_install_price(const struct skill_offer *o, uint64_t now_us);
 struct money skill_month_price(const struct skill_offer *o, uint64_t now_us);
 

@@ -334,7 +334,10 @@ static bool terms_empty(const struct skill_terms *t)
 
 static bool offer_ok(const struct skill_offer *o)
 {
-    return terms_ok(&o->now) && terms_ok(&o->before) && terms_ok(&o->next) &&
+    for (unsigned i = 0; i < o->told_count; i++)
+        if (!terms_ok(&o->told[i].terms))
+            return false;
+    return terms_ok(&o->now) && terms_ok(&o->next) &&
            (o->pending || (terms_empty(&o->next) && o->next_base_url[0] == '\0')) &&
            skills__text_ok(slice_str(o->base_url), 0, sizeof(o->base_url) - 1, false) &&
            skills__text_ok(slice_str(o->next_base_url), 0, sizeof(o->next_base_url) - 1,
@@ -377,8 +380,12 @@ struct slice skills__offer_encode(uint8_t *value, const struct skills__names *na
     field_put_uint(&o, offer->number, 8);
     field_put_uint(&o, offer->since_us, 8);
     put_terms(&o, &offer->now);
-    put_terms(&o, &offer->before);
     put_terms(&o, &offer->next);
+    field_put_uint(&o, offer->told_count, 1);
+    for (unsigned i = 0; i < offer->told_count; i++) {
+        field_put_uint(&o, offer->told[i].until_us, 8);
+        put_terms(&o, &offer->told[i].terms);
+    }
     put_names(&o, names);
     put_text(&o, offer->base_url, 1);
     put_text(&o, offer->next_base_url, 1);
@@ -397,8 +404,14 @@ enum rc skills__offer_decode(struct skills__names *names, struct skill_offer *ou
     o.number = field_take_uint(&i, 8);
     o.since_us = field_take_uint(&i, 8);
     take_terms(&i, &o.now);
-    take_terms(&i, &o.before);
     take_terms(&i, &o.next);
+    o.told_count = (unsigned)field_take_uint(&i, 1);
+    if (o.told_count > SKILL_TOLD_MAX)
+        return RC_CORRUPT;
+    for (unsigned t = 0; t < o.told_count; t++) {
+        o.told[t].until_us = field_take_uint(&i, 8);
+        take_terms(&i, &o.told[t].terms);
+    }
     take_names(&i, &n);
     take_text(&i, o.base_url, sizeof(o.base_url), 1);
     take_text(&i, o.next_base_url, sizeof(o.next_base_url), 1);

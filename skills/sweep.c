@@ -53,8 +53,9 @@ static void need_skill(struct needed *n, const struct skills__skill *skill)
     if (skill->offer == NULL)
         return;
     need_terms(n, &skill->offer->now);
-    need_terms(n, &skill->offer->before);
     need_terms(n, &skill->offer->next);
+    for (unsigned i = 0; i < skill->offer->told_count; i++)
+        need_terms(n, &skill->offer->told[i].terms);
 }
 
 static int compare(const void *a, const void *b)

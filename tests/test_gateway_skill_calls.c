@@ -237,6 +237,34 @@ static void d26_a_dearer_price_counts_when_no_quote_of_the_old_one_lives(void **
     call_costs("0.8");
 }
 
+/* D26: however often it changes within a quote's life. */
+static void d26_what_was_told_first_binds_after_two_more_changes(void **state)
+{
+    static const char dearer[] =
+        "base_url: https://skill.example/v1\n"
+        "endpoints: [{method: GET, path: /a, price: \"0.5\"}]\n";
+    static const char dearest[] =
+        "base_url: https://skill.example/v1\n"
+        "endpoints: [{method: GET, path: /a, price: \"2\"}]\n";
+    const struct skill_terms none = {.has_per_call = false};
+
+    (void)state;
+    sell(at_ten_cents, none);
+    gate_advance(301000);
+    sell(dearer, none);
+    gate_advance(100000);
+    sell(dearest, none);
+    call_costs("0.1");
+    gate_advance(199000);
+    sell(NULL, none);
+    sell(dearest, none);
+    call_costs("0.2");
+    gate_advance(2000); /* now only what was told after the first change */
+    call_costs("0.7");
+    gate_advance(100000);
+    call_costs("2.7");
+}
+
 /* D26: also where the endpoint was not there, or its units became dearer. */
 static void d26_units_are_part_of_the_price_that_was_told(void **state)
 {
@@ -566,6 +594,7 @@ int main(void)
         MARKET_TEST(a_failure_costs_nothing_and_earns_nothing),
         MARKET_TEST(an_endpoint_without_a_price_has_that_of_the_offer),
         MARKET_TEST(d26_a_dearer_price_counts_when_no_quote_of_the_old_one_lives),
+        MARKET_TEST(d26_what_was_told_first_binds_after_two_more_changes),
         MARKET_TEST(d26_units_are_part_of_the_price_that_was_told),
         MARKET_TEST(the_first_call_of_a_month_buys_it),
         MARKET_TEST(a_call_that_fails_buys_no_month),

@@ -113,6 +113,86 @@ static void a_price_that_was_told_outlives_a_second_change(void **state)
     assert_usd(skill_install_price(&offer, offer.since_us), "3");
 }
 
+/* ---- D26, for calls: endpoints have prices of their own ---- */
+
+/* Endpoints that are known by one letter, with a price by the call. */
+static enum rc sell(char text, const char *per_call)
+{
+    const struct skill_terms terms = {.has_definition = text != 0,
+                                      .definition = {(uint8_t)text},
+                                      .has_per_call = per_call != NULL,
+                                      .per_call =
+                                          usd(per_call != NULL ? per_call : "0")};
+
+    return skill_offer_set(&offer, m.skills, ACME, WEATHER, &terms,
+                           text != 0 ? SLICE("https://a.example") : SLICE_NONE, false);
+}
+
+static void expect_told(unsigned at, char text, const char *per_call)
+{
+    read_it();
+    assert_true(at < offer.told_count);
+    assert_int_equal(offer.told[at].terms.definition[0], text);
+    assert_usd(offer.told[at].terms.per_call, per_call);
+}
+
+static void d26_endpoints_that_were_told_bind_however_often_they_change(void **state)
+{
+    (void)state;
+    assert_int_equal(sell('A', "0.1"), RC_OK);
+    clock_at("2026-12-01T00:00:00Z");
+    assert_int_equal(sell('B', "5"), RC_OK);
+    clock_at("2026-12-01T00:04:00Z");
+    assert_int_equal(sell(0, NULL), RC_OK);
+    assert_int_equal(sell('C', "100"), RC_OK);
+    market_restart(&m);
+    expect_told(0, 'A', "0.1");
+    expect_told(1, 'B', "5");
+    assert_true(skill_told_binds(&offer.told[0], offer.since_us + MINUTE - 1));
+    assert_false(skill_told_binds(&offer.told[0], offer.since_us + MINUTE));
+    assert_true(skill_told_binds(&offer.told[1], offer.since_us + 5 * MINUTE - 1));
+    assert_false(skill_told_binds(&offer.told[1], offer.since_us + 5 * MINUTE));
+}
+
+static void d26_of_one_text_the_lower_price_by_the_call_binds(void **state)
+{
+    (void)state;
+    assert_int_equal(sell('A', "0.1"), RC_OK);
+    clock_at("2026-12-01T00:00:00Z");
+    for (unsigned i = 0; i < 3 * SKILL_TOLD_MAX; i++)
+        assert_int_equal(sell('A', i % 2 == 0 ? "5" : "0.2"), RC_OK);
+    assert_int_equal(sell('A', NULL), RC_OK);
+    assert_int_equal(offer.told_count, 1);
+    expect_told(0, 'A', "0.1");
+}
+
+static void d26_a_change_that_would_make_a_price_forgotten_waits(void **state)
+{
+    const struct skill_terms last = {.has_definition = true, .definition = {'Z'}};
+
+    (void)state;
+    assert_int_equal(sell('A', "0.1"), RC_OK);
+    clock_at("2026-12-01T00:00:00Z");
+    for (unsigned i = 1; i <= SKILL_TOLD_MAX; i++)
+        assert_int_equal(sell((char)('A' + i), "5"), RC_OK);
+    assert_int_equal(sell('Z', "100"), RC_BUSY);
+    assert_int_equal(skill_offer_set(&offer, m.skills, ACME, WEATHER, &last,
+                                     SLICE("https://z.example"), true),
+                     RC_OK);
+    assert_true(offer.pending);
+    assert_int_equal(
+        skill_offer_decide(&offer, m.skills, ACME, WEATHER, SLICE_NONE, true), RC_BUSY);
+    read_it();
+    assert_true(offer.pending); /* it still waits for the operator */
+    assert_int_equal(offer.told_count, SKILL_TOLD_MAX);
+    expect_told(0, 'A', "0.1");
+    clock_at("2026-12-01T00:05:00Z");
+    assert_int_equal(
+        skill_offer_decide(&offer, m.skills, ACME, WEATHER, SLICE_NONE, true), RC_OK);
+    assert_int_equal(offer.told_count, 1);
+    expect_told(0, 'A' + SKILL_TOLD_MAX, "5");
+}
+
 static void the_operator_accepts_the_host_that_he_saw(void **state)
 {
     (void)state;
@@ -248,6 +328,9 @@ int main(void)
         TEST(a_first_price_is_in_force_at_once_and_after_a_restart),
         TEST(a_price_that_was_told_binds_for_the_life_of_a_quote),
         TEST(a_price_that_was_told_outlives_a_second_change),
+        TEST(d26_endpoints_that_were_told_bind_however_often_they_change),
+        TEST(d26_of_one_text_the_lower_price_by_the_call_binds),
+        TEST(d26_a_change_that_would_make_a_price_forgotten_waits),
         TEST(the_operator_accepts_the_host_that_he_saw),
         TEST(another_host_waits_where_the_operator_looks),
         TEST(another_port_or_scheme_is_another_host),

@@ -204,12 +204,18 @@ static void an_offer_has_one_encoding(void **state)
 
     (void)state;
     check_strict(skills__offer_encode(room, &some_names, &o), recode_offer);
-    o.now.per_install = o.before.per_month = money_from_nano(5);
+    o.now.per_install = money_from_nano(5);
     o.now.has_per_call = o.now.has_definition = true;
     o.now.per_call = money_from_nano(UINT64_MAX);
     memset(o.now.definition, 7, sizeof(o.now.definition));
     set_text(o.base_url, "https://api.example.com/v1");
     check_strict(skills__offer_encode(room, &some_names, &o), recode_offer);
+    for (o.told_count = 1; o.told_count <= SKILL_TOLD_MAX; o.told_count++) {
+        o.told[o.told_count - 1] = (struct skill_told){o.now, 7};
+        o.told[o.told_count - 1].terms.per_month = money_from_nano(o.told_count);
+        check_strict(skills__offer_encode(room, &some_names, &o), recode_offer);
+    }
+    o.told_count = 1;
     o.pending = true;
     o.next = o.now;
     set_text(o.next_base_url, "https://other.example.com/");

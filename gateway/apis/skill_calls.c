@@ -95,18 +95,25 @@ static void choose_price(struct sold *s)
 {
     const struct skill_offer *o = &s->listing->offer;
     const struct config_endpoint *e;
-    struct money now, before;
+    struct money least, price;
+    bool priced;
 
     take_price(s, s->m->endpoint, &o->now);
-    if (s->listing->before == NULL || s->now_us >= o->since_us + SKILL_QUOTE_LIFE_US ||
-        metered_endpoint(&e, api_definition_api(s->listing->before), s->r->http->method,
-                         s->path) != RC_OK ||
-        !dearest(&before, e, &o->before) ||
-        (dearest(&now, s->m->endpoint, &o->now) && money_cmp(now, before) <= 0))
-        return;
-    s->m->endpoint = e;
-    s->m->buy.endpoint = e;
-    take_price(s, e, &o->before);
+    priced = dearest(&least, s->m->endpoint, &o->now);
+    for (unsigned i = 0; i < o->told_count; i++) {
+        const struct skill_told *t = &o->told[i];
+
+        if (s->listing->told[i] == NULL || !skill_told_binds(t, s->now_us) ||
+            metered_endpoint(&e, api_definition_api(s->listing->told[i]),
+                             s->r->http->method, s->path) != RC_OK ||
+            !dearest(&price, e, &t->terms) || (priced && money_cmp(least, price) <= 0))
+            continue;
+        priced = true;
+        least = price;
+        s->m->endpoint = e;
+        s->m->buy.endpoint = e;
+        take_price(s, e, &t->terms);
+    }
 }
 
 /* Whether the month was bought; else *once is what buys it. */
