@@ -252,11 +252,10 @@ static enum rc use_up(struct request *r)
 
 static enum rc know_caller(struct request *r)
 {
-    struct wallet_payment p = {.version = 0};
     const struct pay_call *c = r->pay_state;
+    struct wallet_payment p = {.id = c->job.payment_now.id}; /* none: not taken yet */
     struct wallet_caller key = r->caller;
 
-    memcpy(p.key, r->once.key, sizeof(p.key));
     x402_address_print_small(p.payer, x402_payer(&c->payment));
     TRY(wallet_payment_caller(&r->caller, r->worker->book, &p));
     /* A key beside the payment still says which models. */
@@ -309,7 +308,7 @@ static enum rc prepare(struct request *r, struct pay_call *c)
                         r->config->limits.refused_payments_per_minute,
                         &r->fault.retry_after_s));
     TRY(x402_u256_to_money(&c->value, *amount, c->network->decimals, X402_DOWN));
-    r->once.present = true;
+    r->once.present = r->once.payment = true;
     cashier_key(r->once.key, &c->payment, &c->offer);
     TRY(request_fingerprint(r->once.fingerprint, r));
     r->once.expires_us = clock_wall_us() + (uint64_t)OFFERS_TIMEOUT_S * 2 * 1000000;
@@ -424,6 +423,7 @@ enum step pay_call_reserve(struct request *r, struct pay_call *c)
             return topup_taken(r, c);
         c->stage = PAY_HOLD;
         r->money_asked = false;
+        r->caller.root = c->job.payment_now.id;
         return after_hold(r, c);
     case PAY_OPEN:
         return open_target(r, c);

@@ -84,7 +84,7 @@ static void add_account(struct payments *t, const struct wallet_payment *p)
 {
     struct ledger_account a;
     struct money has = MONEY_ZERO;
-    enum rc rc = ledger_view_account(&a, t->view, wallet_payment_account(p->key));
+    enum rc rc = ledger_view_account(&a, t->view, p->id);
 
     if (money_is_zero(p->value)) { /* somebody else's */
         assert_int_equal(rc, RC_NOT_FOUND);
@@ -123,12 +123,13 @@ static bool add_open(void *arg, struct slice key, struct slice value, uint64_t v
 {
     struct payments *t = arg;
     struct wallet_payment p;
+    struct slice record;
 
     (void)value;
-    (void)version;
-    assert_int_equal(key.len, sizeof(p.key));
-    assert_int_equal(wallet__read_payment(&p, t->view, (const uint8_t *)key.bytes),
-                     RC_OK);
+    assert_int_equal(
+        ledger_view_record(&record, &version, t->view, WALLET__KIND_PAYMENT, key),
+        RC_OK);
+    assert_int_equal(wallet__payment_decode(&p, key, record), RC_OK);
     assert_false(p.closed);
     t->open--;
     return true;

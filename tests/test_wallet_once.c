@@ -241,20 +241,30 @@ static void what_serves_a_call_is_not_swept(void **state)
 static void what_an_open_payment_bought_is_not_swept(void **state)
 {
     struct fixture *f = *state;
+    struct wallet_once_seen seen;
+    struct wallet_once once;
     struct wallet_payment p;
     struct call *c = new_call(f);
 
     clock_at("2026-11-21T12:00:00Z"); /* before the book has a time */
     p = payment_of(f, 1, 7, "1");
     assert_int_equal(payment_step(f, &p, wallet_payment_claim), RC_OK);
-    c->hold.once = once_of(f, 7, 1);
+    once = once_of(f, 7, 1);
+    memcpy(once.key, p.key, sizeof(once.key));
+    once.payment = true;
+    assert_int_equal(wallet_once_look(&seen, f->book, &once), RC_OK);
+    assert_int_equal(seen.state, WALLET_ONCE_NEW);
+    c->hold.once = once;
     assert_int_equal(payment_hold(f, c, &p, "1"), RC_OK);
     assert_int_equal(capture_call(f, c, "1"), RC_OK);
     clock_advance_ms(LIFE_S * 1000);
     assert_int_equal(sweep(f, 100), 0);
-    assert_int_equal(look(f, 7, 1).state, WALLET_ONCE_DONE);
+    assert_int_equal(wallet_once_look(&seen, f->book, &once), RC_OK);
+    assert_int_equal(seen.state, WALLET_ONCE_DONE);
     assert_int_equal(payment_step(f, &p, wallet_payment_failed), RC_OK);
     assert_int_equal(sweep(f, 100), 1);
+    assert_int_equal(wallet_once_look(&seen, f->book, &once), RC_OK);
+    assert_int_equal(seen.state, WALLET_ONCE_NEW);
 }
 
 /* Each call goes on where the last one stopped, whatever lies between. */

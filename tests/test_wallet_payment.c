@@ -114,6 +114,49 @@ static void a_payment_up_front_pays_its_call_and_the_rest_is_the_payers(void **s
     assert_memory_equal(&read, &p, sizeof(p));
 }
 
+/* Claimed with what is sent for it, and the book is told of the money with the end. */
+static void two_steps_of_its_own_are_enough(void **state)
+{
+    struct fixture *f = *state;
+    struct wallet_payment p = payment_of(f, 1, 1, "1");
+    struct call *c = new_call(f);
+
+    p.state = WALLET_PAYMENT_SUBMITTED;
+    p.settle = usd("1");
+    assert_int_equal(payment_step(f, &p, wallet_payment_claim), RC_OK);
+    assert_false(id_is_none(p.id));
+    assert_house(f, "1", "0", "0");
+    assert_int_equal(payment_hold(f, c, &p, "1"), RC_OK);
+    assert_int_equal(payment_step(f, &p, wallet_payment_finish), RC_CONFLICT);
+    assert_int_equal(capture_call(f, c, "0.3"), RC_OK);
+    payment_fee = money_from_nano(7);
+    assert_int_equal(payment_step(f, &p, wallet_payment_finish), RC_OK);
+    payment_fee = MONEY_ZERO;
+    assert_int_equal(p.state, WALLET_PAYMENT_SETTLED);
+    assert_true(p.closed);
+    assert_usd(payment_told.left, "0.7");
+    assert_usd(payment_told.balance, "0.7");
+    assert_usd(payer_has(f, &p), "0.7");
+    assert_house(f, "0", "1", "0");
+    assert_false(id_is_none(wallet_payment_credit(&p)));
+    assert_int_equal(payment_step(f, &p, wallet_payment_finish), RC_CONFLICT);
+    assert_int_equal(payment_step(f, &p, wallet_payment_close), RC_CONFLICT);
+    assert_int_equal(payment_step(f, &p, wallet_payment_revert), RC_OK);
+}
+
+static void the_end_may_say_whom_it_is_for(void **state)
+{
+    struct fixture *f = *state;
+    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct id agent = new_wallet(f, "agent");
+
+    p.settle = usd("1");
+    p.target = agent;
+    assert_int_equal(payment_step(f, &p, wallet_payment_finish), RC_OK);
+    assert_usd(payment_told.left, "1");
+    assert_usd(balance_of(f, agent), "1");
+}
+
 static void a_payment_after_settles_what_the_call_cost(void **state)
 {
     struct fixture *f = *state;
@@ -639,14 +682,14 @@ static void a_reverted_top_up_freezes_its_target(void **state)
 
 struct list {
     unsigned count, max;
-    uint8_t keys[512][32];
+    struct id ids[512];
 };
 
-static bool keep_key(void *arg, const struct wallet_payment *p)
+static bool keep_id(void *arg, const struct wallet_payment *p)
 {
     struct list *l = arg;
 
-    memcpy(l->keys[l->count++], p->key, 32);
+    l->ids[l->count++] = p->id;
     return l->count < l->max;
 }
 
@@ -654,7 +697,7 @@ static void the_open_ones_are_listed_in_pages(void **state)
 {
     struct fixture *f = *state;
     static struct list l;
-    uint8_t after[32];
+    struct id after;
 
     for (unsigned i = 0; i < 300; i++) {
         struct wallet_payment p = claimed(f, i, i, "1");
@@ -663,16 +706,16 @@ static void the_open_ones_are_listed_in_pages(void **state)
             assert_int_equal(payment_step(f, &p, wallet_payment_release), RC_OK);
     }
     l = (struct list){.max = 512};
-    assert_int_equal(wallet_payment_open(f->book, NULL, keep_key, &l), RC_OK);
+    assert_int_equal(wallet_payment_open(f->book, NULL, keep_id, &l), RC_OK);
     assert_int_equal(l.count, 200);
     for (unsigned i = 1; i < l.count; i++)
-        assert_true(memcmp(l.keys[i - 1], l.keys[i], 32) < 0);
-    memcpy(after, l.keys[149], 32);
+        assert_true(id_cmp(l.ids[i - 1], l.ids[i]) < 0);
+    after = l.ids[149];
     l = (struct list){.max = 512};
-    assert_int_equal(wallet_payment_open(f->book, after, keep_key, &l), RC_OK);
+    assert_int_equal(wallet_payment_open(f->book, &after, keep_id, &l), RC_OK);
     assert_int_equal(l.count, 50);
     l = (struct list){.max = 10};
-    assert_int_equal(wallet_payment_open(f->book, NULL, keep_key, &l), RC_OK);
+    assert_int_equal(wallet_payment_open(f->book, NULL, keep_id, &l), RC_OK);
     assert_int_equal(l.count, 10);
 }
 
@@ -723,6 +766,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_MEMORY(a_payment_up_front_pays_its_call_and_the_rest_is_the_payers),
+        ON_MEMORY(two_steps_of_its_own_are_enough),
+        ON_MEMORY(the_end_may_say_whom_it_is_for),
         ON_MEMORY(a_payment_after_settles_what_the_call_cost),
         ON_MEMORY(a_top_up_is_credited_to_its_target),
         ON_MEMORY(a_target_may_be_named_between_settling_and_closing),

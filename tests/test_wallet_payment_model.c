@@ -141,7 +141,7 @@ static void compare_payment(struct ledger_view *v, const struct payment_model *p
     struct wallet_payment found;
     enum rc rc = wallet__read_payment(&found, v, p->p.key);
 
-    compare_account(v, wallet_payment_account(p->p.key), p->money, p->held);
+    compare_account(v, p->p.id, p->money, p->held);
     assert_int_equal(rc, p->state == WALLET_PAYMENT_NEW ? RC_NOT_FOUND : RC_OK);
     if (rc == RC_NOT_FOUND)
         return;
@@ -227,6 +227,7 @@ static bool under_way(const struct payment_model *p)
 static void step_claim(struct model *m)
 {
     struct payment_model *p = any_payment(m);
+    const bool submits = pick(m, 4) == 0;
     enum rc wanted = RC_OK;
 
     if (p->state != WALLET_PAYMENT_NEW && p->state != WALLET_PAYMENT_RELEASED)
@@ -234,9 +235,11 @@ static void step_claim(struct model *m)
     else if (m->wallets[p->payer].debt > 0)
         wanted = RC_FORBIDDEN;
     p->p.value = nano(p->value);
+    /* With what is about to be sent, or not. */
+    p->p.state = submits ? WALLET_PAYMENT_SUBMITTED : WALLET_PAYMENT_NEW;
     if (run(m, p, wallet_payment_claim, wanted) != RC_OK)
         return;
-    p->state = WALLET_PAYMENT_RESERVED;
+    p->state = submits ? WALLET_PAYMENT_SUBMITTED : WALLET_PAYMENT_RESERVED;
     p->closed = false;
     p->money = p->value;
     m->receivable += p->value;
@@ -305,19 +308,16 @@ static void step_release(struct model *m)
     m->receivable -= p->value;
 }
 
-static void step_close(struct model *m)
+/* It has been closed: where its money went. */
+static void end_payment(struct model *m, struct payment_model *p)
 {
-    struct payment_model *p = any_payment(m);
     struct wallet_model *w = &m->wallets[p->wallet];
     struct wallet_model *payer = &m->wallets[p->payer];
     int64_t unsettled = p->value - p->settle;
     int64_t back = least(unsettled, p->money);
     int64_t left = p->money - back;
     int64_t repaid = p->wallet == TARGET ? 0 : least(left, payer->debt);
-    bool good = p->state == WALLET_PAYMENT_SETTLED && !p->closed && p->held == 0;
 
-    if (run(m, p, wallet_payment_close, good ? RC_OK : RC_CONFLICT) != RC_OK)
-        return;
     p->closed = true;
     if (p->value == 0)
         return;
@@ -329,6 +329,32 @@ static void step_close(struct model *m)
     payer->debt -= repaid;
     m->receivable -= unsettled;
     m->bad_debt += unsettled - back - repaid;
+}
+
+static void step_close(struct model *m)
+{
+    struct payment_model *p = any_payment(m);
+    bool good = p->state == WALLET_PAYMENT_SETTLED && !p->closed && p->held == 0;
+
+    if (run(m, p, wallet_payment_close, good ? RC_OK : RC_CONFLICT) == RC_OK)
+        end_payment(m, p);
+}
+
+static void step_finish(struct model *m)
+{
+    struct payment_model *p = any_payment(m);
+    int64_t settle = p->value == 0 ? 0 : amount_to(m, p->value);
+    bool good = under_way(p) && p->held == 0;
+
+    if (under_way(p))
+        p->p.settle = nano(settle);
+    if (run(m, p, wallet_payment_finish, good ? RC_OK : RC_CONFLICT) != RC_OK)
+        return;
+    p->state = WALLET_PAYMENT_SETTLED;
+    p->settle = settle;
+    m->receivable -= settle;
+    m->chain += settle;
+    end_payment(m, p);
 }
 
 static void step_revert(struct model *m)
@@ -395,6 +421,8 @@ static void hold(struct model *m, struct call_model *c, struct payment_model *p,
         wanted = RC_NOT_FOUND;
     else if (w->frozen)
         wanted = RC_FROZEN;
+    else if (p != NULL && p->state == WALLET_PAYMENT_NEW)
+        wanted = RC_NOT_FOUND; /* it has no account before its claim */
     else if (m->onces[once] != WALLET_ONCE_NEW)
         wanted = RC_USED;
     else if (amount > *money - *held)
@@ -592,14 +620,14 @@ static void begin(struct model *m, struct fixture *f, uint64_t seed)
 static void step(struct model *m)
 {
     static void (*const steps[])(struct model *) = {
-        step_claim,   step_claim,       step_claim,   step_claim,  step_note,
-        step_settled, step_settled,     step_settled, step_failed, step_release,
-        step_close,   step_close,       step_close,   step_revert, step_next,
-        step_next,    step_next,        step_hold,    step_hold,   step_hold,
-        step_hold,    step_hold_wallet, step_serve,   step_serve,  step_serve,
-        step_capture, step_capture,     step_capture, step_void,   step_look,
-        step_look,    step_topup,       step_topup,   step_freeze, step_freeze,
-        step_restart,
+        step_claim,   step_claim,   step_claim,       step_claim,   step_note,
+        step_settled, step_settled, step_failed,      step_failed,  step_release,
+        step_release, step_close,   step_close,       step_finish,  step_revert,
+        step_next,    step_next,    step_next,        step_hold,    step_hold,
+        step_hold,    step_hold,    step_hold_wallet, step_serve,   step_serve,
+        step_serve,   step_capture, step_capture,     step_capture, step_void,
+        step_look,    step_look,    step_topup,       step_topup,   step_freeze,
+        step_freeze,  step_restart,
     };
 
     steps[pick(m, sizeof(steps) / sizeof(steps[0]))](m);

@@ -94,7 +94,8 @@ static enum rc recode_payment(struct slice *again, uint8_t *room, struct slice v
 {
     static struct wallet_payment p;
 
-    TRY(wallet__payment_decode(&p, slice_from((const char *)payment_key, 32), value));
+    TRY(wallet__payment_decode(&p, slice_from((const char *)some_id.bytes, ID_LEN),
+                               value));
     *again = wallet__payment_encode(room, &p);
     return RC_OK;
 }

@@ -200,7 +200,7 @@ void sale_hold(struct till *t, struct sale *s)
     h = &s->call->hold;
     assert_int_equal(wallet_payment_caller(&h->caller, t->f.book, &s->job.payment_now),
                      RC_OK);
-    h->once.present = true;
+    h->once.present = h->once.payment = true;
     cashier_key(h->once.key, &s->payment, &s->offer);
     memcpy(h->once.fingerprint, s->job.fingerprint, sizeof(h->once.fingerprint));
     h->once.expires_us = s->job.payment_now.expires_us;

@@ -14,6 +14,8 @@
 struct wallet_once {
     bool present;
     uint8_t key[32];         /* what is used up: a hash of it and of its kind */
+    bool payment;            /* it is the key of a claimed payment (wallet/payment.h),
+                              * whose account the hold is on */
     uint8_t fingerprint[32]; /* of method, path, query and body */
     uint64_t expires_us;     /* from then on it is worthless by itself */
     /* It is what the call buys, and not what pays for it: it is free again unless
@@ -22,6 +24,7 @@ struct wallet_once {
     /* purchase: of the record of a call that came to nothing, which is replaced. 0:
      * there is none (wallet_once_seen.version) */
     uint64_t version;
+    uint8_t row[32]; /* private: where the record is */
 };
 
 enum wallet_once_state {

@@ -40,11 +40,6 @@ struct slice wallet__payment_key(const uint8_t key[32])
     return slice_from((const char *)key, 32);
 }
 
-struct id wallet_payment_account(const uint8_t key[32])
-{
-    return wallet__hash_id("payment", wallet__payment_key(key));
-}
-
 struct id wallet_payer_id(const char *payer)
 {
     return wallet__hash_id("payer", slice_str(payer));
@@ -95,7 +90,7 @@ static enum rc read_payment_caller(struct wallet_caller *out, struct ledger_view
         memcpy(out->wallet_name, w.name, sizeof(out->wallet_name));
         rc = wallet__read_epoch(&out->epoch, v);
     }
-    out->root = wallet_payment_account(p->key);
+    out->root = p->id;
     return rc;
 }
 
@@ -126,17 +121,40 @@ enum rc wallet_payer_caller(struct wallet_caller *out, struct wallet_book *b,
 
 /* ---- Reading ---- */
 
-enum rc wallet__read_payment(struct wallet_payment *out, struct ledger_view *v,
-                             const uint8_t key[32])
+enum rc wallet__payment_id(struct id *out, struct ledger_view *v, const uint8_t key[32])
+{
+    struct slice value;
+    uint64_t version;
+
+    TRY(ledger_view_record(&value, &version, v, WALLET__KIND_PAYMENT_KEY,
+                           wallet__payment_key(key)));
+    return wallet__name_decode(out, value);
+}
+
+static enum rc read_by_id(struct wallet_payment *out, struct ledger_view *v,
+                          struct id id)
 {
     struct slice value;
     uint64_t version;
 
     TRY(ledger_view_record(&value, &version, v, WALLET__KIND_PAYMENT,
-                           wallet__payment_key(key)));
-    TRY(wallet__payment_decode(out, wallet__payment_key(key), value));
+                           wallet__id_slice(&id)));
+    TRY(wallet__payment_decode(out, wallet__id_slice(&id), value));
     out->version = version;
     return RC_OK;
+}
+
+enum rc wallet__read_payment(struct wallet_payment *out, struct ledger_view *v,
+                             const uint8_t key[32])
+{
+    struct id id;
+    enum rc rc;
+
+    TRY(wallet__payment_id(&id, v, key));
+    rc = read_by_id(out, v, id);
+    if (rc == RC_NOT_FOUND || (rc == RC_OK && memcmp(out->key, key, 32) != 0))
+        return RC_CORRUPT; /* neither is ever deleted, or another one's */
+    return rc;
 }
 
 enum rc wallet_payment_read(struct wallet_payment *out, struct wallet_book *b,
@@ -162,17 +180,24 @@ static enum rc give_page(bool *go_on, const struct wallet__page *page,
 
     for (unsigned i = 0; i < page->count && *go_on; i++) {
         struct slice key = wallet__page_key(page, i);
+        struct ledger_view *v;
+        struct id id;
+        enum rc rc;
 
-        if (key.len != sizeof(p.key))
+        if (key.len != ID_LEN)
             return RC_CORRUPT;
-        TRY(wallet_payment_read(&p, b, (const uint8_t *)key.bytes));
+        memcpy(id.bytes, key.bytes, ID_LEN);
+        TRY(ledger_view_open(&v, b->ledger));
+        rc = read_by_id(&p, v, id);
+        ledger_view_close(v);
+        TRY(rc);
         if (!p.closed)
             *go_on = each(arg, &p);
     }
     return RC_OK;
 }
 
-enum rc wallet_payment_open(struct wallet_book *b, const uint8_t *after,
+enum rc wallet_payment_open(struct wallet_book *b, const struct id *after,
                             wallet_payment_fn *each, void *arg)
 {
     struct wallet__page *page = malloc(sizeof(*page));
@@ -184,9 +209,9 @@ enum rc wallet_payment_open(struct wallet_book *b, const uint8_t *after,
     if (page == NULL)
         return RC_NOMEM;
     if (after != NULL) {
-        memcpy(from, after, 32);
-        from[32] = 0; /* right behind it */
-        start = slice_from((const char *)from, 33);
+        memcpy(from, after->bytes, ID_LEN);
+        from[ID_LEN] = 0; /* right behind it */
+        start = slice_from((const char *)from, ID_LEN + 1);
     }
     do {
         rc = wallet__page_read(page, b, WALLET__KIND_OPEN, start);

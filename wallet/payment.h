@@ -2,8 +2,9 @@
 /* Payments that came with a call (x402, MPP), as the book sees them. Reached through
  * wallet/wallet.h.
  *
- * Each authorization has a record, known by a hash over network, token, payer and
- * nonce, and an account of its own, so that it buys at most its own value and nothing
+ * Each authorization is known by its key, a hash over network, token, payer and nonce.
+ * Its claim gives it an id that begins with the time, as all ids do: under it are its
+ * record, and an account of its own, so that it buys at most its own value and nothing
  * else spends it. The claim moves the value from house/receivable to that account; the
  * call holds and captures there; when the chain has paid, house/chain pays
  * house/receivable; in the end what was not used goes to the payer's wallet (or the
@@ -46,6 +47,7 @@ enum wallet_payment_state {
 
 struct wallet_payment {
     uint8_t key[32];
+    struct id id; /* and of the account that pays for its calls; none: never claimed */
     char payer[WALLET_PAYER_TEXT_SIZE];
     char method[16];     /* "x402", "mpp": the `kind` of its rows */
     struct money value;  /* authorized: at most this; zero: to somebody else, and only
@@ -64,13 +66,12 @@ struct wallet_payment {
     uint64_t version; /* of the record; 0: none */
 };
 
-/* The account that pays for calls of this payment, and the wallet of its payer.
- * Derived, whether they exist or not. The wallet is a root, opened by the end of the
+/* The wallet of a payer, whether it exists or not: a root, opened by the end of the
  * payer's first payment under the name "payer-0x..": no other can have such a name. */
-struct id wallet_payment_account(const uint8_t key[32]);
 struct id wallet_payer_id(const char *payer);
-/* As whom a call on this payment holds: root = the account, wallet = the payer's,
- * whose limits bind. RC_FROZEN: filled all the same, and no hold can come of it. */
+/* As whom a call on this payment holds: root = its account (before the claim: none),
+ * wallet = the payer's, whose limits bind. RC_FROZEN: filled all the same, and no hold
+ * can come of it. */
 MUST_CHECK enum rc wallet_payment_caller(struct wallet_caller *out,
                                          struct wallet_book *b,
                                          const struct wallet_payment *p);
@@ -80,69 +81,14 @@ MUST_CHECK enum rc wallet_payer_caller(struct wallet_caller *out, struct wallet_
 /* RC_NOT_FOUND. */
 MUST_CHECK enum rc wallet_payment_read(struct wallet_payment *out,
                                        struct wallet_book *b, const uint8_t key[32]);
-/* All that are not closed, in the order of their keys, after `after` (NULL: from the
+/* All that are not closed, in the order of their ids, after `after` (NULL: from the
  * first), until each() returns false. Short views; the picture may change meanwhile. */
 typedef bool wallet_payment_fn(void *arg, const struct wallet_payment *p);
-MUST_CHECK enum rc wallet_payment_open(struct wallet_book *b, const uint8_t *after,
+MUST_CHECK enum rc wallet_payment_open(struct wallet_book *b, const struct id *after,
                                        wallet_payment_fn *each, void *arg);
 
-/* One step of a payment. Zero it, fill p and what the step needs. done() comes on the
- * writer's thread (or, when refused at once, on the caller's). On RC_OK p is as the
- * record is now. RC_STALE, RC_EXISTS: another was faster: read again. A step that
- * failed otherwise may be repeated as it was. */
-struct wallet_payment_step {
-    struct wallet_payment p;
-    struct money fee; /* settled: what it cost us, in 10^-9 of the chain's coin */
-    enum rc rc;
-    struct money left;    /* closed: what was credited. failed, reverted: the loss */
-    struct money balance; /* closed: of the wallet that was credited */
-    void (*done)(struct wallet_payment_step *s);
-    /* private */
-    struct wallet_book *book;
-    struct ledger_cmd cmd;
-    unsigned step;
-    unsigned debt_at; /* its place among the writes of a claim */
-    enum wallet_payment_state next;
-    bool next_closed;
-    uint64_t next_version;
-    struct id account, wallet, payer;
-    uint8_t wallet_value[128], debt_value[16];
-    uint8_t value[LEDGER_VALUE_MAX];
-    char memo[LEDGER_MEMO_MAX];
-};
-
-/* All but the claim take from p: key, payer, version, reference, details, and settle
- * while it is not settled; the rest stays as it was claimed (and is in p afterwards).
- * RC_CONFLICT: not in this state. */
-
-/* NEW or RELEASED -> RESERVED; p is filled but for state and version (which is as it
- * was read). RC_EXISTS or RC_STALE: somebody has it. RC_FORBIDDEN: this payer owes for
- * a call that was delivered and never paid. RC_NOT_FOUND: no such target. RC_TOO_BIG:
- * above WALLET_PAYMENT_VALUE_MAX. */
-void wallet_payment_claim(struct wallet_book *b, struct wallet_payment_step *s);
-/* Writes p (state, details, reference, settle); no money moves. RESERVED, SUBMITTED and
- * UNKNOWN may become one another; what is SETTLED stays so, closed or not. Of a SETTLED
- * one that is not closed p.target counts too: a top-up's wallet may be opened then. */
-void wallet_payment_note(struct wallet_book *b, struct wallet_payment_step *s);
-/* RESERVED, SUBMITTED, UNKNOWN -> SETTLED: `p.settle` has come in by the chain, and the
- * coin's account of p.network paid `fee`. */
-void wallet_payment_settled(struct wallet_book *b, struct wallet_payment_step *s);
-/* The same -> FAILED, closed: what the account has goes back; what was captured is bad
- * debt, a mark on the payer. RC_CONFLICT: a call still holds on the account. */
-void wallet_payment_failed(struct wallet_book *b, struct wallet_payment_step *s);
-/* RESERVED -> RELEASED, closed: all of the account goes back. Only when nothing was
- * captured there (else RC_CONFLICT). */
-void wallet_payment_release(struct wallet_book *b, struct wallet_payment_step *s);
-/* SETTLED -> closed: value - settle goes back to house/receivable, the rest to the
- * target's root, or, less what the payer owes, to his wallet, which is opened by it.
- * RC_CONFLICT: a call still holds on the account. */
-void wallet_payment_close(struct wallet_book *b, struct wallet_payment_step *s);
 /* The transfer that closed it, as statements name it; ID_NONE: there is none. */
 struct id wallet_payment_credit(const struct wallet_payment *p);
-/* SETTLED and closed -> REVERTED: taken from the wallet that was credited as far as it
- * has it; the rest (`left`) is house/bad-debt and a mark on the payer, and the wallet
- * is frozen. */
-void wallet_payment_revert(struct wallet_book *b, struct wallet_payment_step *s);
 
 /* House accounts of payments, for reports and the laws: receivable is what was promised
  * and has not come; chain what came in; bad_debt what never will. */

@@ -12,6 +12,9 @@
 /* The first half of a digest: `what` says what it is an id of. */
 struct id wallet__hash_id(const char *what, struct slice of);
 struct slice wallet__payment_key(const uint8_t key[32]);
+/* RC_NOT_FOUND: no such payment was ever claimed. */
+MUST_CHECK enum rc wallet__payment_id(struct id *out, struct ledger_view *v,
+                                      const uint8_t key[32]);
 struct id wallet__coin_account(const char *network); /* paid by our own key */
 struct id wallet__fees_account(const char *network);
 /* A payer's wallet as it is opened, and how it is found by its name: false when no

@@ -98,6 +98,7 @@ struct slice wallet__payment_encode(uint8_t *value, const struct wallet_payment 
     field_put_uint(&o, network_len, 1);
     field_put_uint(&o, reference_len, 1);
     field_put_uint(&o, p->details_len, 2);
+    field_put_bytes(&o, p->key, sizeof(p->key));
     field_put_bytes(&o, payer, PAYER_LEN);
     field_put_uint(&o, money_to_nano(p->value), 8);
     field_put_uint(&o, money_to_nano(p->settle), 8);
@@ -141,13 +142,14 @@ enum rc wallet__payment_decode(struct wallet_payment *out, struct slice key,
     size_t method_len, network_len, reference_len, details_len;
 
     memset(out, 0, sizeof(*out));
-    field_take_bytes(&k, out->key, sizeof(out->key));
+    field_take_bytes(&k, out->id.bytes, ID_LEN);
     field_take_version(&i);
     take_state(&i, out);
     method_len = (size_t)field_take_uint(&i, 1);
     network_len = (size_t)field_take_uint(&i, 1);
     reference_len = (size_t)field_take_uint(&i, 1);
     details_len = (size_t)field_take_uint(&i, 2);
+    field_take_bytes(&i, out->key, sizeof(out->key));
     take_payer(&i, out);
     out->value = money_from_nano(field_take_uint(&i, 8));
     out->settle = money_from_nano(field_take_uint(&i, 8));

@@ -3,6 +3,8 @@
  * the money and the new state happen together or not at all. A plan takes everything
  * out of the payment's account or nothing, and names the version of the record that it
  * was made for: so what happens between reading and doing makes it fail, not wrong. */
+#include "wallet/payment_step.h"
+
 #include "base/codec.h"
 #include "wallet/memo.h"
 #include "wallet/payment_int.h"
@@ -18,7 +20,8 @@ enum step { /* part of operation ids: never renumbered */
     STEP_FAILED = 4,
     STEP_RELEASE = 5,
     STEP_CLOSE = 6,
-    STEP_REVERT = 7
+    STEP_REVERT = 7,
+    STEP_FINISH = 8
 };
 
 /* What a plan is made from, as of one moment. */
@@ -42,6 +45,39 @@ static void finish(struct wallet_payment_step *s, enum rc rc)
 {
     s->rc = rc;
     s->done(s);
+}
+
+/* ---- Ids ---- */
+
+/* The time of the claim stands in front, as in the ids of id_new(): so the book finds
+ * what happens at one time side by side, and a commit touches few pages for all of it.
+ */
+static struct id id_at(const struct wallet_payment *p, const char *what,
+                       struct slice source)
+{
+    const uint64_t ms = p->created_us / 1000;
+    struct id id = wallet__hash_id(what, source);
+
+    for (unsigned i = 0; i < 6; i++)
+        id.bytes[i] = (uint8_t)(ms >> (8 * (5 - i)));
+    return id;
+}
+
+static struct id id_of(const struct wallet_payment *p)
+{
+    return id_at(p, "payment", wallet__payment_key(p->key));
+}
+
+/* One for each thing that can be done to one version of a payment. */
+static struct id op_of(const struct wallet_payment *p, enum step step, uint64_t version)
+{
+    uint8_t source[32 + 9];
+
+    memcpy(source, p->key, 32);
+    source[32] = (uint8_t)step;
+    for (unsigned i = 0; i < 8; i++)
+        source[33 + i] = (uint8_t)(version >> (8 * i));
+    return id_at(p, "payment-step", slice_from((const char *)source, sizeof(source)));
 }
 
 /* ---- Reading ---- */
@@ -73,19 +109,22 @@ static enum rc read_wallet(struct facts *f, struct ledger_view *v, struct id tar
 }
 
 static enum rc read_facts(struct facts *f, struct ledger_view *v,
-                          const struct wallet_payment *p, bool is_claim)
+                          const struct wallet_payment *p, enum step step)
 {
+    const bool is_claim = step == STEP_CLAIM;
     enum rc rc = wallet__read_payment(&f->record, v, p->key);
 
     if (rc == RC_NOT_FOUND && is_claim) {
         f->record = *p;
         f->record.version = 0;
+        f->record.id = id_of(p);
         rc = RC_OK;
     }
     TRY(rc);
-    TRY(wallet__read_account(&f->account, v, wallet_payment_account(p->key)));
+    TRY(wallet__read_account(&f->account, v, f->record.id));
     TRY(wallet__read_debt(&f->owed, &f->debt_version, v, wallet_payer_id(p->payer)));
-    return read_wallet(f, v, is_claim ? p->target : f->record.target);
+    return read_wallet(f, v,
+                       is_claim || step == STEP_FINISH ? p->target : f->record.target);
 }
 
 /* What the account has, holds included. */
@@ -137,10 +176,10 @@ static void become(struct wallet_payment_step *s, const struct facts *f,
     s->next_closed = closed;
     next.state = state;
     next.closed = closed;
-    wallet__write(&s->cmd, WALLET__KIND_PAYMENT, wallet__payment_key(s->p.key),
+    wallet__write(&s->cmd, WALLET__KIND_PAYMENT, wallet__id_slice(&s->p.id),
                   wallet__payment_encode(s->value, &next), f->record.version);
     if (closed && !f->record.closed)
-        wallet__delete(&s->cmd, WALLET__KIND_OPEN, wallet__payment_key(s->p.key),
+        wallet__delete(&s->cmd, WALLET__KIND_OPEN, wallet__id_slice(&s->p.id),
                        LEDGER_ANY);
 }
 
@@ -176,9 +215,11 @@ static enum rc plan_claim(struct wallet_payment_step *s, const struct facts *f)
 {
     struct ledger_write *w;
 
-    s->p.state = WALLET_PAYMENT_RESERVED;
+    if (s->p.state != WALLET_PAYMENT_SUBMITTED) {
+        s->p.state = WALLET_PAYMENT_RESERVED;
+        s->p.settle = MONEY_ZERO;
+    }
     s->p.closed = false;
-    s->p.settle = MONEY_ZERO;
     if (!wallet__payment_ok(&s->p))
         return RC_BAD_INPUT;
     if (money_cmp(s->p.value, WALLET_PAYMENT_VALUE_MAX) > 0)
@@ -188,9 +229,12 @@ static enum rc plan_claim(struct wallet_payment_step *s, const struct facts *f)
     if (f->record.version > 0 && f->record.state != WALLET_PAYMENT_RELEASED)
         return RC_EXISTS;
     add_leg_if(s, wallet__receivable, s->account, s->p.value);
-    become(s, f, WALLET_PAYMENT_RESERVED, false);
-    wallet__write(&s->cmd, WALLET__KIND_OPEN, wallet__payment_key(s->p.key),
-                  WALLET__MARK, 0);
+    become(s, f, s->p.state, false);
+    if (f->record.version == 0)
+        wallet__write(&s->cmd, WALLET__KIND_PAYMENT_KEY, wallet__payment_key(s->p.key),
+                      wallet__name_encode(s->id_value, s->p.id), 0);
+    wallet__write(&s->cmd, WALLET__KIND_OPEN, wallet__id_slice(&s->p.id), WALLET__MARK,
+                  0);
     s->debt_at = s->cmd.write_count;
     w = &s->cmd.writes[s->cmd.write_count++];
     *w = (struct ledger_write){.op = LEDGER_EXPECT,
@@ -210,7 +254,8 @@ static enum rc plan_note(struct wallet_payment_step *s, const struct facts *f)
     return RC_OK;
 }
 
-static enum rc plan_settled(struct wallet_payment_step *s, const struct facts *f)
+/* What has come in, and what that has cost. */
+static enum rc add_settlement(struct wallet_payment_step *s, const struct facts *f)
 {
     struct ledger_leg *leg;
 
@@ -226,6 +271,12 @@ static enum rc plan_settled(struct wallet_payment_step *s, const struct facts *f
                                    .amount = money_min(s->fee, WALLET__FEE_MAX),
                                    .number = WALLET__COIN};
     }
+    return RC_OK;
+}
+
+static enum rc plan_settled(struct wallet_payment_step *s, const struct facts *f)
+{
+    TRY(add_settlement(s, f));
     become(s, f, WALLET_PAYMENT_SETTLED, false);
     return RC_OK;
 }
@@ -258,15 +309,15 @@ static enum rc plan_release(struct wallet_payment_step *s, const struct facts *f
     return RC_OK;
 }
 
-static enum rc plan_close(struct wallet_payment_step *s, const struct facts *f)
+/* Gives what is left, and writes the end. */
+static enum rc add_end(struct wallet_payment_step *s, const struct facts *f)
 {
     struct money unsettled = money_sub_floor(s->p.value, s->p.settle);
     struct money back = money_min(unsettled, whole(f));
     struct money left = money_sub_floor(whole(f), back);
     struct money repaid = MONEY_ZERO;
 
-    if (f->record.state != WALLET_PAYMENT_SETTLED || f->record.closed ||
-        !money_is_zero(f->account.held))
+    if (!money_is_zero(f->account.held))
         return RC_CONFLICT;
     if (money_is_zero(s->p.value)) { /* somebody else's: there is nothing to credit */
         become(s, f, WALLET_PAYMENT_SETTLED, true);
@@ -289,6 +340,19 @@ static enum rc plan_close(struct wallet_payment_step *s, const struct facts *f)
     s->cmd.tags[1] = s->wallet;
     s->cmd.tags[2] = s->p.target;
     return RC_OK;
+}
+
+static enum rc plan_close(struct wallet_payment_step *s, const struct facts *f)
+{
+    if (f->record.state != WALLET_PAYMENT_SETTLED || f->record.closed)
+        return RC_CONFLICT;
+    return add_end(s, f);
+}
+
+static enum rc plan_finish(struct wallet_payment_step *s, const struct facts *f)
+{
+    TRY(add_settlement(s, f));
+    return add_end(s, f);
 }
 
 static enum rc plan_revert(struct wallet_payment_step *s, const struct facts *f)
@@ -328,10 +392,10 @@ static const struct plan plans[] = {
     [STEP_CLAIM] = {plan_claim, "claim"},       [STEP_NOTE] = {plan_note, "note"},
     [STEP_SETTLED] = {plan_settled, "settled"}, [STEP_FAILED] = {plan_failed, "failed"},
     [STEP_RELEASE] = {plan_release, "release"}, [STEP_CLOSE] = {plan_close, "close"},
-    [STEP_REVERT] = {plan_revert, "revert"},
+    [STEP_REVERT] = {plan_revert, "revert"},    [STEP_FINISH] = {plan_finish, "close"},
 };
 
-static void begin(struct wallet_book *b, struct wallet_payment_step *s, unsigned step);
+static void begin(struct wallet_book *b, struct wallet_payment_step *s, enum step step);
 
 static struct wallet_payment_step *step_of(struct ledger_cmd *cmd)
 {
@@ -401,29 +465,9 @@ static void step_done(struct ledger_cmd *cmd)
     s->p.state = s->next;
     s->p.closed = s->next_closed;
     s->p.version = s->next_version;
-    if (s->step == STEP_CLOSE)
+    if (s->step == STEP_CLOSE || s->step == STEP_FINISH)
         read_balance(s);
     finish(s, RC_OK);
-}
-
-/* One id for each thing that can be done to one version of a payment. The time of the
- * claim stands in front, as in the ids of id_new(): so the book finds the ids of one
- * time side by side, and a commit touches few pages for all of them. */
-static struct id op_of(const struct wallet_payment *p, enum step step, uint64_t version)
-{
-    const uint64_t ms = p->created_us / 1000;
-    uint8_t source[32 + 9];
-    struct id id;
-
-    memcpy(source, p->key, 32);
-    source[32] = (uint8_t)step;
-    for (unsigned i = 0; i < 8; i++)
-        source[33 + i] = (uint8_t)(version >> (8 * i));
-    id = wallet__hash_id("payment-step",
-                         slice_from((const char *)source, sizeof(source)));
-    for (unsigned i = 0; i < 6; i++)
-        id.bytes[i] = (uint8_t)(ms >> (8 * (5 - i)));
-    return id;
 }
 
 struct id wallet_payment_credit(const struct wallet_payment *p)
@@ -449,7 +493,8 @@ static enum rc keep_claimed(struct wallet_payment_step *s, const struct facts *f
     memcpy(p.details, s->p.details, p.details_len);
     if (is_under_way(r))
         p.settle = s->p.settle;
-    if (s->step == STEP_NOTE && r->state == WALLET_PAYMENT_SETTLED && !r->closed)
+    if (s->step == STEP_FINISH ||
+        (s->step == STEP_NOTE && r->state == WALLET_PAYMENT_SETTLED && !r->closed))
         p.target = s->p.target;
     s->p = p;
     p.state = r->state; /* the rest of it must do */
@@ -464,12 +509,16 @@ static enum rc make_plan(struct wallet_payment_step *s, const struct facts *f)
     s->cmd.verb = LEDGER_TRANSFER;
     s->cmd.forgettable = true; /* the record's version knows for ever */
     s->cmd.done = step_done;
+    s->account = f->record.id;
     s->cmd.tags[0] = s->account;
     s->wallet = f->wallet.id;
     s->next_version = f->record.version + 1;
+    s->p.id = f->record.id;
     if (s->step != STEP_CLAIM)
         TRY(keep_claimed(s, f));
-    s->cmd.op = op_of(&s->p, s->step, f->record.version);
+    /* Both are its end, and one id names it: wallet_payment_credit(). */
+    s->cmd.op =
+        op_of(&s->p, s->step == STEP_FINISH ? STEP_CLOSE : s->step, f->record.version);
     TRY(plans[s->step].make(s, f));
     if (s->cmd.leg_count == 0)
         s->cmd.verb = LEDGER_NOTE;
@@ -477,7 +526,7 @@ static enum rc make_plan(struct wallet_payment_step *s, const struct facts *f)
     return RC_OK;
 }
 
-static void begin(struct wallet_book *b, struct wallet_payment_step *s, unsigned step)
+static void begin(struct wallet_book *b, struct wallet_payment_step *s, enum step step)
 {
     struct facts f = {.now_us = ledger_now_us(b->ledger)};
     struct ledger_view *v;
@@ -489,9 +538,8 @@ static void begin(struct wallet_book *b, struct wallet_payment_step *s, unsigned
     if (rc == RC_OK)
         rc = ledger_view_open(&v, b->ledger);
     if (rc == RC_OK) {
-        s->account = wallet_payment_account(s->p.key);
         s->payer = wallet_payer_id(s->p.payer);
-        rc = read_facts(&f, v, &s->p, step == STEP_CLAIM);
+        rc = read_facts(&f, v, &s->p, step);
         ledger_view_close(v);
     }
     if (rc == RC_OK)
@@ -515,6 +563,11 @@ void wallet_payment_note(struct wallet_book *b, struct wallet_payment_step *s)
 void wallet_payment_settled(struct wallet_book *b, struct wallet_payment_step *s)
 {
     begin(b, s, STEP_SETTLED);
+}
+
+void wallet_payment_finish(struct wallet_book *b, struct wallet_payment_step *s)
+{
+    begin(b, s, STEP_FINISH);
 }
 
 void wallet_payment_failed(struct wallet_book *b, struct wallet_payment_step *s)

@@ -21,12 +21,13 @@ enum {
     WALLET__KIND_IDEM = 7,      /* hash of an Idempotency-Key -> struct wallet__idem */
     WALLET__KIND_IDEM_DUE = 8,  /* time and the same hash: the order of sweeping */
     WALLET__KIND_ONCE = 9,      /* what a call used up -> struct wallet__once */
-    WALLET__KIND_PAYMENT = 10,  /* its key -> struct wallet_payment */
-    WALLET__KIND_OPEN = 11,     /* key of a payment that is not closed */
+    WALLET__KIND_PAYMENT = 10,  /* its id -> struct wallet_payment */
+    WALLET__KIND_OPEN = 11,     /* id of a payment that is not closed */
     WALLET__KIND_DEBT = 12,     /* wallet id of a payer -> what he owes */
     WALLET__KIND_PURCHASE = 13, /* its id -> struct wallet_purchase */
     WALLET__KIND_CAP =
-        14 /* window of a cap that was changed: only its version counts */
+        14, /* window of a cap that was changed: only its version counts */
+    WALLET__KIND_PAYMENT_KEY = 15 /* key of a payment -> its id, for ever */
 };
 
 enum {

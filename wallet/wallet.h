@@ -11,8 +11,8 @@
  * Other folders include this header only. Its parts: the book and ids (book.h), limits
  * and balances, keys, top-ups and refunds (transfer.h), who calls (caller.h), what the
  * call pays (hold.h) and its Idempotency-Key, and payments that came with
- * calls (payment.h, once.h), what we buy ourselves (purchase.h), and reports
- * (statement.h). What a call's money may carry besides (share.h). */
+ * calls (payment.h, payment_step.h, once.h), what we buy ourselves (purchase.h), and
+ * reports (statement.h). What a call's money may carry besides (share.h). */
 #ifndef WALLET_WALLET_H
 #define WALLET_WALLET_H
 
@@ -27,6 +27,7 @@
 #include "wallet/limit.h"
 #include "wallet/once.h"
 #include "wallet/payment.h"
+#include "wallet/payment_step.h"
 #include "wallet/purchase.h"
 #include "wallet/share.h"
 #include "wallet/statement.h"

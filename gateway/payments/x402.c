@@ -121,7 +121,7 @@ static enum rc find_price(struct request *r, struct x402_state *s)
 /* What is cheap to see before the curve is asked: it was used, and for another call. */
 static enum rc refuse_seen(struct request *r, const struct pay_call *c)
 {
-    struct wallet_once once = {.present = true};
+    struct wallet_once once = {.present = true, .payment = true};
     struct wallet_once_seen seen;
 
     cashier_key(once.key, &c->payment, &c->offer);

@@ -68,7 +68,7 @@ struct cashier {
 
     struct loop_timer sweep;
     bool has_cursor;
-    uint8_t cursor[32]; /* the last record that this sweep has looked at */
+    struct id cursor; /* the last record that this sweep has looked at */
     unsigned sweeps;
     uint64_t dead_count; /* in this sweep */
     struct watched watched[CASHIER__WATCHED_MAX];

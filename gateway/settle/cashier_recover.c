@@ -145,7 +145,7 @@ static bool find(void *arg, const struct wallet_payment *p)
     struct found *f = arg;
     struct cashier *c = f->cashier;
 
-    memcpy(c->cursor, p->key, sizeof(c->cursor));
+    c->cursor = p->id;
     c->has_cursor = true;
     f->count++;
     if (is_due(c, p))
@@ -192,11 +192,10 @@ static bool begin_alone(struct cashier *c, const uint8_t key[32], enum pay_want 
 static bool sweep_some(struct cashier *c)
 {
     struct found f = {.cashier = c};
-    uint8_t after[32];
+    const struct id after = c->cursor;
     const bool has_after = c->has_cursor;
 
-    memcpy(after, c->cursor, sizeof(after));
-    if (wallet_payment_open(c->book, has_after ? after : NULL, find, &f) != RC_OK) {
+    if (wallet_payment_open(c->book, has_after ? &after : NULL, find, &f) != RC_OK) {
         log_line(LOG_ERROR, "open payments cannot be read");
         return false;
     }

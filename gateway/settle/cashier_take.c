@@ -10,7 +10,8 @@
 
 enum rc cashier__once(struct wallet_once_seen *out, const struct pay *e)
 {
-    struct wallet_once once = {.present = true, .expires_us = e->step.p.expires_us};
+    struct wallet_once once = {
+        .present = true, .payment = true, .expires_us = e->step.p.expires_us};
 
     memcpy(once.key, e->key, sizeof(once.key));
     memcpy(once.fingerprint, e->d.fingerprint, sizeof(once.fingerprint));
