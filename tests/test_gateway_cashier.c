@@ -88,13 +88,16 @@ static void up_front_it_is_paid_served_and_the_rest_is_credited(void **state)
     assert_int_equal(s->job.payment_now.state, WALLET_PAYMENT_SETTLED);
     assert_int_equal(strlen(s->job.payment_now.reference), 66);
     assert_string_equal(s->job.payment_now.network, "eip155:84532");
-    till_house(t, "0", "0.01", "0");
+    /* The book hears of it with the end; until then it was sent. */
+    assert_int_equal(sale_record(t, s).state, WALLET_PAYMENT_SUBMITTED);
+    till_house(t, "0.01", "0", "0");
     sale_hold(t, s);
     sale_capture(t, s, "0.004");
     assert_int_equal(sale_finish(t, s, true), CASHIER_PAID);
     assert_usd(s->job.credited, "0.006");
     assert_usd(s->job.balance, "0.006");
     assert_usd(sale_credit(t, s), "0.006");
+    till_house(t, "0", "0.01", "0");
     p = sale_record(t, s);
     assert_int_equal(p.state, WALLET_PAYMENT_SETTLED);
     assert_true(p.closed);
@@ -156,7 +159,7 @@ static void what_may_become_good_may_come_again(void **state)
     says(CHAIN_REFUSED, "invalid_exact_evm_insufficient_balance", false);
     assert_int_equal(sale_take(t, s), CASHIER_REFUSED);
     assert_string_equal(s->job.reason, "invalid_exact_evm_insufficient_balance");
-    assert_int_equal(sale_record(t, s).state, WALLET_PAYMENT_RELEASED);
+    assert_int_equal(sale_record(t, s).version, 0); /* it has left no trace */
     till_house(t, "0", "0", "0");
     says(CHAIN_OK, "", true);
     assert_int_equal(sale_take(t, s), CASHIER_PAID);
@@ -164,14 +167,56 @@ static void what_may_become_good_may_come_again(void **state)
     sale_free(s);
 }
 
-/* F25: cancelled, or used elsewhere. */
+/* A flood of payments without money behind them fills no disk. */
+static void what_will_not_go_through_leaves_nothing_in_the_book(void **state)
+{
+    struct till *t = *state;
+    struct ledger_stats before, after;
+
+    says(CHAIN_REFUSED, "invalid_exact_evm_insufficient_balance", false);
+    ledger_stats(t->f.ledger, &before);
+    for (unsigned i = 0; i < 20; i++) {
+        struct sale *s = sale_exact(t, 1, i, "0.01");
+
+        assert_int_equal(sale_take(t, s), CASHIER_REFUSED);
+        assert_int_equal(sale_take(t, s), CASHIER_REFUSED);
+        sale_free(s);
+    }
+    ledger_stats(t->f.ledger, &after);
+    assert_int_equal(after.entries, before.entries);
+}
+
+/* Between the first word and the claim it can be given up without a trace. */
+static void who_waits_no_longer_before_the_claim_has_paid_nothing(void **state)
+{
+    struct till *t = *state;
+    struct sale *s = sale_exact(t, 1, 1, "0.01");
+    struct sale *twin = sale_exact(t, 1, 1, "0.01");
+
+    chain_double_says(&(struct chain_script){.parks = true});
+    sale_take_begin(t, s);
+    chain_double_wait(1);
+    clock_advance_ms(s->job.wait_ms);
+    (void)sale_take(t, twin); /* wakes the loop */
+    assert_int_equal(sale_wait(s), CASHIER_DOWN);
+    assert_int_equal(sale_record(t, s).version, 0);
+    till_house(t, "0", "0", "0");
+    says(CHAIN_OK, "", true);
+    assert_int_equal(sale_take(t, s), CASHIER_PAID);
+    assert_int_equal(sale_finish(t, s, false), CASHIER_PAID);
+    assert_int_equal(chain_double_count().moved, 1);
+    sale_free(s);
+    sale_free(twin);
+}
+
+/* F25: cancelled, or used elsewhere. Served first, it has been claimed. */
 static void a_used_nonce_is_refused_for_ever(void **state)
 {
     static const char used[] = "invalid_exact_evm_nonce_already_used";
     struct till *t = *state;
-    struct sale *s = sale_exact(t, 1, 1, "0.01");
+    struct sale *s = sale_upto(t, 1, 1, "0.01");
 
-    says(CHAIN_REFUSED, used, false);
+    chain_double_says(&(struct chain_script){.verify = CHAIN_REFUSED, .reason = used});
     assert_int_equal(sale_take(t, s), CASHIER_REFUSED);
     assert_int_equal(sale_record(t, s).state, WALLET_PAYMENT_FAILED);
     says(CHAIN_OK, "", true);
@@ -205,7 +250,7 @@ static void a_chain_that_is_down_takes_nothing(void **state)
                                              .settle = CHAIN_UNREACHABLE});
     assert_int_equal(sale_take(t, s), CASHIER_DOWN);
     assert_false(cashier_is_up(t->cashier, t->network));
-    assert_int_equal(sale_record(t, s).state, WALLET_PAYMENT_RELEASED);
+    assert_int_equal(sale_record(t, s).version, 0);
     says(CHAIN_OK, "", true);
     assert_int_equal(sale_take(t, s), CASHIER_PAID);
     assert_true(cashier_is_up(t->cashier, t->network));
@@ -563,7 +608,7 @@ static void for_others_a_refusal_has_its_reason(void **state)
     assert_string_equal(s->job.reason, "asset_not_deployed_contract");
     assert_int_equal(sale_facilitate(t, s, true), CASHIER_REFUSED);
     assert_string_equal(s->job.reason, "asset_not_deployed_contract");
-    assert_int_equal(sale_record(t, s).state, WALLET_PAYMENT_RELEASED);
+    assert_int_equal(sale_record(t, s).version, 0);
     says(CHAIN_OK, "", true);
     assert_int_equal(sale_take(t, s), CASHIER_PAID); /* nobody has it any more */
     assert_int_equal(sale_finish(t, s, false), CASHIER_PAID);
@@ -653,6 +698,8 @@ int main(void)
         WITH_TILL(a_call_that_was_not_served_leaves_all_of_it),
         WITH_TILL(a_hundred_copies_are_one_payment),
         WITH_TILL(what_may_become_good_may_come_again),
+        WITH_TILL(what_will_not_go_through_leaves_nothing_in_the_book),
+        WITH_TILL(who_waits_no_longer_before_the_claim_has_paid_nothing),
         WITH_TILL(a_used_nonce_is_refused_for_ever),
         WITH_TILL(what_was_sent_and_refused_has_failed),
         WITH_TILL(a_chain_that_is_down_takes_nothing),

@@ -4,10 +4,12 @@
  * loops ask it; it answers on its own thread, from where the asker posts to his loop.
  *
  * The states are those of wallet/payment.h. The order for one payment: claim (durable,
- * nobody else has it from here) -> upfront: send and wait for the receipt -> the call
- * holds, is served and captured by its request -> after: send and wait -> close: what
- * is left is credited. Whatever breaks in between is gone on with by the record: at the
- * next start, or when the same payment comes again. */
+ * nobody else has it from here; upfront by our own node together with what is about to
+ * be sent, so that what would not go through leaves nothing) -> upfront: send and wait
+ * for the receipt -> the call holds, is served and captured by its request -> after:
+ * send and wait -> close: what is left is credited. docs/settlement.md. Whatever breaks
+ * in between is gone on with by the record: at the next start, or when the same payment
+ * comes again. */
 #ifndef GATEWAY_SETTLE_CASHIER_H
 #define GATEWAY_SETTLE_CASHIER_H
 

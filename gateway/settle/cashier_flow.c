@@ -118,6 +118,15 @@ void cashier__claim(struct pay *e)
 
 void cashier__close(struct pay *e)
 {
+    struct wallet_payment_step *s;
+
+    if (e->paid) {
+        save(e);
+        s = next_step(e, PAY_CLOSE);
+        s->fee = money_from_nano(e->fee);
+        wallet_payment_finish(e->cashier->book, s);
+        return;
+    }
     wallet_payment_close(e->cashier->book, next_step(e, PAY_CLOSE));
 }
 
@@ -136,6 +145,12 @@ void cashier__release(struct pay *e, enum cashier_answer answer)
 }
 
 /* ---- To the caller and back ---- */
+
+/* Whether the book has it. */
+static bool is_claimed(const struct pay *e)
+{
+    return e->durable != WALLET_PAYMENT_NEW && e->durable != WALLET_PAYMENT_RELEASED;
+}
 
 void cashier__hold(struct pay *e, enum cashier_answer answer)
 {
@@ -170,8 +185,10 @@ void cashier__finish(struct pay *e)
 
     if (!e->step.p.after && !id_is_none(j->target)) {
         e->step.p.target = j->target;
-        note(e, PAY_NAME, WALLET_PAYMENT_SETTLED);
-        return;
+        if (!e->paid) {
+            note(e, PAY_NAME, WALLET_PAYMENT_SETTLED);
+            return;
+        }
     }
     if (!e->step.p.after) {
         cashier__close(e);
@@ -200,8 +217,16 @@ void cashier__late(struct pay *e)
             cashier__end(e, CASHIER_DOWN, RC_OK);
         return;
     case PAY_SEND:
-    case PAY_NOTE:
+        if (!is_claimed(e)) {
+            chain_cancel(&e->order);
+            cashier__end(e, CASHIER_DOWN, RC_OK);
+            return;
+        }
         cashier__answer(e, CASHIER_PENDING, RC_OK);
+        return;
+    case PAY_NOTE:
+        if (is_claimed(e)) /* else it is soon known whether it is */
+            cashier__answer(e, CASHIER_PENDING, RC_OK);
         return;
     case PAY_LOOK: /* a job has joined, and must not wait for a mere look */
         chain_cancel(&e->order);
@@ -246,7 +271,7 @@ static bool is_final(const char *reason)
 
 static void refuse(struct pay *e, const char *reason)
 {
-    if (!e->mapped) {
+    if (!e->mapped || !is_claimed(e)) {
         cashier__set_reason(e, reason);
         cashier__end(e, CASHIER_REFUSED, RC_OK);
         return;
@@ -382,6 +407,25 @@ static void rest(struct pay *e)
         note(e, PAY_REST, WALLET_PAYMENT_UNKNOWN);
 }
 
+/* Another was faster, the payer owes, or the book has failed. */
+static void not_claimed(struct pay *e, enum rc rc)
+{
+    switch (rc) {
+    case RC_EXISTS:
+    case RC_STALE:
+        if (e->runs < CASHIER__RUNS_MAX)
+            cashier__begin(e);
+        else
+            cashier__end(e, CASHIER_IN_USE, RC_OK);
+        return;
+    case RC_FORBIDDEN:
+        cashier__end(e, CASHIER_OWING, RC_OK);
+        return;
+    default:
+        cashier__end(e, CASHIER_DOWN, rc);
+    }
+}
+
 /* It has certainly not been sent. */
 static void unsent(struct pay *e)
 {
@@ -393,17 +437,45 @@ static void unsent(struct pay *e)
         cashier__end(e, CASHIER_PENDING, RC_OK);
 }
 
+/* Our own node says the same again; what a remote facilitator has said is gone. */
+static bool is_builtin(const struct pay *e)
+{
+    return e->cashier->networks[e->network].facilitator_url == NULL;
+}
+
+/* Nobody serves for it any more. */
+static bool ends_at_once(const struct pay *e)
+{
+    return e->served || e->step.p.after || e->d.topup || e->d.facilitated ||
+           (e->job != NULL && e->job->is_topup);
+}
+
+/* The chain has paid. Where somebody waits to serve for it, or all is served, the book
+ * is told together with the end: until then its record says that it was sent, which is
+ * all that another process needs to find it settled. */
 static void settle(struct pay *e)
 {
     const uint64_t gwei = UINT64_C(1000000000);
-    const uint64_t fee = e->order.gas_wei / gwei + (e->order.gas_wei % gwei != 0);
     struct wallet_payment_step *s;
 
+    e->fee = e->order.gas_wei / gwei + (e->order.gas_wei % gwei != 0);
     e->d.block = e->order.block;
     e->d.told = e->d.facilitated && e->job != NULL && !e->joined;
+    if (ends_at_once(e)) {
+        e->paid = true;
+        e->answer = e->spent;
+        cashier__close(e);
+        return;
+    }
+    if (is_builtin(e) && e->job != NULL && !e->joined) {
+        e->paid = true;
+        e->step.p.state = WALLET_PAYMENT_SETTLED;
+        cashier__hold(e, CASHIER_PAID);
+        return;
+    }
     save(e);
     s = next_step(e, PAY_SETTLE);
-    s->fee = money_from_nano(fee);
+    s->fee = money_from_nano(e->fee);
     wallet_payment_settled(e->cashier->book, s);
 }
 
@@ -422,6 +494,10 @@ static void sent(struct pay *e)
     const bool was_sent = e->durable != WALLET_PAYMENT_RESERVED;
 
     print_hash(e);
+    if (!is_claimed(e) && e->order.outcome != CHAIN_REFUSED) {
+        not_claimed(e, e->claim_rc);
+        return;
+    }
     switch (e->order.outcome) {
     case CHAIN_OK:
         settle(e);
@@ -448,7 +524,13 @@ static void on_submit(struct chain_job *order)
 
     e->d.tx = order->tx;
     print_hash(e);
-    note(e, PAY_NOTE, WALLET_PAYMENT_SUBMITTED);
+    if (is_claimed(e)) {
+        note(e, PAY_NOTE, WALLET_PAYMENT_SUBMITTED);
+        return;
+    }
+    e->step.p.state = WALLET_PAYMENT_SUBMITTED;
+    save(e);
+    wallet_payment_claim(e->cashier->book, next_step(e, PAY_NOTE));
 }
 
 static void on_sent(struct chain_job *order)
@@ -464,6 +546,12 @@ static void on_sent(struct chain_job *order)
     sent(e);
 }
 
+void cashier__claim_sent(struct pay *e)
+{
+    e->step.p.settle = e->step.p.value;
+    cashier__send(e);
+}
+
 void cashier__send(struct pay *e)
 {
     struct chain *chain = chain_of(e);
@@ -472,7 +560,7 @@ void cashier__send(struct pay *e)
     if (e->late && e->job != NULL)
         cashier__answer(e, CASHIER_PENDING, RC_OK);
     if (chain == NULL) { /* its record is enough for the next process */
-        cashier__end(e, CASHIER_PENDING, RC_OK);
+        cashier__end(e, is_claimed(e) ? CASHIER_PENDING : CASHIER_DOWN, RC_OK);
         return;
     }
     order = next_order(e, PAY_SEND, CASHIER__SETTLE_MS);
@@ -482,16 +570,22 @@ void cashier__send(struct pay *e)
     chain_settle(chain, order);
 }
 
-static void noted(struct pay *e, bool durable)
+static void noted(struct pay *e, enum rc rc)
 {
-    if (!durable)
+    const bool durable = rc == RC_OK;
+
+    if (!durable) {
         e->d.tx = e->durable_tx;
+        e->claim_rc = rc;
+    }
     if (e->order_ended) {
         if (durable)
             e->d.tx = e->order.tx;
         sent(e);
         return;
     }
+    if (durable && e->late && e->job != NULL)
+        cashier__answer(e, CASHIER_PENDING, RC_OK);
     e->phase = PAY_SEND;
     chain_submitted(chain_of(e), &e->order, durable);
 }
@@ -537,27 +631,13 @@ void cashier__look(struct pay *e)
 
 static void claimed(struct pay *e, enum rc rc)
 {
-    switch (rc) {
-    case RC_OK:
-        if (e->step.p.after) {
-            cashier__verify(e);
-            return;
-        }
+    if (rc != RC_OK) {
+        not_claimed(e, rc);
+    } else if (e->step.p.after) {
+        cashier__verify(e);
+    } else {
         e->step.p.settle = e->step.p.value;
         cashier__send(e);
-        return;
-    case RC_EXISTS:
-    case RC_STALE:
-        if (e->runs < CASHIER__RUNS_MAX)
-            cashier__begin(e);
-        else
-            cashier__end(e, CASHIER_IN_USE, RC_OK);
-        return;
-    case RC_FORBIDDEN:
-        cashier__end(e, CASHIER_OWING, RC_OK);
-        return;
-    default: /* the book's own failures */
-        cashier__end(e, CASHIER_DOWN, rc);
     }
 }
 
@@ -567,14 +647,7 @@ static void settled(struct pay *e, enum rc rc)
         cashier__end(e, CASHIER_PENDING, rc);
         return;
     }
-    if (!e->d.facilitated)
-        cashier__watch(e->cashier, e->key);
-    if (e->step.p.after || e->d.topup || e->d.facilitated ||
-        (e->job != NULL && e->job->is_topup)) {
-        e->answer = e->spent;
-        cashier__close(e);
-        return;
-    }
+    cashier__watch(e->cashier, e->key);
     cashier__hold(e, CASHIER_PAID);
 }
 
@@ -584,6 +657,8 @@ static void closed(struct pay *e, enum rc rc)
         cashier__end(e, CASHIER_PENDING, rc);
         return;
     }
+    if (e->paid && !e->d.facilitated)
+        cashier__watch(e->cashier, e->key);
     e->credited = e->step.left;
     e->balance = e->step.balance;
     cashier__end(e, e->want == WANT_FINISH ? CASHIER_PAID : e->answer, RC_OK);
@@ -633,7 +708,7 @@ static void on_stepped(struct inbox_message *m)
         claimed(e, rc);
         return;
     case PAY_NOTE:
-        noted(e, rc == RC_OK);
+        noted(e, rc);
         return;
     case PAY_REST:
         cashier__end(e, CASHIER_PENDING, rc);

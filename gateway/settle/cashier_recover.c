@@ -93,7 +93,7 @@ void cashier__go_on(struct pay *e)
         return;
     case WALLET_PAYMENT_SUBMITTED:
     case WALLET_PAYMENT_UNKNOWN:
-        e->served = e->step.p.after;
+        e->served = e->step.p.after || seen.state != WALLET_ONCE_NEW;
         if (e->cashier->opening)
             cashier__end(e, CASHIER_PENDING, RC_OK);
         else

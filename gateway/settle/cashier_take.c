@@ -104,7 +104,13 @@ static void claim(struct pay *e)
         return;
     }
     e->spent = e->d.facilitated ? CASHIER_PAID : CASHIER_CREDITED;
-    cashier__claim(e);
+    /* A remote facilitator is another's: it hears of nothing that is not reserved. And
+     * what we have signed ourselves may be settled without our sending it. */
+    if (e->step.p.after || e->d.own ||
+        e->cashier->networks[e->network].facilitator_url != NULL)
+        cashier__claim(e);
+    else
+        cashier__claim_sent(e);
 }
 
 /* ---- A payment that has been here before ---- */
@@ -179,6 +185,18 @@ static void take_released(struct pay *e, const struct wallet_once_seen *seen)
     }
 }
 
+/* It comes again while nobody knows whether it is settled: that is found out, and it
+ * serves unless it has served before. */
+static void take_sent(struct pay *e, const struct wallet_once_seen *seen)
+{
+    if (!e->step.p.after && seen->state == WALLET_ONCE_SERVING) {
+        cashier__end(e, CASHIER_IN_USE, RC_OK);
+        return;
+    }
+    e->served = e->step.p.after || seen->state != WALLET_ONCE_NEW;
+    cashier__send(e);
+}
+
 static void take_known(struct pay *e)
 {
     struct wallet_once_seen seen;
@@ -199,8 +217,7 @@ static void take_known(struct pay *e)
         return;
     case WALLET_PAYMENT_SUBMITTED:
     case WALLET_PAYMENT_UNKNOWN:
-        e->served = e->step.p.after;
-        cashier__send(e);
+        take_sent(e, &seen);
         return;
     case WALLET_PAYMENT_SETTLED:
         take_settled(e, &seen);
@@ -254,7 +271,8 @@ void cashier__begin(struct pay *e)
 
     e->phase = PAY_BEGIN;
     e->runs++;
-    e->served = false;
+    e->served = e->paid = false;
+    e->claim_rc = RC_OK;
     e->credited = MONEY_ZERO;
     e->balance = MONEY_ZERO;
     if (e->want == WANT_VERIFY) {

@@ -56,6 +56,8 @@ struct pay {
 
     uint64_t turn; /* of its verification; 0: in an earlier run, or not yet */
     bool served;   /* a call was delivered on it: never released */
+    bool paid;     /* the chain says so; the book is told with the end */
+    uint64_t fee;  /* paid: what it cost us, in 10^-9 of the chain's coin */
     enum cashier_answer answer; /* when the step under way has gone well */
     enum cashier_answer spent;  /* what it is when it is closed, for a TAKE */
     struct money credited;      /* for the answer */
@@ -67,6 +69,7 @@ struct pay {
     struct wallet_payment_step step; /* step.p is the record */
     struct inbox_message stepped;
     enum wallet_payment_state durable; /* the record's state as it is in the book */
+    enum rc claim_rc; /* why it could not be claimed when it was made */
     struct chain_tx durable_tx;
     struct chain_job order; /* the chain's */
     bool order_ended;       /* while the book was at work */
@@ -101,6 +104,9 @@ void cashier__look(struct pay *e);
 void cashier__hold(struct pay *e, enum cashier_answer answer); /* for its caller */
 /* The job waits no longer. */
 void cashier__late(struct pay *e);
+/* Claims it with what is sent, when that is made: what will not go through leaves no
+ * trace in the book. step.p and d are filled. */
+void cashier__claim_sent(struct pay *e);
 /* The call of a held payment has ended: e->job says how. */
 void cashier__finish(struct pay *e);
 
