@@ -7,6 +7,8 @@
 #include "gateway/offers.h"
 #include "gateway/path.h"
 
+#include "base/clock.h"
+
 #include <string.h>
 
 enum {
@@ -118,13 +120,26 @@ static bool holds(struct slice text, struct slice word)
     return word.len == 0;
 }
 
+/* `updated_since`: what is told as updatedAt is later. */
+static enum rc read_since(uint64_t *us, struct request *r)
+{
+    const struct slice text = market_query(r, "updated_since");
+
+    *us = 0;
+    if (text.len == 0 || clock_parse(us, text) == RC_OK)
+        return RC_OK;
+    return request_fault(r, RC_BAD_INPUT, "updated_since",
+                         "'updated_since' must be a time of RFC 3339, like "
+                         "2026-01-31T00:00:00Z.");
+}
+
 /* One page has it all: whoever has a cursor has seen it. */
-static bool is_asked_for(struct request *r)
+static bool is_asked_for(struct request *r, uint64_t since_us)
 {
     const struct slice word = market_query(r, "search");
     const struct slice version = market_query(r, "version");
 
-    return market_query(r, "cursor").len == 0 &&
+    return market_query(r, "cursor").len == 0 && r->config->loaded_us > since_us &&
            (holds(slice_str(name_of(r)), word) ||
             holds(slice_str(description), word)) &&
            (version.len == 0 || slice_equal(version, SLICE("latest")) ||
@@ -133,10 +148,16 @@ static bool is_asked_for(struct request *r)
 
 static void serve_list(struct request *r)
 {
-    const bool asked = is_asked_for(r);
     struct json_out o;
+    uint64_t since_us;
     struct buf b;
+    bool asked;
 
+    if (read_since(&since_us, r) != RC_OK) {
+        market_fail(r, RC_BAD_INPUT);
+        return;
+    }
+    asked = is_asked_for(r, since_us);
     buf_init(&b, MARKET_BODY_MAX);
     json_out_init(&o, &b);
     json_out_object(&o);

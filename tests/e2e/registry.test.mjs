@@ -411,6 +411,13 @@ test('our server is found in the list of the MCP registry', async () => {
   assert.deepEqual(one.server, server);
   assert.deepEqual(json(await get('/server.json')), server);
   assert.equal(json(await get('/v0.1/servers?search=nothing-like-it')).servers.length, 0);
+  const { updatedAt } = list.servers[0]._meta['io.modelcontextprotocol.registry/official'];
+  const since = async (when) => json(await get(`/v0.1/servers?updated_since=${encodeURIComponent(when)}`)).servers.length;
+  assert.equal(await since('2025-08-07T13:15:04.280Z'), 1);
+  assert.equal(await since('2025-08-07T15:15:04+02:00'), 1);
+  assert.equal(await since(updatedAt), 0);
+  assert.equal(await since('2999-01-01T00:00:00Z'), 0);
+  for (const wrong of ['2025-08-07', 'yesterday', '1754572504']) assert.equal((await get(`/v0.1/servers?updated_since=${wrong}`)).status, 400, wrong);
   assert.equal((await get(`/v0.1/servers/${encodeURIComponent(server.name)}/versions/9.9.9`)).status, 404);
 });
 
