@@ -27,17 +27,16 @@ void hex_encode(char *out, const uint8_t *bytes, size_t len)
     out[2 * len] = '\0';
 }
 
-#define NOT_HEX 16u
+/* The value of each digit and one more; 0: not hex. */
+static const uint8_t hex_values[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+    ['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+    ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+    ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16};
 
 static unsigned hex_value(char c)
 {
-    if (c >= '0' && c <= '9')
-        return (unsigned)(c - '0');
-    if (c >= 'a' && c <= 'f')
-        return (unsigned)(c - 'a') + 10;
-    if (c >= 'A' && c <= 'F')
-        return (unsigned)(c - 'A') + 10;
-    return NOT_HEX;
+    return hex_values[(unsigned char)c];
 }
 
 enum rc hex_decode(uint8_t *out, size_t len, struct slice text)
@@ -45,11 +44,11 @@ enum rc hex_decode(uint8_t *out, size_t len, struct slice text)
     if (text.len % 2 != 0 || text.len / 2 != len)
         return RC_BAD_INPUT;
     for (size_t i = 0; i < text.len; i++)
-        if (hex_value(text.bytes[i]) == NOT_HEX)
+        if (hex_value(text.bytes[i]) == 0)
             return RC_BAD_INPUT; /* before the first byte of out is touched */
     for (size_t i = 0; i < len; i++)
-        out[i] = (uint8_t)(hex_value(text.bytes[2 * i]) << 4 |
-                           hex_value(text.bytes[2 * i + 1]));
+        out[i] = (uint8_t)((hex_value(text.bytes[2 * i]) - 1) << 4 |
+                           (hex_value(text.bytes[2 * i + 1]) - 1));
     return RC_OK;
 }
 

@@ -76,6 +76,10 @@ MUST_CHECK enum rc json_raw_string(struct slice *out, struct slice raw,
 /* Finds one member of an object value that the guard has passed (any depth below: call
  * again on the result). JSON_ABSENT when there is none or raw is no object. */
 enum json_kind json_raw_member(struct slice *out, struct slice raw, const char *name);
+/* The same for several members in one pass: out[i] is that of names[i], SLICE_NONE when
+ * there is none. */
+void json_raw_members(struct slice *out, struct slice raw, const char *const *names,
+                      size_t count);
 /* Next element of an array value: start with *at = 0. JSON_ABSENT at the end. */
 enum json_kind json_raw_element(struct slice *out, struct slice raw, size_t *at);
 /* Next member of an object value: start with *at = 0; key is raw, with quotes. */

@@ -215,6 +215,24 @@ enum json_kind json_raw_member(struct slice *out, struct slice raw, const char *
     return JSON_ABSENT;
 }
 
+void json_raw_members(struct slice *out, struct slice raw, const char *const *names,
+                      size_t count)
+{
+    struct slice key;
+    struct slice value;
+    size_t at = 0;
+
+    for (size_t i = 0; i < count; i++)
+        out[i] = SLICE_NONE;
+    while (json_raw_next(&key, &value, raw, &at) != JSON_ABSENT) {
+        const struct slice inner = slice_sub(key, 1, key.len - 2);
+
+        for (size_t i = 0; i < count; i++)
+            if (json_text_equal(inner, names[i]))
+                out[i] = value;
+    }
+}
+
 /* Splicing ---------------------------------------------------------------------------
  */
 

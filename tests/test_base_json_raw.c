@@ -185,6 +185,24 @@ static void a_member_is_found_by_its_decoded_name(void **state)
     assert_true(slice_equal_str(in, "2"));
 }
 
+static void several_members_are_found_in_one_pass(void **state)
+{
+    static const char *const names[] = {"usage", "none", "k", "\"q"};
+    const struct slice text = SLICE(
+        " { \"a\": {\"k\": 1, \"none\": 0}, \"us\\u0061ge\": [5,6] ,\"k\":2,\"\\\"q\":null}");
+    struct slice out[4];
+
+    (void)state;
+    json_raw_members(out, text, names, 4);
+    assert_true(slice_equal_str(out[0], "[5,6]"));
+    assert_int_equal(json_raw_type(out[1]), JSON_ABSENT);
+    assert_true(slice_equal_str(out[2], "2"));
+    assert_true(slice_equal_str(out[3], "null"));
+    json_raw_members(out, SLICE("[1]"), names, 4);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(json_raw_type(out[i]), JSON_ABSENT);
+}
+
 static void white_space_around_a_value_does_not_matter(void **state)
 {
     const struct slice text = SLICE(" \r\n\t{ \"a\" : [ \"x\" ] } ");
@@ -350,6 +368,7 @@ int main(void)
         TEST(members_come_in_order),
         TEST(elements_come_in_order),
         TEST(a_member_is_found_by_its_decoded_name),
+        TEST(several_members_are_found_in_one_pass),
         TEST(white_space_around_a_value_does_not_matter),
         TEST(reading_garbage_stays_inside_and_ends),
         TEST(a_value_is_replaced_and_nothing_else),

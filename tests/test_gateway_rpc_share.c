@@ -95,15 +95,17 @@ static void turn(void)
     loop_turn(loop, 0);
 }
 
-static void ask_in_turn(unsigned i)
-{
-    ask(i);
-    turn();
-}
-
 static void later(uint64_t ms)
 {
     clock_advance_ms(ms);
+    turn();
+}
+
+/* Long after the one before. */
+static void ask_in_turn(unsigned i)
+{
+    later(RPC_GAP_MS);
+    ask(i);
     turn();
 }
 
@@ -197,6 +199,22 @@ static void nobody_waits_for_an_idle_node(void **state)
     assert_int_equal(upstream_count(), 3);
 }
 
+static void batches_begin_one_after_the_other(void **state)
+{
+    (void)state;
+    ask_in_turn(0);
+    says_ids(upstream_last(), 1, 2);
+    ask(1);
+    turn();
+    later(RPC_GAP_MS - 1);
+    ask(2);
+    turn();
+    assert_int_equal(upstream_count(), 1);
+    later(1);
+    assert_int_equal(upstream_count(), 2);
+    assert_int_equal(questions_of(upstream_last()), 4);
+}
+
 static void those_who_wait_go_out_together_when_a_batch_ends(void **state)
 {
     (void)state;
@@ -218,7 +236,7 @@ static void a_slow_node_holds_nobody_up_for_long(void **state)
     (void)state;
     for (unsigned i = 0; i < RPC_SHARED_AT_ONCE + 2; i++)
         ask_in_turn(i);
-    later(RPC_SHARE_MS - 1);
+    later(RPC_SHARE_MS - RPC_GAP_MS - 1);
     assert_int_equal(upstream_count(), RPC_SHARED_AT_ONCE);
     later(1);
     assert_int_equal(upstream_count(), RPC_SHARED_AT_ONCE + 1);
@@ -282,6 +300,68 @@ static void what_is_slow_goes_alone_and_holds_nobody_up(void **state)
     assert_int_equal(upstream_count(), 5);
 }
 
+/* ---- What is asked once ---- */
+
+static void ask_common(unsigned i)
+{
+    ask(i);
+    askers[i].questions[0].common = true;
+}
+
+static void the_same_words_are_asked_once_for_all(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        ask_common(i);
+    ask_common(3);
+    askers[3].questions[0].params = SLICE("[1]");
+    ask_common(4);
+    askers[4].questions[0].method = "eth_y";
+    ask(5); /* for itself */
+    turn();
+    assert_int_equal(questions_of(upstream_last()), 10);
+    says_ids(upstream_last(), 1, 10);
+    assert_heard(0, "1", "2");
+    assert_heard(1, "1", "3");
+    assert_heard(2, "1", "4");
+    assert_heard(3, "5", "6");
+    assert_heard(4, "7", "8");
+    assert_heard(5, "9", "10");
+}
+
+static void what_was_asked_for_all_is_not_lost_with_one(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++)
+        ask_common(i);
+    turn();
+    for (unsigned i = 0; i < 4; i++)
+        if (i != 1) {
+            rpc_cancel(&askers[i].call);
+            memset(&askers[i].questions, 0xff, sizeof(askers[i].questions));
+        }
+    says_ids(upstream_last(), 1, 5);
+    assert_heard(1, "1", "3");
+    assert_int_equal(askers[0].done + askers[2].done + askers[3].done, 0);
+}
+
+static void an_error_that_all_asked_for_is_told_to_all(void **state)
+{
+    (void)state;
+    ask_common(0);
+    ask_common(1);
+    turn();
+    says(upstream_last(), 200,
+         "[{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":2},"
+         "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":3},"
+         "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-5,\"message\":\"no\"}}]");
+    for (unsigned i = 0; i < 2; i++) {
+        assert_heard(i, "", i == 0 ? "2" : "3");
+        assert_int_equal(askers[i].answers[0], RPC_REFUSED);
+        assert_int_equal(askers[i].questions[0].code, -5);
+    }
+}
+
 /* ---- What is each call's own ---- */
 
 static void a_cancelled_call_is_nothing_to_the_others(void **state)
@@ -310,7 +390,7 @@ static void a_batch_that_nobody_waits_for_is_cancelled(void **state)
     rpc_cancel(&askers[1].call);
     assert_true(upstream_nth(1)->cancelled);
     assert_false(upstream_nth(0)->cancelled);
-    turn();
+    later(RPC_GAP_MS);
     assert_int_equal(upstream_count(), RPC_SHARED_AT_ONCE + 1);
     assert_int_equal(questions_of(upstream_last()), 2);
 }
@@ -351,7 +431,7 @@ static void what_was_late_before_it_went_out_did_nothing(void **state)
     (void)state;
     for (unsigned i = 0; i < RPC_SHARED_AT_ONCE; i++)
         ask_in_turn(i);
-    askers[2].call.deadline_ms = START_MS + 5;
+    askers[2].call.deadline_ms = loop_now_ms(loop) + RPC_GAP_MS + 5;
     ask_in_turn(2);
     later(5);
     assert_ended(2, RPC_UNSENT);
@@ -371,6 +451,7 @@ static void a_batch_that_was_not_sent_is_unsent_for_all(void **state)
     assert_ended(0, RPC_UNSENT);
     assert_ended(1, RPC_UNSENT);
     upstream_refuses = RC_BUSY;
+    later(RPC_GAP_MS);
     ask(0);
     ask(1);
     turn();
@@ -387,6 +468,7 @@ static void what_was_slow_or_too_much_is_not_asked_again(void **state)
     ask(1);
     turn();
     upstream_ends(upstream_last(), UPSTREAM_SLOW);
+    later(RPC_GAP_MS);
     ask(2);
     ask(3);
     turn();
@@ -593,11 +675,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(calls_of_one_turn_share_a_request),
         TEST(nobody_waits_for_an_idle_node),
+        TEST(batches_begin_one_after_the_other),
         TEST(those_who_wait_go_out_together_when_a_batch_ends),
         TEST(a_slow_node_holds_nobody_up_for_long),
         TEST(a_batch_is_bounded_in_questions),
         TEST(a_batch_is_bounded_in_bytes),
         TEST(what_is_slow_goes_alone_and_holds_nobody_up),
+        TEST(the_same_words_are_asked_once_for_all),
+        TEST(what_was_asked_for_all_is_not_lost_with_one),
+        TEST(an_error_that_all_asked_for_is_told_to_all),
         TEST(a_cancelled_call_is_nothing_to_the_others),
         TEST(a_batch_that_nobody_waits_for_is_cancelled),
         TEST(an_end_may_cancel_the_others_of_its_batch),

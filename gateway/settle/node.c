@@ -17,7 +17,8 @@ enum {
 static void ask(struct rpc_question *q, const char *method, const char *params)
 {
     *q = (struct rpc_question){.method = method,
-                               .params = slice_str(params == NULL ? "[]" : params)};
+                               .params = slice_str(params == NULL ? "[]" : params),
+                               .common = true};
 }
 
 void node_ask_plain(struct rpc_question *q, const char *method)
@@ -109,6 +110,7 @@ void node_ask_transaction(struct rpc_question *q, const struct x402_hash *tx,
 void node_ask_send(struct rpc_question *q, struct slice raw, struct arena *a)
 {
     ask(q, "eth_sendRawTransaction", arena_printf(a, "[\"0x%s\"]", print_hex(raw, a)));
+    q->common = false;
 }
 
 void node_ask_logs(struct rpc_question *q, const struct node_filter *f, struct arena *a)
@@ -240,50 +242,70 @@ static enum rc read_address(struct x402_address *out, struct slice raw)
 
 enum rc node_read_head(struct node_head *out, struct slice result)
 {
+    static const char *const names[] = {"number", "timestamp", "baseFeePerGas"};
+    struct slice m[3];
     struct node_head h = {0};
     enum rc rc;
 
     TRY(check_object(result));
-    TRY(needed(node_read_u64(&h.number, member(result, "number"))));
-    TRY(needed(node_read_u64(&h.time_s, member(result, "timestamp"))));
-    rc = node_read_u64(&h.base_fee, member(result, "baseFeePerGas"));
+    json_raw_members(m, result, names, 3);
+    TRY(needed(node_read_u64(&h.number, m[0])));
+    TRY(needed(node_read_u64(&h.time_s, m[1])));
+    rc = node_read_u64(&h.base_fee, m[2]);
     if (rc != RC_OK && rc != RC_NOT_FOUND)
         return rc;
     *out = h;
     return RC_OK;
 }
 
-static uint64_t read_cost(struct slice receipt)
+enum {
+    RECEIPT_TX,
+    RECEIPT_STATUS,
+    RECEIPT_BLOCK,
+    RECEIPT_BLOCK_HASH,
+    RECEIPT_LOGS,
+    RECEIPT_GAS,
+    RECEIPT_PRICE,
+    RECEIPT_BELOW, /* what the layer below takes, on rollups */
+    RECEIPT__COUNT
+};
+
+static uint64_t read_cost(const struct slice *receipt)
 {
     uint64_t gas = 0;
     uint64_t price = 0;
-    uint64_t below = 0; /* what the layer below takes, on rollups */
+    uint64_t below = 0;
     uint64_t sum;
 
-    if (node_read_u64(&gas, member(receipt, "gasUsed")) != RC_OK ||
-        node_read_u64(&price, member(receipt, "effectiveGasPrice")) != RC_OK ||
+    if (node_read_u64(&gas, receipt[RECEIPT_GAS]) != RC_OK ||
+        node_read_u64(&price, receipt[RECEIPT_PRICE]) != RC_OK ||
         __builtin_mul_overflow(gas, price, &sum))
         return UINT64_MAX;
-    if (node_read_u64(&below, member(receipt, "l1Fee")) != RC_OK)
+    if (node_read_u64(&below, receipt[RECEIPT_BELOW]) != RC_OK)
         below = 0;
     return __builtin_add_overflow(sum, below, &sum) ? UINT64_MAX : sum;
 }
 
 enum rc node_read_receipt(struct node_receipt *out, struct slice result)
 {
+    static const char *const names[RECEIPT__COUNT] = {
+        "transactionHash",   "status", "blockNumber", "blockHash", "logs", "gasUsed",
+        "effectiveGasPrice", "l1Fee"};
+    struct slice m[RECEIPT__COUNT];
     struct node_receipt r = {0};
     uint64_t status;
 
     TRY(check_object(result));
-    TRY(needed(node_read_hash(&r.tx, member(result, "transactionHash"))));
-    TRY(needed(node_read_u64(&status, member(result, "status"))));
-    TRY(needed(node_read_u64(&r.block, member(result, "blockNumber"))));
-    TRY(needed(node_read_hash(&r.block_hash, member(result, "blockHash"))));
+    json_raw_members(m, result, names, RECEIPT__COUNT);
+    TRY(needed(node_read_hash(&r.tx, m[RECEIPT_TX])));
+    TRY(needed(node_read_u64(&status, m[RECEIPT_STATUS])));
+    TRY(needed(node_read_u64(&r.block, m[RECEIPT_BLOCK])));
+    TRY(needed(node_read_hash(&r.block_hash, m[RECEIPT_BLOCK_HASH])));
     if (status > 1)
         return RC_BAD_INPUT;
     r.success = status == 1;
-    r.cost_wei = read_cost(result);
-    r.logs = member(result, "logs");
+    r.cost_wei = read_cost(m);
+    r.logs = m[RECEIPT_LOGS];
     if (json_raw_type(r.logs) != JSON_ARRAY)
         return RC_BAD_INPUT;
     *out = r;
@@ -308,20 +330,24 @@ static enum rc read_topics(struct node_log *out, struct slice list)
 
 static enum rc read_log(struct node_log *out, struct slice object)
 {
+    static const char *const names[] = {"address", "topics", "transactionHash", "data",
+                                        "removed"};
+    struct slice m[5];
     struct slice data;
 
     memset(out, 0, sizeof(*out));
     out->log.topics = out->topics;
     TRY(check_object(object));
-    TRY(needed(read_address(&out->log.contract, member(object, "address"))));
-    TRY(read_topics(out, member(object, "topics")));
-    TRY(needed(node_read_hash(&out->tx, member(object, "transactionHash"))));
-    TRY(needed(read_hex(&data, member(object, "data"))));
+    json_raw_members(m, object, names, 5);
+    TRY(needed(read_address(&out->log.contract, m[0])));
+    TRY(read_topics(out, m[1]));
+    TRY(needed(node_read_hash(&out->tx, m[2])));
+    TRY(needed(read_hex(&data, m[3])));
     /* None of the events that matter has more than a word. */
     if (data.len > 0)
         TRY(hex_decode(out->data, sizeof(out->data), data));
     out->log.data = slice_from((const char *)out->data, data.len / 2);
-    out->removed = json_raw_type(member(object, "removed")) == JSON_TRUE;
+    out->removed = json_raw_type(m[4]) == JSON_TRUE;
     return RC_OK;
 }
 

@@ -39,7 +39,8 @@ struct rpc_batch {
     unsigned status;
     struct rpc_batch *next; /* spare */
     size_t count;
-    struct rpc_question *asked[RPC_QUESTIONS_MAX]; /* NULL: nobody waits for it now */
+    /* Each is the first of those who ask the same; NULL: nobody waits for it now. */
+    struct rpc_question *asked[RPC_QUESTIONS_MAX];
 };
 
 struct rpc {
@@ -51,7 +52,8 @@ struct rpc {
     struct rpc_calls waiting; /* for others to share with, the oldest first */
     struct rpc_calls apart;   /* each goes alone, at once */
     struct loop_timer go;
-    unsigned shared; /* batches under way that are not alone */
+    unsigned shared;   /* batches under way that are not alone */
+    uint64_t begun_ms; /* the last of them */
     uint64_t apart_until_ms;
     struct arena *arena; /* of the answer that is being read */
     struct rpc_batch *spare;
@@ -113,6 +115,14 @@ static void read_error(struct rpc_question *q, struct slice error, struct arena 
         q->answer = RPC_REVERTED;
 }
 
+enum {
+    MEMBER_VERSION,
+    MEMBER_ID,
+    MEMBER_ERROR,
+    MEMBER_RESULT,
+    MEMBER__COUNT
+};
+
 /* The answer to a batch. */
 struct reading {
     struct rpc_question *const *asked;
@@ -123,15 +133,14 @@ struct reading {
 };
 
 static enum rc find_question(struct rpc_question **out, struct reading *r,
-                             struct slice object)
+                             const struct slice *members)
 {
-    struct slice raw;
     uint64_t id;
 
-    if (json_raw_member(&raw, object, "jsonrpc") != JSON_STRING ||
-        !is_text(raw, "2.0") || json_raw_member(&raw, object, "id") != JSON_NUMBER)
+    if (!is_text(members[MEMBER_VERSION], "2.0") ||
+        json_raw_type(members[MEMBER_ID]) != JSON_NUMBER)
         return RC_BAD_INPUT;
-    TRY(json_raw_u64(&id, raw));
+    TRY(json_raw_u64(&id, members[MEMBER_ID]));
     if (id < r->first_id || id - r->first_id >= r->count || r->heard[id - r->first_id])
         return RC_BAD_INPUT;
     r->heard[id - r->first_id] = true;
@@ -139,18 +148,12 @@ static enum rc find_question(struct rpc_question **out, struct reading *r,
     return RC_OK;
 }
 
-static enum rc read_answer(struct reading *r, struct slice object)
+static enum rc read_result(struct rpc_question *q, const struct slice *members,
+                           struct arena *a)
 {
-    struct rpc_question unwanted = {0};
-    struct rpc_question *q;
-    struct slice error;
-
-    TRY(find_question(&q, r, object));
-    if (q == NULL)
-        q = &unwanted;
-    switch (json_raw_member(&error, object, "error")) {
+    switch (json_raw_type(members[MEMBER_ERROR])) {
     case JSON_OBJECT:
-        read_error(q, error, r->arena);
+        read_error(q, members[MEMBER_ERROR], a);
         return RC_OK;
     case JSON_ABSENT:
     case JSON_NULL:
@@ -162,9 +165,38 @@ static enum rc read_answer(struct reading *r, struct slice object)
     case JSON_ARRAY:
         return RC_BAD_INPUT;
     }
-    if (json_raw_member(&q->result, object, "result") == JSON_ABSENT)
+    if (members[MEMBER_RESULT].len == 0)
         return RC_BAD_INPUT;
+    q->result = members[MEMBER_RESULT];
     q->answer = RPC_RESULT;
+    return RC_OK;
+}
+
+static void tell_the_same(const struct rpc_question *q)
+{
+    for (struct rpc_question *s = q->same; s != NULL; s = s->same) {
+        s->answer = q->answer;
+        s->result = q->result;
+        s->code = q->code;
+        s->message = q->message;
+        s->data = q->data;
+    }
+}
+
+static enum rc read_answer(struct reading *r, struct slice object)
+{
+    static const char *const names[MEMBER__COUNT] = {"jsonrpc", "id", "error",
+                                                     "result"};
+    struct slice members[MEMBER__COUNT];
+    struct rpc_question unwanted = {0};
+    struct rpc_question *q;
+
+    json_raw_members(members, object, names, MEMBER__COUNT);
+    TRY(find_question(&q, r, members));
+    if (q == NULL)
+        q = &unwanted;
+    TRY(read_result(q, members, r->arena));
+    tell_the_same(q);
     return RC_OK;
 }
 
@@ -178,8 +210,8 @@ static void forget(struct rpc_question *q)
 static void forget_all(const struct reading *r)
 {
     for (size_t i = 0; i < r->count; i++)
-        if (r->asked[i] != NULL)
-            forget(r->asked[i]);
+        for (struct rpc_question *q = r->asked[i]; q != NULL; q = q->same)
+            forget(q);
 }
 
 static enum rc read_answers(struct reading *r, struct slice body)
@@ -225,8 +257,10 @@ enum rc rpc_read(struct rpc_question *questions, size_t count, uint64_t first_id
         .asked = asked, .count = count, .first_id = first_id, .arena = a};
 
     assert(count <= RPC_QUESTIONS_MAX);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         asked[i] = &questions[i];
+        asked[i]->same = NULL;
+    }
     return read_body(&r, body);
 }
 
@@ -313,6 +347,15 @@ static void drop_batch(struct rpc_batch *b)
     go_soon(r);
 }
 
+static void take_out(struct rpc_batch *b, const struct rpc_question *q)
+{
+    struct rpc_question **link = &b->asked[q->place];
+
+    while (*link != q)
+        link = &(*link)->same;
+    *link = q->same;
+}
+
 /* Takes the call out of where it is. A batch that nobody waits for is cancelled. */
 static void leave(struct rpc_call *c)
 {
@@ -326,8 +369,11 @@ static void leave(struct rpc_call *c)
         return;
     }
     TAILQ_REMOVE(&b->calls, c, calls);
-    memset(&b->asked[c->first], 0, c->count * sizeof(struct rpc_question *));
-    if (TAILQ_EMPTY(&b->calls) && b->call != NULL) {
+    if (b->call == NULL) /* all is said */
+        return;
+    for (size_t i = 0; i < c->count; i++)
+        take_out(b, &c->questions[i]);
+    if (TAILQ_EMPTY(&b->calls)) {
         upstream_cancel(b->call);
         drop_batch(b);
     }
@@ -518,14 +564,34 @@ static size_t request_room(const struct rpc_call *c)
     return sum;
 }
 
+/* Where the same is asked; b->count: nowhere. */
+static size_t find_same(const struct rpc_batch *b, const struct rpc_question *q)
+{
+    size_t i = 0;
+
+    while (i < b->count &&
+           !(b->asked[i]->common && slice_equal(b->asked[i]->params, q->params) &&
+             strcmp(b->asked[i]->method, q->method) == 0))
+        i++;
+    return i;
+}
+
+static void add_question(struct rpc_batch *b, struct rpc_question *q)
+{
+    q->place = q->common ? find_same(b, q) : b->count;
+    if (q->place == b->count)
+        b->asked[b->count++] = NULL;
+    q->same = b->asked[q->place];
+    b->asked[q->place] = q;
+}
+
 static void add_call(struct rpc_batch *b, struct rpc_calls *from, struct rpc_call *c)
 {
     TAILQ_REMOVE(from, c, calls);
     TAILQ_INSERT_TAIL(&b->calls, c, calls);
     c->batch = b;
-    c->first = b->count;
     for (size_t i = 0; i < c->count; i++)
-        b->asked[b->count++] = &c->questions[i];
+        add_question(b, &c->questions[i]);
     b->call_count++;
 }
 
@@ -558,9 +624,14 @@ static bool send_some(struct rpc *r, struct rpc_calls *from)
     return false;
 }
 
-static bool has_waited(const struct rpc *r)
+/* When those who wait go out, if nothing ends before. */
+static uint64_t due_ms(const struct rpc *r)
 {
-    return loop_now_ms(r->loop) >= TAILQ_FIRST(&r->waiting)->start_ms + RPC_SHARE_MS;
+    const uint64_t patience_ms = TAILQ_FIRST(&r->waiting)->start_ms + RPC_SHARE_MS;
+    const uint64_t gap_ms = r->begun_ms + RPC_GAP_MS;
+
+    return r->shared < RPC_SHARED_AT_ONCE && gap_ms < patience_ms ? gap_ms
+                                                                  : patience_ms;
 }
 
 /* What could not be sent ended calls, which may have begun others: those come in the
@@ -568,18 +639,21 @@ static bool has_waited(const struct rpc *r)
 static void on_go(struct loop_timer *t)
 {
     struct rpc *r = (struct rpc *)(void *)((char *)t - offsetof(struct rpc, go));
+    const uint64_t now_ms = loop_now_ms(r->loop);
+    uint64_t begun_ms = r->begun_ms;
     bool sends = true;
 
     while (sends && !TAILQ_EMPTY(&r->apart))
         sends = send_some(r, &r->apart);
-    while (sends && !TAILQ_EMPTY(&r->waiting) &&
-           (r->shared < RPC_SHARED_AT_ONCE || has_waited(r)))
+    while (sends && !TAILQ_EMPTY(&r->waiting) && now_ms >= due_ms(r)) {
         sends = send_some(r, &r->waiting);
+        begun_ms = now_ms;
+    }
+    r->begun_ms = begun_ms;
     if (!sends)
         go_soon(r);
     else if (!TAILQ_EMPTY(&r->waiting))
-        loop_timer_set(r->loop, &r->go,
-                       TAILQ_FIRST(&r->waiting)->start_ms + RPC_SHARE_MS);
+        loop_timer_set(r->loop, &r->go, due_ms(r));
 }
 
 /* Calls ------------------------------------------------------------------------------
@@ -649,7 +723,8 @@ void rpc_start(struct rpc *r, struct rpc_call *c)
     loop_timer_set(r->loop, &c->late, c->end_ms);
     c->is_apart = c->alone || now_ms < r->apart_until_ms;
     TAILQ_INSERT_TAIL(c->is_apart ? &r->apart : &r->waiting, c, calls);
-    go_soon(r);
+    if (c->is_apart || !loop_timer_armed(&r->go))
+        go_soon(r);
 }
 
 void rpc_cancel(struct rpc_call *c)

@@ -5,10 +5,11 @@
  * (node.h) to read.
  *
  * Calls share HTTP calls. Those that start in one turn of the loop go out at its end in
- * one batch; while RPC_SHARED_AT_ONCE batches are under way the next ones wait for one
- * of them, RPC_SHARE_MS at most. So nobody waits for an idle node, and at load many
- * payments cost one request. What is one call's stays its own: its deadline, its end,
- * and its cancelling, which nobody else in the batch sees.
+ * one batch, if the last one began RPC_GAP_MS ago; while RPC_SHARED_AT_ONCE batches are
+ * under way the next ones wait for one of them, RPC_SHARE_MS at most. So nobody waits
+ * for an idle node, and at load many payments cost one request. What several of them
+ * ask in the same words is asked once. What is one call's stays its own: its deadline,
+ * its end, and its cancelling, which nobody else in the batch sees.
  *
  * A node may refuse a batch for its size (413, one error for all, no answer to some of
  * it), and what it says may be unreadable. Then each call of the batch is sent once
@@ -26,6 +27,7 @@
 
 enum {
     RPC_QUESTIONS_MAX = 128,           /* of one call, and of one batch */
+    RPC_GAP_MS = 5,                    /* between the beginnings of two batches */
     RPC_SHARED_AT_ONCE = 2,            /* batches under way, until others wait.. */
     RPC_SHARE_MS = 20,                 /* ..and how long */
     RPC_APART_MS = 60 * 1000,          /* without batches of several calls */
@@ -46,6 +48,7 @@ enum rpc_answer {
 struct rpc_question {
     const char *method;
     struct slice params; /* raw JSON, an array; until done() or rpc_cancel() */
+    bool common;         /* it changes nothing: one answer is for all who ask it */
 
     /* Out; slices live until done() returns. */
     enum rpc_answer answer;
@@ -53,6 +56,10 @@ struct rpc_question {
     int64_t code;         /* 0 when it was no integer */
     struct slice message; /* for the log and for a look at known words only */
     struct slice data;    /* raw bytes; SLICE_NONE */
+
+    /* private */
+    size_t place; /* in the batch */
+    struct rpc_question *same;
 };
 
 enum rpc_fail {
@@ -88,7 +95,6 @@ struct rpc_call {
     struct loop_timer late;
     uint64_t start_ms;
     uint64_t end_ms;
-    size_t first;  /* of its questions, in the batch */
     bool is_apart; /* it shares with nobody */
     bool again;    /* the first try may have been executed */
     bool busy;
