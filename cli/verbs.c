@@ -97,6 +97,14 @@ static const struct cli_option pay_options[] = {
     {"--header", "'NAME: VALUE' ..", "the same"},
     END,
 };
+static const struct cli_option purchase_options[] = {
+    {"--state", "S", "open, paid or lapsed"},
+    {"--since", "TIME", "not before this time"},
+    {"--until", "TIME", "before this time"},
+    {"--limit", "N", "one page of at most so many"},
+    {"--after", "NEXT", "the page behind an earlier one"},
+    END,
+};
 static const struct cli_option backup_options[] = {
     {"--with-keys", NULL, "copy master.key too: whoever has it can make every key"},
     END,
@@ -390,6 +398,12 @@ const struct cli_verb cli_verbs[] = {
      "  octroi pay https://api.example/report --max 0.10\n"
      "  octroi pay https://api.example/ask -d '{\"q\":\"why\"}' -H 'Content-Type: application/json'",
      pay_options, 1, 1, verb_pay},
+    {"purchase", "list", "[--state S] [--since T] [--until T]",
+     "list what was bought from other sellers, oldest first",
+     "All payments that the key of payments.x402.buyer signed, for calls of wallets and for\n"
+     "octroi pay. open: the seller may still take it; lapsed: nobody did, and the caps have\n"
+     "it back.",
+     purchase_options, 0, 0, verb_purchase_list},
     {"ledger", "verify", "",
      "replay the whole journal and compare every account with it",
      "Works while the gateway serves. Exit 0: the books are in order; 1: they are not.",

@@ -27,6 +27,7 @@ int verb_key_rotate(const struct cli *c);
 int verb_key_limit(const struct cli *c);
 
 int verb_pay(const struct cli *c);
+int verb_purchase_list(const struct cli *c);
 
 int verb_price_list(const struct cli *c);
 int verb_price_set(const struct cli *c);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* octroi pay: one call of somebody else's server, paid if it asks for that. */
+/* octroi pay: one call of somebody else's server, paid if it asks for that; and what
+ * was paid so, by this verb or by calls. */
 #include "cli/verbs.h"
 
 #include "base/codec.h"
 #include "base/random.h"
 #include "base/secret.h"
 #include "cli/client.h"
+#include "cli/format.h"
 #include "x402/x402.h"
 
 #include <stdio.h>
@@ -166,4 +168,40 @@ int verb_pay(const struct cli *c)
     code = pay(c);
     x402_curve_stop();
     return code;
+}
+
+/* ---- What was bought ---- */
+
+static const struct table_column purchase_columns[] = {
+    {"TIME", false},        {"HOST", false},     {"AMOUNT", true},
+    {"STATE", false},       {"NETWORK", false},  {"WALLET", false},
+    {"TRANSACTION", false}, {"PURCHASE", false}, {NULL, false},
+};
+
+static void purchase_row(struct table *t, struct json_object *item)
+{
+    cell_time(t, item, "time");
+    cell_text(t, item, "host");
+    cell_money(t, item, "amount");
+    cell_text(t, item, "state");
+    cell_text(t, item, "network");
+    cell_text(t, item, "wallet");
+    cell_text(t, item, "transaction");
+    cell_text(t, item, "id");
+}
+
+int verb_purchase_list(const struct cli *c)
+{
+    static const char *const filters[][2] = {
+        {"--state", "state"}, {"--since", "since"}, {"--until", "until"}};
+    struct client_request q;
+
+    client_request_start(&q, "GET", "/admin/v1/purchases");
+    for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
+        const char *text = cli_value(c, filters[i][0]);
+
+        if (text != NULL)
+            client_request_query(&q, filters[i][1], text);
+    }
+    return client_list(c, &q, purchase_columns, purchase_row);
 }

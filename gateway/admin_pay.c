@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The admin API's purchases: POST /admin/v1/pay calls another seller once and pays it
- * if it asks for that, within the buyer's caps. */
+/* The admin API's purchases: GET /admin/v1/purchases lists what was bought, by calls
+ * too; POST /admin/v1/pay calls another seller once and pays it if it asks for that,
+ * within the buyer's caps. */
 #include "gateway/admin_int.h"
 
 #include "base/codec.h"
@@ -259,8 +260,88 @@ static enum rc serve_pay(struct admin_call *c)
     return rc;
 }
 
+/* What was bought ---------------------------------------------------------------------
+ */
+
+static const char *const purchase_words[] = {
+    [WALLET_PURCHASE_OPEN] = "open",
+    [WALLET_PURCHASE_PAID] = "paid",
+    [WALLET_PURCHASE_LAPSED] = "lapsed",
+};
+
+struct bought {
+    struct admin_page page;
+    uint64_t since_us, until_us;
+    struct slice state; /* none: any */
+};
+
+static bool list_purchase(void *arg, struct id id, const struct wallet_purchase *p)
+{
+    struct bought *l = arg;
+    struct json_out *o = &l->page.call->out;
+    const char *state = purchase_words[p->state];
+
+    if (p->begun_us < l->since_us || p->begun_us >= l->until_us ||
+        (l->state.len > 0 && !slice_equal_str(l->state, state)))
+        return true;
+    if (!admin__page_room(&l->page)) {
+        wallet_id_print(l->page.next, 'b', id);
+        return false;
+    }
+    json_out_object(o);
+    admin__put_id(o, "id", 'b', id);
+    json_out_key(o, "time");
+    json_out_time(o, p->begun_us);
+    json_out_kstr(o, "host", p->host);
+    json_out_kmoney(o, "amount", p->amount);
+    json_out_kstr(o, "state", state);
+    put_text(o, "network", p->network);
+    put_text(o, "transaction", p->reference);
+    admin__put_id(o, "wallet", 'w', p->wallet);
+    admin__put_id(o, "request_id", 'r', p->request);
+    json_out_end_object(o);
+    return true;
+}
+
+static enum rc read_state(struct slice *out, struct admin_call *c)
+{
+    enum rc rc = admin__query(out, c, "state");
+
+    if (rc == RC_NOT_FOUND)
+        return RC_OK;
+    for (size_t i = 0; i < sizeof(purchase_words) / sizeof(purchase_words[0]); i++)
+        if (rc == RC_OK && slice_equal_str(*out, purchase_words[i]))
+            return RC_OK;
+    return rc != RC_OK ? rc
+                       : admin__refuse(c, RC_BAD_INPUT, "state",
+                                       "'state' is open, paid or lapsed");
+}
+
+static enum rc serve_purchases(struct admin_call *c)
+{
+    struct bought l = {.until_us = UINT64_MAX, .state = SLICE_NONE};
+    struct id from = ID_NONE;
+    struct slice after;
+    enum rc rc;
+
+    TRY(admin__query_time(&l.since_us, c, "since"));
+    TRY(admin__query_time(&l.until_us, c, "until"));
+    TRY(read_state(&l.state, c));
+    rc = admin__query(&after, c, "after");
+    if (rc == RC_OK && wallet_id_parse(&from, 'b', after) != RC_OK)
+        return admin__refuse(c, RC_BAD_INPUT, "after",
+                             "'after' must be the 'next' of the page before");
+    if (rc != RC_OK && rc != RC_NOT_FOUND)
+        return rc;
+    TRY(admin__page_start(&l.page, c));
+    TRY(wallet_purchase_list(c->admin->book, from, list_purchase, &l));
+    admin__page_end(&l.page);
+    return RC_OK;
+}
+
 /* clang-format off */
 const struct admin_route admin__pay_routes[] = {
+    {"GET", "/admin/v1/purchases", serve_purchases, NULL},
     {"POST", "/admin/v1/pay", serve_pay, "url,method,headers,body,max"},
     {NULL, NULL, NULL, NULL},
 };

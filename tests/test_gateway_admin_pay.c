@@ -191,19 +191,24 @@ static int tear_down(void **state)
     return 0;
 }
 
+static void ask(unsigned status, const struct admin_request *q)
+{
+    json_put(json);
+    buf_wipe(&reply.body);
+    admin_handle(&reply, &admin, q);
+    if (reply.status != status)
+        print_message("%.*s\n", SLICE_FMT(buf_slice(&reply.body)));
+    assert_int_equal(reply.status, status);
+    assert_int_equal(json_parse(&json, buf_slice(&reply.body)), RC_OK);
+}
+
 static void ask_to_pay(unsigned status, const char *body)
 {
     const struct admin_request q = {.method = SLICE("POST"),
                                     .path = SLICE("/admin/v1/pay"),
                                     .body = slice_str(body)};
 
-    json_put(json);
-    buf_wipe(&reply.body);
-    admin_handle(&reply, &admin, &q);
-    if (reply.status != status)
-        print_message("%.*s\n", SLICE_FMT(buf_slice(&reply.body)));
-    assert_int_equal(reply.status, status);
-    assert_int_equal(json_parse(&json, buf_slice(&reply.body)), RC_OK);
+    ask(status, &q);
 }
 
 static void expect(const char *name, const char *value)
@@ -386,6 +391,68 @@ static void what_makes_no_sense_is_not_called(void **state)
         ask_to_pay(400, bodies[i]);
 }
 
+/* How many of them there are, and the at-th; NULL: fewer. */
+static struct json_object *bought(size_t *count, const char *query, size_t at)
+{
+    const struct admin_request q = {.method = SLICE("GET"),
+                                    .path = SLICE("/admin/v1/purchases"),
+                                    .query = slice_str(query)};
+    struct json_object *items = NULL;
+
+    ask(200, &q);
+    assert_int_equal(json_get_array(&items, json, "items"), RC_OK);
+    *count = json_array_count(items);
+    return json_array_at(items, at);
+}
+
+static void expect_member(struct json_object *o, const char *name, const char *value)
+{
+    struct slice said = SLICE_NONE;
+
+    assert_int_equal(json_get_string(&said, o, name),
+                     value != NULL ? RC_OK : RC_NOT_FOUND);
+    assert_true(slice_equal_str(said, value != NULL ? value : ""));
+}
+
+static void what_was_bought_is_listed(void **state)
+{
+    const struct admin_request wrong = {.method = SLICE("GET"),
+                                        .path = SLICE("/admin/v1/purchases"),
+                                        .query = SLICE("state=sold")};
+    struct json_object *one;
+    struct slice next;
+    char query[96];
+    size_t count;
+
+    (void)state;
+    (void)bought(&count, "", 0);
+    assert_int_equal(count, 0);
+    buy_from(sells, 200, "");
+    buy_from(sells, 200, "");
+    one = bought(&count, "", 0);
+    assert_int_equal(count, 2);
+    expect_member(one, "host", "127.0.0.1");
+    expect_member(one, "amount", "0.020000000");
+    expect_member(one, "state", "paid");
+    expect_member(one, "network", "eip155:84532");
+    expect_member(one, "wallet", NULL);
+    expect_member(one, "request_id", NULL);
+    (void)bought(&count, "state=lapsed", 0);
+    assert_int_equal(count, 0);
+    (void)bought(&count, "until=2001-01-01T00:00:00Z", 0);
+    assert_int_equal(count, 0);
+    (void)bought(&count, "since=2001-01-01T00:00:00Z", 0);
+    assert_int_equal(count, 2);
+    (void)bought(&count, "limit=1", 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(json_get_string(&next, json, "next"), RC_OK);
+    (void)snprintf(query, sizeof(query), "limit=1&after=%.*s", SLICE_FMT(next));
+    (void)bought(&count, query, 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(json_get_string(&next, json, "next"), RC_NOT_FOUND);
+    ask(400, &wrong);
+}
+
 static void without_a_key_nothing_can_be_paid(void **state)
 {
     (void)state;
@@ -418,6 +485,7 @@ int main(void)
         TEST(what_cannot_be_paid_is_the_sellers_failure),
         TEST(an_answer_has_an_end),
         TEST(what_makes_no_sense_is_not_called),
+        TEST(what_was_bought_is_listed),
         TEST(without_a_key_nothing_can_be_paid),
     };
 

@@ -227,6 +227,8 @@ static struct slice id_prefix(char kind)
         return SLICE("p_");
     if (kind == 'o')
         return SLICE("pay_");
+    if (kind == 'b')
+        return SLICE("buy_");
     assert(kind == 'r');
     return SLICE("req_");
 }

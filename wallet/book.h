@@ -36,7 +36,7 @@ MUST_CHECK enum rc wallet_master_create(const char *path);
 
 /* Ids as people see them: prefix and 32 hex digits. 'w' wallets, 't' transfers
  * ("t_.."), 'r' requests ("req_.."), 'p' who has a share ("p_.."), 'o' payouts
- * ("pay_.."). */
+ * ("pay_.."), 'b' what we bought ("buy_.."). */
 void wallet_id_print(char out[WALLET_ID_TEXT_SIZE], char kind, struct id id);
 MUST_CHECK enum rc wallet_id_parse(struct id *out, char kind, struct slice text);
 

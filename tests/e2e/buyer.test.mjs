@@ -215,6 +215,25 @@ test('octroi pay pays through the daemon, and prints body and receipt apart', as
   assert.ok(m.result.stderr.includes(hash));
   assert.equal(m.won, 10000n);
   assert.equal(m.charged, '0.000000000');
+  const { id, time, ...last } = gw.run('purchase', 'list').items.at(-1);
+  assert.match(id, /^buy_[0-9a-f]{32}$/);
+  assert.ok(Date.parse(time) <= Date.now());
+  assert.deepEqual(last, { host: '127.0.0.1', amount: '0.010000000', state: 'paid', network: NETWORK, transaction: hash, wallet: null, request_id: null });
+});
+
+test('octroi purchase list tells for whom each was bought, and which are open', async () => {
+  const m = await moved(() => call('shop/exact'));
+  assert.equal(m.result.status, 200);
+  const all = gw.run('purchase', 'list').items;
+  assert.equal(all.at(-1).wallet, agent.id);
+  assert.equal(all.at(-1).request_id, m.result.headers['x-request-id']);
+  const states = (state) => gw.run('purchase', 'list', '--state', state).items;
+  const [open, paid, lapsed] = ['open', 'paid', 'lapsed'].map(states);
+  assert.ok(open.length > 0 && paid.length > 0);
+  assert.equal(open.length + paid.length + lapsed.length, all.length);
+  assert.ok(open.every((p) => p.state === 'open'));
+  assert.equal(gw.cli('purchase', 'list', '--state', 'sold').status, 2);
+  assert.match(gw.cli('purchase', 'list').stdout, /^TIME +HOST +AMOUNT +STATE/);
 });
 
 test('octroi pay --json has all of it in one, also of MPP', async () => {
