@@ -188,6 +188,27 @@ static void a_statement_shows_payments_and_what_they_paid(void **state)
     assert_string_equal(usage.rows[0].wallet_name, r.rows[1].wallet_name);
 }
 
+/* With what has come in, and what that has cost, in the same entry. */
+static void an_end_that_settles_shows_the_credit(void **state)
+{
+    struct fixture *f = *state;
+    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct rows r = {.count = 0};
+
+    serve(f, &p, "1", "0.3");
+    p.settle = usd("1");
+    payment_fee = money_from_nano(7);
+    assert_int_equal(payment_step(f, &p, wallet_payment_finish), RC_OK);
+    payment_fee = MONEY_ZERO;
+    assert_int_equal(
+        wallet_statement(f->book, wallet_payer_id(p.payer), 0, keep_row, &r), RC_OK);
+    assert_int_equal(r.count, 2);
+    assert_string_equal(r.rows[1].kind, "x402");
+    assert_true(r.rows[1].credit);
+    assert_usd(r.rows[1].amount, "0.7");
+    assert_usd(r.rows[1].balance, "0.7");
+}
+
 static void the_targets_statement_shows_the_top_up(void **state)
 {
     struct fixture *f = *state;
@@ -260,6 +281,7 @@ int main(void)
         ON_MEMORY(a_frozen_payer_gets_no_hold),
         ON_MEMORY(a_limit_on_a_payers_wallet_binds_his_payments),
         ON_MEMORY(a_statement_shows_payments_and_what_they_paid),
+        ON_MEMORY(an_end_that_settles_shows_the_credit),
         ON_MEMORY(the_targets_statement_shows_the_top_up),
         ON_MEMORY(a_refund_of_a_paid_call_goes_to_the_payers_wallet),
         ON_MEMORY(gas_is_booked_in_its_own_coin),

@@ -351,8 +351,8 @@ static enum rc plan_close(struct wallet_payment_step *s, const struct facts *f)
 
 static enum rc plan_finish(struct wallet_payment_step *s, const struct facts *f)
 {
-    TRY(add_settlement(s, f));
-    return add_end(s, f);
+    TRY(add_end(s, f)); /* first: a statement shows an entry by its first leg */
+    return add_settlement(s, f);
 }
 
 static enum rc plan_revert(struct wallet_payment_step *s, const struct facts *f)
