@@ -42,8 +42,9 @@ struct look {
     struct loop *loop;
     struct upstream *upstream;
     struct arena *arena;
-    uint64_t deadline_ms;
 
+    bool is_witness; /* the node that is asked now */
+    const char *who;
     struct rpc *rpc;
     struct rpc_call call;
     struct rpc_question questions[Q__COUNT];
@@ -113,19 +114,19 @@ static bool judge_head(struct look *l, struct node_head *head)
     uint64_t off_s;
 
     if (q->answer != RPC_RESULT || node_read_head(head, q->result) != RC_OK) {
-        say(l, NETWORK_BROKEN, NULL, "the node does not say its last block");
+        say(l, NETWORK_BROKEN, NULL, "%s does not say its last block", l->who);
         return false;
     }
     off_s = head->time_s > now_s ? head->time_s - now_s : now_s - head->time_s;
     if (head->time_s > now_s && off_s > HEAD_AHEAD_MAX_S)
         say(l, NETWORK_BROKEN, "set the clock of this machine",
-            "the node's last block is of a time %llu s from now",
+            "the last block of %s is of a time %llu s from now", l->who,
             (unsigned long long)off_s);
     else if (head->time_s < now_s && off_s > HEAD_AGE_MAX_S)
         say(l, NETWORK_BROKEN, "wait until it has caught up, or take another node",
-            "the node's last block is %llu s old", (unsigned long long)off_s);
+            "the last block of %s is %llu s old", l->who, (unsigned long long)off_s);
     else
-        say(l, NETWORK_FINE, NULL, "the node is at block %llu",
+        say(l, NETWORK_FINE, NULL, "%s is at block %llu", l->who,
             (unsigned long long)head->number);
     return true;
 }
@@ -138,10 +139,11 @@ static void judge_token(struct look *l)
 
     x402_address_print(text, &l->net->asset);
     if (q->answer != RPC_RESULT || node_read_any(&any, q->result) != RC_OK)
-        say(l, NETWORK_BROKEN, NULL, "the node does not say what is at %s", text);
+        say(l, NETWORK_BROKEN, NULL, "%s does not say what is at %s", l->who, text);
     else if (!any)
-        say(l, NETWORK_BROKEN, "correct its asset", "there is no token at %s", text);
-    else
+        say(l, NETWORK_BROKEN, "correct its asset", "%s knows no token at %s", l->who,
+            text);
+    else if (!l->is_witness)
         say(l, NETWORK_FINE, NULL, "%s is at %s", l->net->asset_symbol, text);
 }
 
@@ -183,20 +185,21 @@ static void judge_node(struct look *l)
 
     if (l->call.fail != RPC_FINE) {
         say(l, NETWORK_BROKEN, "check its rpc_url, and that the node runs",
-            "the node does not answer");
+            "%s does not answer", l->who);
         return;
     }
     if (q->answer != RPC_RESULT || node_read_u64(&id, q->result) != RC_OK) {
-        say(l, NETWORK_BROKEN, "check its rpc_url", "what answers is no node");
+        say(l, NETWORK_BROKEN, "check its rpc_url", "what answers as %s is none",
+            l->who);
         return;
     }
     if (id != l->net->chain_id) {
         say(l, NETWORK_BROKEN, "check its rpc_url",
-            "the node is of the chain %llu, not of %llu", (unsigned long long)id,
+            "%s is of the chain %llu, not of %llu", l->who, (unsigned long long)id,
             (unsigned long long)l->net->chain_id);
         return;
     }
-    if (judge_head(l, &head) && l->has_account)
+    if (judge_head(l, &head) && l->has_account && !l->is_witness)
         judge_gas(l, &head);
     judge_token(l);
 }
@@ -209,22 +212,28 @@ static void on_answer(struct rpc_call *c)
     judge_node(l);
 }
 
-static enum rc ask_node(struct look *l)
+static enum rc ask_node(struct look *l, const char *url, bool allow_private)
 {
-    TRY(rpc_open(&l->rpc, l->loop, l->upstream, l->net->rpc_url, l->net->rpc_private));
+    const bool pays = l->has_account && !l->is_witness;
+
+    l->who = l->is_witness ? "the witness" : "the node";
+    arena_reset(l->arena);
+    rpc_close(l->rpc);
+    l->rpc = NULL;
+    TRY(rpc_open(&l->rpc, l->loop, l->upstream, url, allow_private));
     node_ask_plain(&l->questions[Q_CHAIN], "eth_chainId");
     node_ask_head(&l->questions[Q_HEAD], false);
     node_ask_head(&l->questions[Q_COMING], true);
     node_ask_plain(&l->questions[Q_ON_DEMAND], "hardhat_getAutomine");
     node_ask_code(&l->questions[Q_CODE], &l->net->asset, l->arena);
     node_ask_plain(&l->questions[Q_TIP], "eth_maxPriorityFeePerGas");
-    if (l->has_account)
+    if (pays)
         node_ask_balance(&l->questions[Q_FUNDS], &l->account, l->arena);
     if (arena_spent(l->arena))
         return RC_NOMEM;
     l->call = (struct rpc_call){.questions = l->questions,
-                                .count = l->has_account ? Q__COUNT : Q_FUNDS,
-                                .deadline_ms = l->deadline_ms,
+                                .count = pays ? Q__COUNT : Q_FUNDS,
+                                .deadline_ms = clock_mono_ms() + PATIENCE_MS,
                                 .done = on_answer};
     l->ended = false;
     rpc_start(l->rpc, &l->call);
@@ -335,7 +344,7 @@ static enum rc ask_facilitator(struct look *l)
                                        .header_count = 1,
                                        .allow_private = l->net->allow_private,
                                        .decode = true,
-                                       .deadline_ms = l->deadline_ms,
+                                       .deadline_ms = clock_mono_ms() + PATIENCE_MS,
                                        .max_response_bytes = ANSWER_MAX,
                                        .arg = l,
                                        .head = on_head,
@@ -355,21 +364,22 @@ static enum rc ask_facilitator(struct look *l)
 
 /* ---- */
 
-static enum rc look_at_both(struct look *l)
+static enum rc look_at_all(struct look *l)
 {
+    const struct config_witness *w = &l->net->witness;
+
     TRY(arena_open(&l->arena, MEMORY_MAX));
     TRY(loop_open(&l->loop));
     TRY(upstream_open(&l->upstream, l->loop));
     if (l->net->facilitator_url == NULL) {
         look_at_key(l);
     } else {
-        l->deadline_ms = clock_mono_ms() + PATIENCE_MS;
         TRY(ask_facilitator(l));
     }
-    if (l->net->rpc_url == NULL)
-        return RC_OK;
-    l->deadline_ms = clock_mono_ms() + PATIENCE_MS;
-    return ask_node(l);
+    if (l->net->rpc_url != NULL)
+        TRY(ask_node(l, l->net->rpc_url, l->net->rpc_private));
+    l->is_witness = true;
+    return w->rpc_url != NULL ? ask_node(l, w->rpc_url, w->rpc_private) : RC_OK;
 }
 
 enum rc network_look(struct network_look *out, const struct config_network *n)
@@ -379,7 +389,7 @@ enum rc network_look(struct network_look *out, const struct config_network *n)
 
     out->count = 0;
     buf_init(&l.answer, ANSWER_MAX);
-    rc = look_at_both(&l);
+    rc = look_at_all(&l);
     rpc_close(l.rpc);
     upstream_close(l.upstream);
     loop_close(l.loop);

@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import test, { after, afterEach, before } from 'node:test';
-import { NETWORK, newAccount, USDC } from './chain.mjs';
+import { NETWORK, newAccount, startRpcFront, USDC } from './chain.mjs';
 import { octroi, request } from './lib.mjs';
 import { calm, chain, closeWorld, front, hex, lie, openWorld, restart, seller, until } from './paying.mjs';
 
@@ -68,7 +68,7 @@ test('a node that does not answer, or answers with something else, fails', async
   front.answer = () => 502;
   fails(await doctor(), /^fail the node does not answer$/);
   lie('eth_chainId', (a) => ({ ...a, result: 'main' }));
-  fails(await doctor(), /^fail what answers is no node$/);
+  fails(await doctor(), /^fail what answers as the node is none$/);
 });
 
 test('a node of another chain fails', async () => {
@@ -89,16 +89,16 @@ test('a head that is old, or of a time to come, fails', async () => {
     };
   };
   at(-600);
-  fails(await doctor(), /^fail the node's last block is 60\d s old$/);
+  fails(await doctor(), /^fail the last block of the node is 60\d s old$/);
   at(600);
-  fails(await doctor(), /^fail the node's last block is of a time (600|599|598) s from now$/);
+  fails(await doctor(), /^fail the last block of the node is of a time (600|599|598) s from now$/);
   at(-20);
   assert.equal((await doctor()).ok, true);
 });
 
 test('a token that is not there fails', async () => {
   const own = await changed({ asset: newAccount().address, asset_name: 'USDC', asset_version: '2', decimals: 6 });
-  fails(await doctor(own), /^fail there is no token at 0x/);
+  fails(await doctor(own), /^fail the node knows no token at 0x/);
 });
 
 test('an account without gas fails, one with little is a warning', async () => {
@@ -131,6 +131,25 @@ test('neither the key nor the address of a node is told', async () => {
     assert.ok(!text.includes('rented-0123456789'));
     assert.ok(!text.includes(own.settler.key.slice(2)));
   }
+});
+
+test('a witness is looked at like the node', async () => {
+  const second = await startRpcFront(chain);
+  const own = await changed({ witness: { rpc_url: second.url } });
+  const well = await doctor(own);
+  assert.deepEqual([well.ok, well.found.length], [true, 5], well.text);
+  assert.match(well.found[4], /^ok the witness is at block \d+$/);
+  second.answer = () => null;
+  const away = await doctor(own);
+  fails(away, /^fail the witness does not answer$/);
+  assert.match(away.found[1], /^ok the node is at block/);
+  second.answer = async (sent, ask) => {
+    const answer = await ask();
+    for (const a of [answer].flat()) if ([sent].flat().find((c) => c.id === a.id).method === 'eth_chainId') a.result = '0x1';
+    return answer;
+  };
+  fails(await doctor(own), /^fail the witness is of the chain 1, not of 84532$/);
+  await second.close();
 });
 
 test('another facilitator is asked what it settles', async () => {
