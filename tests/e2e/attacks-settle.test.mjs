@@ -8,22 +8,27 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test, { after, afterEach, before } from 'node:test';
 import { encodeFunctionData, parseAbi } from 'viem';
-import { accounts, authorize, MULTICALL3, newAccount, USDC, usdcAbi } from './chain.mjs';
+import { accounts, authorize, MULTICALL3, newAccount, startRpcFront, USDC, usdcAbi } from './chain.mjs';
 import { clientV2, receiptOf } from './clients.mjs';
 import { dataFiles, json, request, sleep } from './lib.mjs';
 import { agree, asks, base64, buy, calm, chain, chat, closeWorld, credit, errorOf, front, funded, hex, house, lie, openWorld, paid, pay, payment, refused, required, restart, seller, START, until, upstream, walletOf, whole } from './paying.mjs';
 
-let g;
+let g, second;
 
 before(async () => {
   await openWorld();
+  second = await startRpcFront(chain);
   g = await seller();
 });
 afterEach(async () => {
   calm();
+  second.answer = null;
   await chain.setAutomine(true);
 });
-after(closeWorld);
+after(async () => {
+  await closeWorld();
+  await second?.close();
+});
 
 const use = (p) => ['transferWithAuthorization', [p.from, p.to, BigInt(p.value), BigInt(p.validAfter), BigInt(p.validBefore), p.nonce, p.signature]];
 /** A stranger sends payments in, in one transaction. */
@@ -493,6 +498,162 @@ test('F24 blocks are taken back: the credit is reverted, the wallet frozen, the 
   await refused(own, await pay(own, '/v1/data/d/dear', r.payment), 403, 'wallet_frozen', 'the same header');
   await refused(own, await pay(own, '/v1/data/d/q', await payment(account, await required(own, '/v1/data/d/q'))), 403, 'wallet_frozen', 'a new one');
   await agree(own);
+});
+
+// ---- Two nodes, and blocks by value ----------------------------------------------------
+
+/** A seller to whom 0.01 and more counts only when `second`, the other node, agrees. */
+const witnessed = (network = {}) => seller({ network: { witness: { rpc_url: second.url, from: '0.01' }, ...network } });
+
+/** What a call that waits is answered, or 'waits' after `ms`. */
+const within = (ms, call) => Promise.race([call.then((r) => r.status), sleep(ms).then(() => 'waits')]);
+
+test('F23 F24 one node alone takes nothing back; when both have lost it, it is', { timeout: 180000 }, async () => {
+  const own = await witnessed();
+  const account = await funded();
+  upstream.handle = (req, res) => json(res, 500, {});
+  assert.equal((await buy(own, account, '/v1/data/d/dear')).status, 500);
+  await paid(own, account, 10000n, 10000000n);
+  let denied = 0;
+  const unused = encodeFunctionData({ abi: usdcAbi, functionName: 'authorizationState', args: [account.address, `0x${'0'.repeat(64)}`] }).slice(0, 10);
+  front.answer = async (sent, ask) => {
+    const answers = await ask();
+    for (const a of [answers].flat()) {
+      const call = [sent].flat().find((c) => c.id === a.id);
+      if (/^eth_getTransaction(Receipt|ByHash)$/.test(call?.method)) a.result = null;
+      if (call?.method === 'eth_call' && call.params[0].data.startsWith(unused)) (a.result = `0x${'0'.repeat(64)}`), denied++;
+    }
+    return answers;
+  };
+  await until('the node denies it, and the witness is asked', () => denied > 0 && own.logs.includes('the witness does not agree about a payment'));
+  await sleep(1000);
+  assert.equal(credit(own, account), 10000000n, 'on one word nothing is taken');
+  assert.equal(walletOf(own, account).frozen, false);
+  await agree(own);
+  calm();
+  await chain.reorg(1);
+  await until('it is taken back', () => credit(own, account) === 0n && walletOf(own, account).frozen, 90000);
+  await agree(own);
+  assert.equal(house(own).chain, 0n);
+});
+
+test('F23 a witness that is gone, that lags, or is of another time: it waits, and small ones go on', { timeout: 240000 }, async () => {
+  const own = await witnessed();
+  const account = await funded();
+  const ways = {
+    gone: () => (second.answer = async () => null),
+    lags: () => lie('eth_getTransactionReceipt', (a) => ({ ...a, result: null }), second),
+    'an old head': () => lie('eth_getBlockByNumber', shift(-120), second),
+    'another block': () => lie('eth_getTransactionReceipt', (a) => ((a.result && (a.result.blockHash = `0x${'1'.repeat(64)}`)), a), second),
+    'another value': () => lie('eth_getTransactionReceipt', (a) => ((a.result && a.result.logs.forEach((log) => log.data !== '0x' && (log.data = hex(9999n).replace('0x', '0x'.padEnd(2 + 64 - 4, '0'))))), a), second),
+  };
+  let spent = 0n;
+  for (const [what, answer] of Object.entries(ways)) {
+    const p = await payment(account, await required(own, '/v1/data/d/dear'));
+    upstream.calls.length = 0;
+    stopBroadcasts(1, answer); // from then on: what was sent waits
+    const call = pay(own, '/v1/data/d/dear', p);
+    assert.equal(await within(4000, call), 'waits', what);
+    assert.equal(upstream.calls.length, 0, `${what}: served on one word`);
+    assert.equal((await chain.transfers({ from: account.address, to: own.payTo })).length, Number(spent / 10000n) + 1, `${what}: sent once`);
+    const small = await funded();
+    assert.equal((await buy(own, small, '/v1/data/d/q')).status, 200, `${what}: below the limit`);
+    calm();
+    second.answer = null;
+    await call;
+    await until(`${what}: the call`, async () => (await pay(own, '/v1/data/d/dear', p)).status !== 503);
+    assert.equal(upstream.calls.length, 1, what);
+    spent += 10000n;
+    await paid(own, account, spent);
+  }
+});
+
+test('F21 F23 while the witness is known to be away nothing is sent that needs it', async () => {
+  const own = await witnessed();
+  const account = await funded();
+  const p = await payment(account, await required(own, '/v1/data/d/dear'));
+  second.answer = async () => null;
+  await restart(own);
+  await until('it is known', () => own.logs.includes('the witness is unreachable'));
+  await refused(own, await pay(own, '/v1/data/d/dear', p), 503, 'settlement_unavailable');
+  assert.equal(await chain.nonceOf(own.settler.address), 0);
+  assert.equal((await buy(own, await funded(), '/v1/data/d/q')).status, 200);
+  calm();
+  second.answer = null;
+  await until('it is back', async () => (await pay(own, '/v1/data/d/dear', p)).status === 200);
+  await paid(own, account, 10000n);
+});
+
+test('F24 blocks by value: a small payment counts at once, a large one after its blocks', async () => {
+  const own = await seller({ network: { confirmations: [{ from: '0', blocks: 1 }, { from: '0.01', blocks: 3 }] } });
+  const [large, small] = [await funded(), await funded()];
+  const p = await payment(large, await required(own, '/v1/data/d/dear'));
+  const q = await payment(small, await required(own, '/v1/data/d/q'));
+  await chain.setAutomine(false);
+  const dear = pay(own, '/v1/data/d/dear', p);
+  const cheap = pay(own, '/v1/data/d/q', q);
+  await until('two transactions', async () => (await chain.pending()).length === 2);
+  await chain.mine();
+  assert.equal((await cheap).status, 200);
+  assert.equal(upstream.calls.length, 1);
+  await chain.mine();
+  assert.equal(await within(3000, dear), 'waits');
+  assert.equal(house(own).chain, 5000000n, 'it does not count yet');
+  await chain.mine();
+  assert.equal((await dear).status, 200);
+  await chain.setAutomine(true);
+  await paid(own, large, 10000n);
+  await paid(own, small, 5000n);
+});
+
+/** The first node says of every transaction that it is in a block, with the receipt that
+ * it would have had, and keeps it to itself. The chain's clock is not what it was then:
+ * no reorganisation after this. */
+function forge() {
+  const receipts = new Map();
+  front.answer = async (sent, ask) => {
+    const calls = [sent].flat();
+    let answers;
+    if (asks(sent, 'eth_sendRawTransaction')) {
+      const before = await chain.snapshot();
+      answers = await ask();
+      for (const a of [answers].flat())
+        if (calls.find((c) => c.id === a.id)?.method === 'eth_sendRawTransaction' && a.result) receipts.set(a.result, await chain.rpc('eth_getTransactionReceipt', a.result));
+      await chain.revert(before);
+      await chain.mine();
+    } else answers = await ask();
+    for (const a of [answers].flat()) {
+      const call = calls.find((c) => c.id === a.id);
+      if (call?.method === 'eth_getTransactionReceipt') a.result = receipts.get(call.params[0]) ?? a.result;
+    }
+    return answers;
+  };
+  return receipts;
+}
+
+test('F23 a forged receipt: at the limit nothing is served or credited on one node’s word, below it is', { timeout: 180000 }, async () => {
+  const [own, other] = [await witnessed(), await witnessed()];
+  const [large, small] = [await funded(), await funded()];
+  const p = await payment(large, await required(own, '/v1/data/d/dear'));
+  const q = await payment(small, await required(other, '/v1/data/d/q'));
+  const receipts = forge();
+  const first = await pay(own, '/v1/data/d/dear', p);
+  await refused(own, first, 503, 'settlement_pending');
+  assert.equal(receipts.size, 1);
+  assert.equal(first.headers['payment-required'], undefined, 'it would sign again');
+  assert.equal(walletOf(own, large), undefined, 'nothing is credited');
+  assert.equal(house(own).chain, 0n);
+  assert.match(own.logs, /the witness does not agree about a payment/);
+  assert.equal(own.logs.match(/the witness does not agree about a payment/g).length, 1, 'told once');
+  assert.equal((await pay(other, '/v1/data/d/q', q)).status, 200, 'below it one word is enough');
+  // The lie ends: the large one is sent again, and the small one turns out to be nothing.
+  calm();
+  await until('the call', async () => (await pay(own, '/v1/data/d/dear', p)).status === 200);
+  assert.equal(upstream.calls.length, 1);
+  await paid(own, large, 10000n);
+  await until('the small one is taken back', () => house(other).chain === 0n);
+  await agree(other);
+  assert.equal(house(other).bad_debt, 5000000n, 'what one node’s word has cost');
 });
 
 test('F34 the settling key is in no log, answer, export, command line or environment', async () => {

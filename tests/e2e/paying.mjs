@@ -184,10 +184,10 @@ export async function refused(g, r, status, code, what = '') {
   assert.equal(upstream.calls.length, 0, `${what}: it was served`);
 }
 
-/** Changes answers of the node to `method` in every batch: `change(answer, call)` gives
- * the new one. */
-export function lie(method, change) {
-  front.answer = async (sent, ask) => {
+/** Changes answers of the node (or of another one) to `method` in every batch:
+ * `change(answer, call)` gives the new one. */
+export function lie(method, change, node = front) {
+  node.answer = async (sent, ask) => {
     const answer = await ask();
     const calls = [sent].flat();
     const altered = [answer].flat().map((a) => {
