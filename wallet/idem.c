@@ -7,9 +7,9 @@
 
 #include "base/codec.h"
 #include "wallet/hold_int.h"
+#include "wallet/sweep.h"
 
 #include <assert.h>
-#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -166,23 +166,13 @@ void wallet__idem_give_up(struct wallet_hold *h, struct ledger_cmd *cmd, bool ex
 
 /* ---- Sweeping ---- */
 
-enum {
-    SWEEP_ROUND = 64 /* commands under way at once, so that they share a flush */
-};
-
-struct victim {
-    struct ledger_cmd cmd;
-    sem_t *done;
-    uint8_t due[WALLET__DUE_KEY_LEN];
-};
-
 struct sweep {
     struct wallet_book *b;
     struct ledger_view *v;
     uint64_t before_us;
     unsigned max;
     unsigned count;
-    struct victim *victims; /* SWEEP_ROUND of them */
+    struct wallet__victim *victims; /* WALLET__SWEEP_ROUND of them */
     uint8_t from[WALLET__DUE_KEY_LEN + 1];
     size_t from_len;
     enum rc rc;
@@ -227,8 +217,8 @@ static bool choose(void *arg, struct slice key, struct slice value, uint64_t ver
     s->from_len = sizeof(s->from);
     if (running)
         return true;
-    memcpy(s->victims[s->count].due, key.bytes, WALLET__DUE_KEY_LEN);
-    key = slice_from((const char *)s->victims[s->count].due, WALLET__DUE_KEY_LEN);
+    memcpy(s->victims[s->count].key, key.bytes, WALLET__DUE_KEY_LEN);
+    key = slice_from((const char *)s->victims[s->count].key, WALLET__DUE_KEY_LEN);
     cmd = &s->victims[s->count].cmd;
     *cmd = (struct ledger_cmd){.verb = LEDGER_NOTE, .forgettable = true};
     cmd->op = id_new(s->before_us + KEEP_US);
@@ -238,40 +228,6 @@ static bool choose(void *arg, struct slice key, struct slice value, uint64_t ver
     wallet__delete(cmd, WALLET__KIND_IDEM_DUE, key, LEDGER_ANY);
     s->count++;
     return true;
-}
-
-static void victim_done(struct ledger_cmd *cmd)
-{
-    struct victim *victim = (struct victim *)cmd;
-
-    sem_post(victim->done);
-}
-
-static enum rc delete_all(struct sweep *s, unsigned *deleted)
-{
-    enum rc rc = RC_OK;
-    sem_t done;
-
-    if (sem_init(&done, 0, 0) != 0)
-        return RC_INTERNAL;
-    for (unsigned i = 0; i < s->count; i++) {
-        s->victims[i].done = &done;
-        s->victims[i].cmd.done = victim_done;
-        ledger_submit(s->b->ledger, &s->victims[i].cmd);
-    }
-    for (unsigned i = 0; i < s->count; i++)
-        while (sem_wait(&done) != 0)
-            ; /* a signal */
-    sem_destroy(&done);
-    for (unsigned i = 0; i < s->count; i++) {
-        enum rc one = s->victims[i].cmd.result.rc;
-
-        if (one == RC_OK)
-            (*deleted)++;
-        else if (one != RC_NOT_FOUND) /* gone meanwhile: as good */
-            rc = one;
-    }
-    return rc;
 }
 
 static enum rc sweep_round(struct sweep *s, unsigned *deleted)
@@ -285,7 +241,7 @@ static enum rc sweep_round(struct sweep *s, unsigned *deleted)
     ledger_view_close(s->v);
     TRY(rc);
     TRY(s->rc);
-    return delete_all(s, deleted);
+    return wallet__sweep(s->b, s->victims, s->count, deleted);
 }
 
 enum rc wallet_sweep(struct wallet_book *b, unsigned max, unsigned *deleted)
@@ -295,13 +251,14 @@ enum rc wallet_sweep(struct wallet_book *b, unsigned max, unsigned *deleted)
     enum rc rc = RC_OK;
 
     *deleted = 0;
-    s.victims = calloc(SWEEP_ROUND, sizeof(*s.victims));
+    s.victims = calloc(WALLET__SWEEP_ROUND, sizeof(*s.victims));
     if (s.victims == NULL)
         return RC_NOMEM;
     do {
-        s.max = max - *deleted < SWEEP_ROUND ? max - *deleted : SWEEP_ROUND;
+        s.max =
+            max - *deleted < WALLET__SWEEP_ROUND ? max - *deleted : WALLET__SWEEP_ROUND;
         rc = sweep_round(&s, deleted);
-    } while (rc == RC_OK && s.count == SWEEP_ROUND && *deleted < max);
+    } while (rc == RC_OK && s.count == WALLET__SWEEP_ROUND && *deleted < max);
     free(s.victims);
     return rc;
 }

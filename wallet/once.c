@@ -7,9 +7,9 @@
 
 #include "wallet/hold_int.h"
 #include "wallet/payment_int.h"
+#include "wallet/sweep.h"
 
 #include <assert.h>
-#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,18 +134,11 @@ void wallet__once_give_up(struct wallet_hold *h, struct ledger_cmd *cmd, bool ex
 /* ---- Sweeping ---- */
 
 enum {
-    SWEEP_ROUND = 64, /* commands under way at once, so that they share a flush */
     /* Records read in one call. They lie in the order of their keys, not of their ends:
      * each call goes on where the last one stopped and begins anew at the end. So this
      * many a minute may come in before old ones heap up. */
     SWEEP_READ_MAX = 64 * 1024,
     SWEEP_VIEW_MAX = 1024 /* of them in one view */
-};
-
-struct victim {
-    struct ledger_cmd cmd;
-    sem_t *done;
-    uint8_t key[32];
 };
 
 struct sweep {
@@ -155,7 +148,7 @@ struct sweep {
     unsigned max;  /* victims in this round */
     unsigned seen; /* records in this view */
     unsigned count;
-    struct victim *victims; /* SWEEP_ROUND of them */
+    struct wallet__victim *victims; /* WALLET__SWEEP_ROUND of them */
     uint8_t last[32];
     enum rc rc;
 };
@@ -183,7 +176,7 @@ static bool choose(void *arg, struct slice key, struct slice value, uint64_t ver
 {
     struct sweep *s = arg;
     struct wallet__once r;
-    struct victim *victim;
+    struct wallet__victim *victim;
     bool needed = true;
 
     if (s->count == s->max || s->seen == SWEEP_VIEW_MAX)
@@ -198,46 +191,12 @@ static bool choose(void *arg, struct slice key, struct slice value, uint64_t ver
     if (s->rc != RC_OK || needed)
         return s->rc == RC_OK;
     victim = &s->victims[s->count++];
-    memcpy(victim->key, key.bytes, sizeof(victim->key));
+    memcpy(victim->key, key.bytes, sizeof(s->last));
     victim->cmd = (struct ledger_cmd){.verb = LEDGER_NOTE, .forgettable = true};
     victim->cmd.op = id_new(s->now_us);
     wallet__delete(&victim->cmd, WALLET__KIND_ONCE,
-                   slice_from((const char *)victim->key, sizeof(victim->key)), version);
+                   slice_from((const char *)victim->key, sizeof(s->last)), version);
     return true;
-}
-
-static void victim_done(struct ledger_cmd *cmd)
-{
-    struct victim *victim = (struct victim *)cmd;
-
-    sem_post(victim->done);
-}
-
-static enum rc delete_all(struct sweep *s, unsigned *deleted)
-{
-    enum rc rc = RC_OK;
-    sem_t done;
-
-    if (sem_init(&done, 0, 0) != 0)
-        return RC_INTERNAL;
-    for (unsigned i = 0; i < s->count; i++) {
-        s->victims[i].done = &done;
-        s->victims[i].cmd.done = victim_done;
-        ledger_submit(s->b->ledger, &s->victims[i].cmd);
-    }
-    for (unsigned i = 0; i < s->count; i++)
-        while (sem_wait(&done) != 0)
-            ; /* a signal */
-    sem_destroy(&done);
-    for (unsigned i = 0; i < s->count; i++) {
-        enum rc one = s->victims[i].cmd.result.rc;
-
-        if (one == RC_OK)
-            (*deleted)++;
-        else if (one != RC_NOT_FOUND && one != RC_STALE) /* changed meanwhile */
-            rc = one;
-    }
-    return rc;
 }
 
 /* *end: the last record was seen. */
@@ -258,7 +217,7 @@ static enum rc sweep_round(struct sweep *s, bool *end, unsigned *deleted)
     *end = s->count < s->max && s->seen < SWEEP_VIEW_MAX;
     s->b->once_swept_any = !*end;
     memcpy(s->b->once_swept, s->last, sizeof(s->last));
-    return delete_all(s, deleted);
+    return wallet__sweep(s->b, s->victims, s->count, deleted);
 }
 
 enum rc wallet_once_sweep(struct wallet_book *b, uint64_t now_us, unsigned max,
@@ -270,11 +229,12 @@ enum rc wallet_once_sweep(struct wallet_book *b, uint64_t now_us, unsigned max,
     enum rc rc = RC_OK;
 
     *deleted = 0;
-    s.victims = calloc(SWEEP_ROUND, sizeof(*s.victims));
+    s.victims = calloc(WALLET__SWEEP_ROUND, sizeof(*s.victims));
     if (s.victims == NULL)
         return RC_NOMEM;
     while (rc == RC_OK && !end && *deleted < max && read < SWEEP_READ_MAX) {
-        s.max = max - *deleted < SWEEP_ROUND ? max - *deleted : SWEEP_ROUND;
+        s.max =
+            max - *deleted < WALLET__SWEEP_ROUND ? max - *deleted : WALLET__SWEEP_ROUND;
         rc = sweep_round(&s, &end, deleted);
         read += s.seen;
     }
