@@ -83,3 +83,39 @@ void payment_settle(struct fixture *f, struct wallet_payment *p, const char *amo
     (void)snprintf(p->reference, sizeof(p->reference), "0x%064x", 0xabcu);
     assert_int_equal(payment_step(f, p, wallet_payment_settled), RC_OK);
 }
+
+void payment_house(struct fixture *f, const char *receivable, const char *chain,
+                   const char *bad_debt)
+{
+    struct wallet_payment_house h;
+
+    assert_int_equal(wallet_payment_house(&h, f->book), RC_OK);
+    assert_usd(h.receivable, receivable);
+    assert_usd(h.chain, chain);
+    assert_usd(h.bad_debt, bad_debt);
+}
+
+struct money payment_credit(struct fixture *f, const struct wallet_payment *p)
+{
+    return balance_of(f, wallet_payer_id(p->payer));
+}
+
+struct wallet_payment payment_claimed(struct fixture *f, unsigned payer, unsigned key,
+                                      const char *value)
+{
+    struct wallet_payment p = payment_of(f, payer, key, value);
+
+    assert_int_equal(payment_step(f, &p, wallet_payment_claim), RC_OK);
+    return p;
+}
+
+/* Holds all of it and captures a part. */
+void payment_serve(struct fixture *f, const struct wallet_payment *p, const char *held,
+                   const char *taken)
+{
+    struct call *c = new_call(f);
+
+    assert_int_equal(payment_hold(f, c, p, held), RC_OK);
+    assert_int_equal(capture_call(f, c, taken), RC_OK);
+    assert_usd(c->hold.shortfall, "0");
+}

@@ -26,5 +26,15 @@ enum rc payment_hold(struct fixture *f, struct call *c, const struct wallet_paym
                      const char *amount);
 /* SUBMITTED, then SETTLED by `amount`. Must go well. */
 void payment_settle(struct fixture *f, struct wallet_payment *p, const char *amount);
+/* Claimed, with a hold of `held` of which `taken` is captured. */
+struct wallet_payment payment_claimed(struct fixture *f, unsigned payer, unsigned key,
+                                      const char *value);
+void payment_serve(struct fixture *f, const struct wallet_payment *p, const char *held,
+                   const char *taken);
+
+/* What the payer's wallet has; what the house has given. */
+struct money payment_credit(struct fixture *f, const struct wallet_payment *p);
+void payment_house(struct fixture *f, const char *receivable, const char *chain,
+                   const char *bad_debt);
 
 #endif

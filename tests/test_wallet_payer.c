@@ -31,48 +31,12 @@ static int close_book(void **state)
     return 0;
 }
 
-static void assert_house(struct fixture *f, const char *receivable, const char *chain,
-                         const char *bad_debt)
-{
-    struct wallet_payment_house h;
-
-    assert_int_equal(wallet_payment_house(&h, f->book), RC_OK);
-    assert_usd(h.receivable, receivable);
-    assert_usd(h.chain, chain);
-    assert_usd(h.bad_debt, bad_debt);
-}
-
-static struct money payer_has(struct fixture *f, const struct wallet_payment *p)
-{
-    return balance_of(f, wallet_payer_id(p->payer));
-}
-
-static struct wallet_payment claimed(struct fixture *f, unsigned payer, unsigned key,
-                                     const char *value)
-{
-    struct wallet_payment p = payment_of(f, payer, key, value);
-
-    assert_int_equal(payment_step(f, &p, wallet_payment_claim), RC_OK);
-    return p;
-}
-
-/* Holds all of it and captures a part. */
-static void serve(struct fixture *f, const struct wallet_payment *p, const char *held,
-                  const char *taken)
-{
-    struct call *c = new_call(f);
-
-    assert_int_equal(payment_hold(f, c, p, held), RC_OK);
-    assert_int_equal(capture_call(f, c, taken), RC_OK);
-    assert_usd(c->hold.shortfall, "0");
-}
-
 /* ---- The payer's wallet ---- */
 
 static void a_payers_wallet_is_one_like_others(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment p = claimed(f, 0xab, 1, "1");
+    struct wallet_payment p = payment_claimed(f, 0xab, 1, "1");
     struct id id = wallet_payer_id(p.payer);
     char name[WALLET_NAME_MAX + 1];
     struct wallet_caller c;
@@ -110,8 +74,8 @@ static void nobody_else_can_have_a_payers_name(void **state)
 static void a_frozen_payer_gets_no_hold(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment p = claimed(f, 1, 1, "1");
-    struct wallet_payment q = claimed(f, 1, 2, "1");
+    struct wallet_payment p = payment_claimed(f, 1, 1, "1");
+    struct wallet_payment q = payment_claimed(f, 1, 2, "1");
     struct call *c = new_call(f);
 
     payment_settle(f, &p, "1");
@@ -126,8 +90,8 @@ static void a_frozen_payer_gets_no_hold(void **state)
 static void a_limit_on_a_payers_wallet_binds_his_payments(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment p = claimed(f, 1, 1, "1");
-    struct wallet_payment q = claimed(f, 1, 2, "1");
+    struct wallet_payment p = payment_claimed(f, 1, 1, "1");
+    struct wallet_payment q = payment_claimed(f, 1, 2, "1");
     struct call *c = new_call(f);
 
     payment_settle(f, &p, "1");
@@ -160,12 +124,12 @@ static bool keep_row(void *arg, const struct wallet_row *row)
 static void a_statement_shows_payments_and_what_they_paid(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct wallet_payment p = payment_claimed(f, 1, 1, "1");
     struct id w = wallet_payer_id(p.payer);
     struct rows r = {.count = 0};
     struct rows usage = {.count = 0};
 
-    serve(f, &p, "1", "0.3");
+    payment_serve(f, &p, "1", "0.3");
     payment_settle(f, &p, "1");
     assert_int_equal(payment_step(f, &p, wallet_payment_close), RC_OK);
     assert_int_equal(wallet_statement(f->book, w, 0, keep_row, &r), RC_OK);
@@ -192,10 +156,10 @@ static void a_statement_shows_payments_and_what_they_paid(void **state)
 static void an_end_that_settles_shows_the_credit(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct wallet_payment p = payment_claimed(f, 1, 1, "1");
     struct rows r = {.count = 0};
 
-    serve(f, &p, "1", "0.3");
+    payment_serve(f, &p, "1", "0.3");
     p.settle = usd("1");
     payment_fee = money_from_nano(7);
     assert_int_equal(payment_step(f, &p, wallet_payment_finish), RC_OK);
@@ -235,7 +199,7 @@ static void the_targets_statement_shows_the_top_up(void **state)
 static void a_refund_of_a_paid_call_goes_to_the_payers_wallet(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct wallet_payment p = payment_claimed(f, 1, 1, "1");
     char request[WALLET_ID_TEXT_SIZE];
     struct call *c = new_call(f);
     struct wallet_refund r;
@@ -249,14 +213,14 @@ static void a_refund_of_a_paid_call_goes_to_the_payers_wallet(void **state)
     assert_int_equal(payment_step(f, &p, wallet_payment_close), RC_OK);
     assert_int_equal(wallet_refund(&r, f->book, slice_str(request), NULL), RC_OK);
     assert_usd(r.balance, "1");
-    assert_usd(payer_has(f, &p), "1");
+    assert_usd(payment_credit(f, &p), "1");
     assert_int_equal(wallet_refund(&r, f->book, slice_str(request), NULL), RC_CONFLICT);
 }
 
 static void gas_is_booked_in_its_own_coin(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct wallet_payment p = payment_claimed(f, 1, 1, "1");
     struct money fees;
 
     payment_fee = money_from_nano(1234);
@@ -265,10 +229,10 @@ static void gas_is_booked_in_its_own_coin(void **state)
     assert_int_equal(money_to_nano(fees), 1234);
     assert_int_equal(wallet_payment_fees(&fees, f->book, "eip155:1"), RC_OK);
     assert_int_equal(money_to_nano(fees), 0);
-    p = claimed(f, 1, 2, "1");
+    p = payment_claimed(f, 1, 2, "1");
     payment_fee = money_from_nano(UINT64_MAX); /* what saturates is no obstacle */
     payment_settle(f, &p, "1");
-    assert_house(f, "0", "2", "0");
+    payment_house(f, "0", "2", "0");
 }
 
 #define ON_MEMORY(claim) cmocka_unit_test_setup_teardown(claim, open_memory, close_book)

@@ -44,17 +44,6 @@ static int close_book(void **state)
     return 0;
 }
 
-static void assert_house(struct fixture *f, const char *receivable, const char *chain,
-                         const char *bad_debt)
-{
-    struct wallet_payment_house h;
-
-    assert_int_equal(wallet_payment_house(&h, f->book), RC_OK);
-    assert_usd(h.receivable, receivable);
-    assert_usd(h.chain, chain);
-    assert_usd(h.bad_debt, bad_debt);
-}
-
 static void assert_owes(struct fixture *f, const struct wallet_payment *p,
                         const char *amount)
 {
@@ -64,52 +53,27 @@ static void assert_owes(struct fixture *f, const struct wallet_payment *p,
     assert_usd(owed, amount);
 }
 
-static struct money payer_has(struct fixture *f, const struct wallet_payment *p)
-{
-    return balance_of(f, wallet_payer_id(p->payer));
-}
-
-static struct wallet_payment claimed(struct fixture *f, unsigned payer, unsigned key,
-                                     const char *value)
-{
-    struct wallet_payment p = payment_of(f, payer, key, value);
-
-    assert_int_equal(payment_step(f, &p, wallet_payment_claim), RC_OK);
-    return p;
-}
-
-/* Holds all of it and captures a part. */
-static void serve(struct fixture *f, const struct wallet_payment *p, const char *held,
-                  const char *taken)
-{
-    struct call *c = new_call(f);
-
-    assert_int_equal(payment_hold(f, c, p, held), RC_OK);
-    assert_int_equal(capture_call(f, c, taken), RC_OK);
-    assert_usd(c->hold.shortfall, "0");
-}
-
 /* ---- The ways through ---- */
 
 static void a_payment_up_front_pays_its_call_and_the_rest_is_the_payers(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct wallet_payment p = payment_claimed(f, 1, 1, "1");
     struct wallet_payment read;
 
     assert_int_equal(p.state, WALLET_PAYMENT_RESERVED);
     assert_int_equal(p.version, 1);
-    assert_house(f, "1", "0", "0");
+    payment_house(f, "1", "0", "0");
     payment_settle(f, &p, "1");
     assert_int_equal(p.state, WALLET_PAYMENT_SETTLED);
-    assert_house(f, "0", "1", "0");
-    serve(f, &p, "1", "0.3");
+    payment_house(f, "0", "1", "0");
+    payment_serve(f, &p, "1", "0.3");
     assert_int_equal(payment_step(f, &p, wallet_payment_close), RC_OK);
     assert_true(p.closed);
     assert_usd(payment_told.left, "0.7");
     assert_usd(payment_told.balance, "0.7");
-    assert_usd(payer_has(f, &p), "0.7");
-    assert_house(f, "0", "1", "0");
+    assert_usd(payment_credit(f, &p), "0.7");
+    payment_house(f, "0", "1", "0");
     assert_int_equal(wallet_payment_read(&read, f->book, p.key), RC_OK);
     assert_memory_equal(&read, &p, sizeof(p));
 }
@@ -125,7 +89,7 @@ static void two_steps_of_its_own_are_enough(void **state)
     p.settle = usd("1");
     assert_int_equal(payment_step(f, &p, wallet_payment_claim), RC_OK);
     assert_false(id_is_none(p.id));
-    assert_house(f, "1", "0", "0");
+    payment_house(f, "1", "0", "0");
     assert_int_equal(payment_hold(f, c, &p, "1"), RC_OK);
     assert_int_equal(payment_step(f, &p, wallet_payment_finish), RC_CONFLICT);
     assert_int_equal(capture_call(f, c, "0.3"), RC_OK);
@@ -136,8 +100,8 @@ static void two_steps_of_its_own_are_enough(void **state)
     assert_true(p.closed);
     assert_usd(payment_told.left, "0.7");
     assert_usd(payment_told.balance, "0.7");
-    assert_usd(payer_has(f, &p), "0.7");
-    assert_house(f, "0", "1", "0");
+    assert_usd(payment_credit(f, &p), "0.7");
+    payment_house(f, "0", "1", "0");
     assert_false(id_is_none(wallet_payment_credit(&p)));
     assert_int_equal(payment_step(f, &p, wallet_payment_finish), RC_CONFLICT);
     assert_int_equal(payment_step(f, &p, wallet_payment_close), RC_CONFLICT);
@@ -147,7 +111,7 @@ static void two_steps_of_its_own_are_enough(void **state)
 static void the_end_may_say_whom_it_is_for(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct wallet_payment p = payment_claimed(f, 1, 1, "1");
     struct id agent = new_wallet(f, "agent");
 
     p.settle = usd("1");
@@ -160,15 +124,15 @@ static void the_end_may_say_whom_it_is_for(void **state)
 static void a_payment_after_settles_what_the_call_cost(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct wallet_payment p = payment_claimed(f, 1, 1, "1");
 
-    serve(f, &p, "1", "0.3");
+    payment_serve(f, &p, "1", "0.3");
     payment_settle(f, &p, "0.300001"); /* rounded up to what the token knows */
-    assert_house(f, "0.699999", "0.300001", "0");
+    payment_house(f, "0.699999", "0.300001", "0");
     assert_int_equal(payment_step(f, &p, wallet_payment_close), RC_OK);
     assert_usd(payment_told.left, "0.000001");
-    assert_usd(payer_has(f, &p), "0.000001");
-    assert_house(f, "0", "0.300001", "0");
+    assert_usd(payment_credit(f, &p), "0.000001");
+    payment_house(f, "0", "0.300001", "0");
 }
 
 static void a_top_up_is_credited_to_its_target(void **state)
@@ -185,7 +149,7 @@ static void a_top_up_is_credited_to_its_target(void **state)
     assert_int_equal(payment_step(f, &p, wallet_payment_close), RC_OK);
     assert_usd(payment_told.balance, "6");
     assert_usd(balance_of(f, root), "6");
-    assert_usd(payer_has(f, &p), "0");
+    assert_usd(payment_credit(f, &p), "0");
 }
 
 static bool keep_transfer(void *arg, const struct wallet_row *row)
@@ -199,7 +163,7 @@ static void a_target_may_be_named_between_settling_and_closing(void **state)
     struct fixture *f = *state;
     struct id first = new_wallet(f, "first");
     struct id second = new_wallet(f, "second");
-    struct wallet_payment p = claimed(f, 1, 1, "5");
+    struct wallet_payment p = payment_claimed(f, 1, 1, "5");
     struct id transfer = ID_NONE;
 
     payment_settle(f, &p, "5");
@@ -226,19 +190,19 @@ static void a_target_must_be_a_wallet(void **state)
 
     p.target = (struct id){{1, 2, 3}};
     assert_int_equal(payment_step(f, &p, wallet_payment_claim), RC_NOT_FOUND);
-    assert_house(f, "0", "0", "0");
+    payment_house(f, "0", "0", "0");
 }
 
 static void a_failed_payment_that_served_nothing_leaves_nothing(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct wallet_payment p = payment_claimed(f, 1, 1, "1");
 
     assert_int_equal(payment_step(f, &p, wallet_payment_failed), RC_OK);
     assert_int_equal(p.state, WALLET_PAYMENT_FAILED);
     assert_true(p.closed);
     assert_usd(payment_told.left, "0");
-    assert_house(f, "0", "0", "0");
+    payment_house(f, "0", "0", "0");
     assert_owes(f, &p, "0");
     p.version = 0;
     assert_int_equal(payment_step(f, &p, wallet_payment_claim), RC_EXISTS);
@@ -247,26 +211,26 @@ static void a_failed_payment_that_served_nothing_leaves_nothing(void **state)
 static void a_released_payment_may_be_claimed_again(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct wallet_payment p = payment_claimed(f, 1, 1, "1");
 
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(payment_step(f, &p, wallet_payment_release), RC_OK);
         assert_int_equal(p.state, WALLET_PAYMENT_RELEASED);
-        assert_house(f, "0", "0", "0");
+        payment_house(f, "0", "0", "0");
         p.value = usd(i == 0 ? "2" : "1");
         assert_int_equal(payment_step(f, &p, wallet_payment_claim), RC_OK);
     }
     payment_settle(f, &p, "1");
     assert_int_equal(payment_step(f, &p, wallet_payment_close), RC_OK);
-    assert_usd(payer_has(f, &p), "1");
+    assert_usd(payment_credit(f, &p), "1");
 }
 
 static void what_was_served_is_not_released(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct wallet_payment p = payment_claimed(f, 1, 1, "1");
 
-    serve(f, &p, "1", "0.3");
+    payment_serve(f, &p, "1", "0.3");
     assert_int_equal(payment_step(f, &p, wallet_payment_release), RC_CONFLICT);
     assert_int_equal(payment_step(f, &p, wallet_payment_failed), RC_OK);
 }
@@ -274,7 +238,7 @@ static void what_was_served_is_not_released(void **state)
 static void a_payment_is_not_ended_under_a_call(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct wallet_payment p = payment_claimed(f, 1, 1, "1");
     struct call *c = new_call(f);
 
     assert_int_equal(payment_hold(f, c, &p, "0.4"), RC_OK);
@@ -284,13 +248,13 @@ static void a_payment_is_not_ended_under_a_call(void **state)
     assert_int_equal(payment_step(f, &p, wallet_payment_close), RC_CONFLICT);
     assert_int_equal(void_call(f, c, false), RC_OK);
     assert_int_equal(payment_step(f, &p, wallet_payment_close), RC_OK);
-    assert_usd(payer_has(f, &p), "1");
+    assert_usd(payment_credit(f, &p), "1");
 }
 
 static void it_buys_no_more_than_its_value(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct wallet_payment p = payment_claimed(f, 1, 1, "1");
     struct call *c = new_call(f);
     struct call *more = new_call(f);
 
@@ -303,18 +267,18 @@ static void it_buys_no_more_than_its_value(void **state)
     assert_usd(c->hold.shortfall, "0.5");
     payment_settle(f, &p, "1");
     assert_int_equal(payment_step(f, &p, wallet_payment_close), RC_OK);
-    assert_usd(payer_has(f, &p), "0");
+    assert_usd(payment_credit(f, &p), "0");
 }
 
 static void settled_for_less_than_was_served_is_the_houses_loss(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct wallet_payment p = payment_claimed(f, 1, 1, "1");
 
-    serve(f, &p, "1", "0.3");
+    payment_serve(f, &p, "1", "0.3");
     payment_settle(f, &p, "0.2");
     assert_int_equal(payment_step(f, &p, wallet_payment_close), RC_OK);
-    assert_house(f, "0", "0.2", "0.1");
+    payment_house(f, "0", "0.2", "0.1");
     assert_owes(f, &p, "0");
 }
 
@@ -332,7 +296,7 @@ static void the_second_claim_is_told_that_there_is_one(void **state)
     assert_int_equal(payment_step(f, &copy, wallet_payment_claim), RC_STALE);
     copy.version = p.version;
     assert_int_equal(payment_step(f, &copy, wallet_payment_claim), RC_EXISTS);
-    assert_house(f, "1", "0", "0");
+    payment_house(f, "1", "0", "0");
     assert_int_equal(payment_step(f, &p, wallet_payment_release), RC_OK);
     assert_int_equal(payment_step(f, &copy, wallet_payment_claim), RC_STALE);
 }
@@ -383,13 +347,13 @@ static void a_payment_of_no_value_is_kept_and_moves_nothing(void **state)
     assert_int_equal(payment_step(f, &q, wallet_payment_claim), RC_OK);
     assert_int_equal(payment_step(f, &q, wallet_payment_failed), RC_OK);
     assert_true(q.closed);
-    assert_house(f, "0", "0", "0");
+    payment_house(f, "0", "0", "0");
 }
 
 static void only_what_follows_a_state_can_be_done(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct wallet_payment p = payment_claimed(f, 1, 1, "1");
     struct wallet_payment wrong = p;
 
     assert_int_equal(payment_step(f, &p, wallet_payment_close), RC_CONFLICT);
@@ -413,13 +377,13 @@ static void only_what_follows_a_state_can_be_done(void **state)
     p.details_len = 0;
     assert_int_equal(payment_step(f, &p, wallet_payment_note), RC_OK);
     assert_true(p.closed);
-    assert_house(f, "0", "1", "0");
+    payment_house(f, "0", "1", "0");
 }
 
 static void what_was_claimed_stays_as_it_was(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct wallet_payment p = payment_claimed(f, 1, 1, "1");
 
     p.value = usd("100");
     p.target = (struct id){{1}};
@@ -484,7 +448,7 @@ static void a_hundred_claims_at_once_are_one(void **state)
         assert_true(racers[i].rc == RC_OK || racers[i].rc == RC_EXISTS);
     }
     assert_int_equal(winners, 1);
-    assert_house(f, "1", "0", "0");
+    payment_house(f, "1", "0", "0");
     assert_int_equal(payment_step(f, &won, wallet_payment_release), RC_OK);
     pthread_barrier_destroy(&start);
     free(racers);
@@ -495,9 +459,9 @@ static void a_hundred_claims_at_once_are_one(void **state)
 /* A payer who was served for 0.3 and never paid. */
 static struct wallet_payment bad(struct fixture *f, unsigned payer, unsigned key)
 {
-    struct wallet_payment p = claimed(f, payer, key, "1");
+    struct wallet_payment p = payment_claimed(f, payer, key, "1");
 
-    serve(f, &p, "1", "0.3");
+    payment_serve(f, &p, "1", "0.3");
     assert_int_equal(payment_step(f, &p, wallet_payment_failed), RC_OK);
     assert_usd(payment_told.left, "0.3");
     return p;
@@ -510,11 +474,11 @@ static void who_owes_may_not_pay_for_calls(void **state)
     struct wallet_payment next = payment_of(f, 1, 2, "1");
     struct money owed;
 
-    assert_house(f, "0", "0", "0.3");
+    payment_house(f, "0", "0", "0.3");
     assert_owes(f, &p, "0.3");
     assert_int_equal(wallet_payer_debt(&owed, f->book, "0x12"), RC_BAD_INPUT);
     assert_int_equal(payment_step(f, &next, wallet_payment_claim), RC_FORBIDDEN);
-    next = claimed(f, 2, 3, "1");
+    next = payment_claimed(f, 2, 3, "1");
     assert_int_equal(payment_step(f, &next, wallet_payment_release), RC_OK);
 }
 
@@ -529,12 +493,12 @@ static void a_top_up_pays_what_is_owed(void **state)
     assert_int_equal(wallet_topup(&t, f->book, w, usd("0.1"), SLICE("a")), RC_OK);
     assert_usd(t.balance, "0");
     assert_owes(f, &p, "0.2");
-    assert_house(f, "0", "0", "0.2");
+    payment_house(f, "0", "0", "0.2");
     assert_int_equal(payment_step(f, &next, wallet_payment_claim), RC_FORBIDDEN);
     assert_int_equal(wallet_topup(&t, f->book, w, usd("1"), SLICE("b")), RC_OK);
     assert_usd(t.balance, "0.8");
     assert_owes(f, &p, "0");
-    assert_house(f, "0", "0", "0");
+    payment_house(f, "0", "0", "0");
     assert_int_equal(wallet_topup(&t, f->book, w, usd("1"), SLICE("b")), RC_OK);
     assert_true(t.repeated);
     assert_usd(t.balance, "0.8");
@@ -570,40 +534,40 @@ static enum rc refund_all(struct wallet_refund *out, struct fixture *f,
 static void a_paid_call_may_be_shared_and_refunded(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct wallet_payment p = payment_claimed(f, 1, 1, "1");
     struct wallet_refund r;
     struct call *c;
 
     payment_settle(f, &p, "1");
     c = serve_shared(f, &p, "0.4");
     assert_int_equal(payment_step(f, &p, wallet_payment_close), RC_OK);
-    assert_usd(payer_has(f, &p), "0.6");
+    assert_usd(payment_credit(f, &p), "0.6");
     assert_int_equal(refund_all(&r, f, c), RC_OK);
     assert_usd(r.amount, "0.4");
-    assert_usd(payer_has(f, &p), "1");
+    assert_usd(payment_credit(f, &p), "1");
 }
 
 static void a_refund_to_one_who_owes_pays_that_first(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct wallet_payment p = payment_claimed(f, 1, 1, "1");
     struct wallet_refund r;
     struct call *c = serve_shared(f, &p, "0.4");
 
     assert_int_equal(payment_step(f, &p, wallet_payment_failed), RC_OK);
     assert_owes(f, &p, "0.4");
-    assert_house(f, "0", "0", "0.4");
+    payment_house(f, "0", "0", "0.4");
     assert_int_equal(refund_all(&r, f, c), RC_OK);
     assert_usd(r.balance, "0");
     assert_owes(f, &p, "0");
-    assert_house(f, "0", "0", "0");
+    payment_house(f, "0", "0", "0");
 }
 
 static void what_is_left_of_a_payment_pays_what_is_owed_first(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment a = claimed(f, 1, 1, "1");
-    struct wallet_payment b = claimed(f, 1, 2, "0.1");
+    struct wallet_payment a = payment_claimed(f, 1, 1, "1");
+    struct wallet_payment b = payment_claimed(f, 1, 2, "0.1");
     struct wallet_payment p;
 
     p = bad(f, 1, 3);
@@ -616,7 +580,7 @@ static void what_is_left_of_a_payment_pays_what_is_owed_first(void **state)
     assert_usd(payment_told.left, "0.8");
     assert_usd(payment_told.balance, "0.8");
     assert_owes(f, &p, "0");
-    assert_house(f, "0", "1.1", "0");
+    payment_house(f, "0", "1.1", "0");
 }
 
 /* ---- Taken back by the chain ---- */
@@ -624,17 +588,17 @@ static void what_is_left_of_a_payment_pays_what_is_owed_first(void **state)
 static void a_reverted_credit_is_taken_back_and_the_wallet_is_frozen(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct wallet_payment p = payment_claimed(f, 1, 1, "1");
     struct wallet_caller c;
 
-    serve(f, &p, "1", "0.3");
+    payment_serve(f, &p, "1", "0.3");
     payment_settle(f, &p, "1");
     assert_int_equal(payment_step(f, &p, wallet_payment_close), RC_OK);
     assert_int_equal(payment_step(f, &p, wallet_payment_revert), RC_OK);
     assert_int_equal(p.state, WALLET_PAYMENT_REVERTED);
     assert_usd(payment_told.left, "0.3");
-    assert_usd(payer_has(f, &p), "0");
-    assert_house(f, "0", "0", "0.3");
+    assert_usd(payment_credit(f, &p), "0");
+    payment_house(f, "0", "0", "0.3");
     assert_owes(f, &p, "0.3");
     assert_int_equal(wallet_payer_caller(&c, f->book, p.payer), RC_FROZEN);
     assert_int_equal(payment_step(f, &p, wallet_payment_revert), RC_CONFLICT);
@@ -643,7 +607,7 @@ static void a_reverted_credit_is_taken_back_and_the_wallet_is_frozen(void **stat
 static void what_was_spent_of_a_reverted_credit_is_lost(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct wallet_payment p = payment_claimed(f, 1, 1, "1");
     struct id w = wallet_payer_id(p.payer);
     struct call *c = new_call(f);
 
@@ -700,7 +664,7 @@ static void the_open_ones_are_listed_in_pages(void **state)
     struct id after;
 
     for (unsigned i = 0; i < 300; i++) {
-        struct wallet_payment p = claimed(f, i, i, "1");
+        struct wallet_payment p = payment_claimed(f, i, i, "1");
 
         if (i % 3 == 0)
             assert_int_equal(payment_step(f, &p, wallet_payment_release), RC_OK);
@@ -734,7 +698,7 @@ static void again(struct fixture *f, struct wallet_payment *p)
 static void a_payment_outlives_every_restart(void **state)
 {
     struct fixture *f = *state;
-    struct wallet_payment p = claimed(f, 1, 1, "1");
+    struct wallet_payment p = payment_claimed(f, 1, 1, "1");
     struct call *c = new_call(f);
 
     again(f, &p);
@@ -749,14 +713,14 @@ static void a_payment_outlives_every_restart(void **state)
     p.settle = usd("1");
     assert_int_equal(payment_step(f, &p, wallet_payment_settled), RC_OK);
     again(f, &p);
-    serve(f, &p, "1", "0.3");
+    payment_serve(f, &p, "1", "0.3");
     again(f, &p);
     assert_int_equal(payment_step(f, &p, wallet_payment_close), RC_OK);
     again(f, &p);
-    assert_usd(payer_has(f, &p), "0.7");
+    assert_usd(payment_credit(f, &p), "0.7");
     assert_int_equal(payment_step(f, &p, wallet_payment_revert), RC_OK);
     again(f, &p);
-    assert_house(f, "0", "0", "0.3");
+    payment_house(f, "0", "0", "0.3");
 }
 
 #define ON_MEMORY(claim) cmocka_unit_test_setup_teardown(claim, open_memory, close_book)
