@@ -6,7 +6,6 @@
 
 enum {
     THIS_VERSION = 2,
-    JSON_MAX = X402_HEADER_MAX / 4 * 3, /* its base64 fills a header */
     PAYMENT_ID_MIN = 16,
     PAYMENT_ID_MAX = 128
 };
@@ -116,7 +115,7 @@ void x402_v2_required_write(struct json_out *o, const struct x402_required *r)
 enum rc x402_v2_required_print(struct slice *header, const struct x402_required *r,
                                struct arena *a)
 {
-    struct buf text = x402__room(a, JSON_MAX);
+    struct buf text = x402__room(a, X402__HEADER_JSON_MAX);
     struct json_out o;
 
     json_out_init(&o, &text);
@@ -246,7 +245,7 @@ void x402_v2_payment_write(struct json_out *o, const struct x402_payment *p)
 enum rc x402_v2_payment_print(struct slice *header, const struct x402_payment *p,
                               struct arena *a)
 {
-    struct buf text = x402__room(a, JSON_MAX);
+    struct buf text = x402__room(a, X402__HEADER_JSON_MAX);
     struct json_out o;
 
     json_out_init(&o, &text);
@@ -265,12 +264,7 @@ void x402_v2_receipt_write(struct json_out *o, const struct x402_receipt *r)
 enum rc x402_v2_receipt_print(struct slice *header, const struct x402_receipt *r,
                               struct arena *a)
 {
-    struct buf text = x402__room(a, JSON_MAX);
-    struct json_out o;
-
-    json_out_init(&o, &text);
-    x402_v2_receipt_write(&o, r);
-    return x402__encode(header, &text, a);
+    return x402__print_receipt(header, r, THIS_VERSION, a);
 }
 
 enum rc x402_v2_receipt_read(struct x402_receipt *out, struct slice json,
@@ -282,8 +276,5 @@ enum rc x402_v2_receipt_read(struct x402_receipt *out, struct slice json,
 enum rc x402_v2_receipt_parse(struct x402_receipt *out, struct slice header,
                               struct arena *a)
 {
-    struct slice json;
-
-    TRY(x402__decode(&json, header, X402_HEADER_MAX, a));
-    return x402_v2_receipt_read(out, json, a);
+    return x402__parse_receipt(out, header, THIS_VERSION, a);
 }

@@ -337,3 +337,23 @@ void x402__write_receipt(struct json_out *o, const struct x402_receipt *r,
         x402__write_u256(o, "amount", &r->amount);
     json_out_end_object(o);
 }
+
+enum rc x402__parse_receipt(struct x402_receipt *out, struct slice header,
+                            unsigned version, struct arena *a)
+{
+    struct slice json;
+
+    TRY(x402__decode(&json, header, X402_HEADER_MAX, a));
+    return x402__read_receipt(out, json, version, a);
+}
+
+enum rc x402__print_receipt(struct slice *header, const struct x402_receipt *r,
+                            unsigned version, struct arena *a)
+{
+    struct buf text = x402__room(a, X402__HEADER_JSON_MAX);
+    struct json_out o;
+
+    json_out_init(&o, &text);
+    x402__write_receipt(&o, r, version);
+    return x402__encode(header, &text, a);
+}

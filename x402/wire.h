@@ -9,6 +9,10 @@
 #include "base/json.h"
 #include "x402/offer.h"
 
+enum {
+    X402__HEADER_JSON_MAX = X402_HEADER_MAX / 4 * 3 /* its base64 fills a header */
+};
+
 const char *x402__scheme_name(enum x402_scheme scheme);
 MUST_CHECK enum rc x402__read_scheme(enum x402_scheme *out, struct slice object,
                                      struct arena *a);
@@ -39,6 +43,13 @@ MUST_CHECK enum rc x402__read_receipt(struct x402_receipt *out, struct slice jso
                                       unsigned version, struct arena *a);
 void x402__write_receipt(struct json_out *o, const struct x402_receipt *r,
                          unsigned version);
+
+/* The same as a header's value. */
+MUST_CHECK enum rc x402__parse_receipt(struct x402_receipt *out, struct slice header,
+                                       unsigned version, struct arena *a);
+MUST_CHECK enum rc x402__print_receipt(struct slice *header,
+                                       const struct x402_receipt *r, unsigned version,
+                                       struct arena *a);
 
 /* Members whose value is no text in our structs. */
 void x402__write_u256(struct json_out *o, const char *key, const struct x402_u256 *v);

@@ -117,18 +117,6 @@ static enum rc chat_messages(struct buf *b, struct mcp_error *error, struct requ
     return RC_OK;
 }
 
-static const char *const chat_fields[] = {"max_tokens",
-                                          "temperature",
-                                          "top_p",
-                                          "stop",
-                                          "seed",
-                                          "tools",
-                                          "response_format",
-                                          "reasoning_effort",
-                                          "tool_choice",
-                                          "frequency_penalty",
-                                          "presence_penalty",
-                                          NULL};
 static const char *const chat_known[] = {"model",
                                          "messages",
                                          "prompt",
@@ -145,6 +133,8 @@ static const char *const chat_known[] = {"model",
                                          "frequency_penalty",
                                          "presence_penalty",
                                          NULL};
+/* Behind model, messages, prompt and system: they pass as they are. */
+static const char *const *const chat_fields = chat_known + 4;
 
 static enum rc make_chat(struct mcp_call *out, struct mcp_error *error,
                          struct request *r, struct slice arguments)
