@@ -430,6 +430,34 @@ static void one_node_alone_does_not_hide_that_it_is_gone(void **state)
     assert_outcome(&o, CHAIN_UNREACHABLE, "");
 }
 
+/* So a payout is given back, and made once more. */
+static void one_node_alone_does_not_say_that_it_came_too_late(void **state)
+{
+    struct order o, again;
+
+    (void)state;
+    begin(&o, false);
+    order_wait(&o);
+    assert_outcome(&o, CHAIN_OK, "");
+    chain_turns(6 * MINUTE);
+    again = o;
+    node.forgets = true;
+    node.balance = X402_ZERO;
+    again.ended = false;
+    again.job.tx = (struct chain_tx){0};
+    again.job.deadline_ms += 10 * MINUTE;
+    order_verify(&again);
+    assert_outcome(&again, CHAIN_UNREACHABLE, "");
+    node.no_logs = true; /* the witness knows no more than that it is used */
+    again.ended = false;
+    order_verify(&again);
+    assert_outcome(&again, CHAIN_UNREACHABLE, "");
+    witness.forgets = true;
+    again.ended = false;
+    order_verify(&again);
+    assert_outcome(&again, CHAIN_REFUSED, "invalid_exact_evm_insufficient_balance");
+}
+
 /* ---- A facilitator's word ---- */
 
 static struct order *handed_in;
@@ -498,6 +526,7 @@ int main(void)
         TEST(one_node_alone_takes_nothing_back),
         TEST(below_the_limit_one_node_takes_it_back),
         TEST(one_node_alone_does_not_hide_that_it_is_gone),
+        TEST(one_node_alone_does_not_say_that_it_came_too_late),
         TEST(a_facilitators_settlement_is_seen_by_both),
     };
 

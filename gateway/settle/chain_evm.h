@@ -72,7 +72,8 @@ void evm__look(struct evm_work *w);
 
 MUST_CHECK enum rc evm__open_witness(struct evm *e);
 void evm__settled(struct evm_work *w, const struct node_receipt *r, bool ours);
-void evm__refused(struct evm_work *w, const char *reason);
+/* used: the authorization is, for nothing of ours. */
+void evm__refused(struct evm_work *w, const char *reason, bool used);
 void evm__stop_witness(struct evm_work *w);
 
 #endif

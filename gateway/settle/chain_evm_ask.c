@@ -257,7 +257,7 @@ static void judge(struct evm_work *w, const struct findings *f)
         return;
     }
     if (fault[0] != '\0') {
-        evm__refused(w, fault);
+        evm__refused(w, fault, false);
         return;
     }
     if (is_settling(w)) {

@@ -20,9 +20,10 @@ static void end_open(struct evm_work *w)
                w->base.job->tx.sent ? "settlement_pending" : "");
 }
 
-static void end_refused(struct evm_work *w, const char *eip3009, const char *permit2)
+static void end_refused(struct evm_work *w, const char *eip3009, const char *permit2,
+                        bool used)
 {
-    evm__refused(w, evm__is_permit(w) ? permit2 : eip3009);
+    evm__refused(w, evm__is_permit(w) ? permit2 : eip3009, used);
 }
 
 /* It is unused, at the head that we saw ---------------------------------------------
@@ -31,16 +32,16 @@ static void end_refused(struct evm_work *w, const char *eip3009, const char *per
 static void go_on_unused(struct evm_work *w)
 {
     if (w->base.task == CHAIN_LOOK) {
-        evm__refused(w, "");
+        evm__refused(w, "", false);
     } else if (w->mined) {
         if (w->succeeded)
-            evm__refused(w, "invalid_exact_evm_transfer_event_mismatch");
+            evm__refused(w, "invalid_exact_evm_transfer_event_mismatch", false);
         else
             end_refused(w, "invalid_exact_evm_transaction_failed",
-                        "permit2_simulation_failed");
+                        "permit2_simulation_failed", false);
     } else if (evm__is_over(w)) {
         end_refused(w, "invalid_exact_evm_payload_authorization_valid_before",
-                    "permit2_deadline_expired");
+                    "permit2_deadline_expired", false);
     } else if (w->dead && w->deaths < EVM_DEATHS_MAX) {
         /* Its number went to another one: the first can never be in a block. */
         w->deaths++;
@@ -69,7 +70,8 @@ static void seek_below(struct evm_work *w, bool refused)
         return;
     }
     if (!w->base.job->tx.sent)
-        end_refused(w, "invalid_exact_evm_nonce_already_used", "permit2_invalid_nonce");
+        end_refused(w, "invalid_exact_evm_nonce_already_used", "permit2_invalid_nonce",
+                    true);
     else
         end_open(w);
 }
@@ -150,7 +152,7 @@ static void on_candidates(struct rpc_call *c)
     else if (evm__is_permit(w))
         seek_below(w, false);
     else
-        evm__refused(w, "invalid_exact_evm_transfer_event_mismatch");
+        evm__refused(w, "invalid_exact_evm_transfer_event_mismatch", true);
 }
 
 static void ask_candidates(struct evm_work *w)
@@ -219,7 +221,7 @@ static void go_on_used(struct evm_work *w)
     }
     w->candidate_count = 0;
     if (read_logs(w, q->result))
-        evm__refused(w, "invalid_exact_evm_nonce_already_used");
+        evm__refused(w, "invalid_exact_evm_nonce_already_used", true);
     else if (w->candidate_count > 0)
         ask_candidates(w);
     else

@@ -8,11 +8,11 @@
  * - It counts, or is still there: the same transaction in the same block, of the same
  *   hash. One node that lies, or was cut off from the others, would have us serve for
  *   nothing, or hide from us that the money went back.
- * - It is refused after something was sent, or gone: or one node could take a credit
- *   from a payer who has paid.
- * Where they do not agree, or the witness is away, nothing is decided: a settlement
- * goes on waiting and asks the first node again, a look has no answer and is repeated
- * by who wanted it. Nothing is lost by that but time. */
+ * - It is refused after something was sent, or gone, or too late: or one node could
+ * take a credit from a payer who has paid, or have a payout made twice. Where they do
+ * not agree, or the witness is away, nothing is decided: a settlement goes on waiting
+ * and asks the first node again, a look has no answer and is repeated by who wanted it.
+ * Nothing is lost by that but time. */
 #include "gateway/settle/chain_evm_witness.h"
 
 #include "base/log.h"
@@ -180,16 +180,19 @@ static void on_refused(struct chain_job *look)
     struct evm_work *w = work_of_look(look);
 
     w->claim.asking = false;
-    if (look->outcome == CHAIN_REFUSED) {
+    /* A look names a reason only when the authorization is used. */
+    if (look->outcome == CHAIN_REFUSED && w->claim.used == (look->reason[0] != '\0')) {
         chain__end(&w->base, CHAIN_REFUSED, w->claim.refusal);
         return;
     }
     if (look->outcome == CHAIN_OK)
         dispute(w, "it has it, and the node does not");
+    else if (look->outcome == CHAIN_REFUSED)
+        dispute(w, "one of them says that the authorization is used");
     go_on(w);
 }
 
-void evm__refused(struct evm_work *w, const char *reason)
+void evm__refused(struct evm_work *w, const char *reason, bool used)
 {
     const bool matters =
         w->base.task == CHAIN_LOOK || w->base.job->tx.sent || evm__is_over(w);
@@ -200,5 +203,6 @@ void evm__refused(struct evm_work *w, const char *reason)
     }
     w->claim.receipt = (struct node_receipt){.tx = w->base.job->tx.hash};
     w->claim.refusal = reason;
+    w->claim.used = used;
     ask_witness(w, on_refused);
 }

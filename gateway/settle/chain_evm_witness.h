@@ -20,6 +20,7 @@ struct evm_claim {
     struct node_receipt receipt; /* without its logs.. */
     bool ours;
     const char *refusal; /* ..or why it is refused; NULL: it is settled */
+    bool used;           /* refused: by something else than this payment */
     unsigned silent;     /* times that the witness did not know */
     void (*again)(struct evm_work *w);
 };
