@@ -6,6 +6,7 @@
 #include "base/keccak.h"
 #include "tests/x402_vectors.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -347,6 +348,63 @@ static void domains_of_known_tokens_are_the_published_ones(void **state)
     }
 }
 
+struct named_domain {
+    const char *name, *version;
+    uint64_t chain_id;
+    struct x402_address token;
+    struct x402_hash domain;
+};
+
+static void *ask_domain(void *arg)
+{
+    struct named_domain *d = arg;
+
+    x402_domain_token(&d->domain, slice_str(d->name), slice_str(d->version),
+                      d->chain_id, &d->token);
+    return NULL;
+}
+
+/* A thread that has seen another domain just before says what one says that never saw
+ * any. */
+static void what_was_asked_before_does_not_count(void **state)
+{
+    static const char long_name[] =
+        "a name that is longer than any that a thread remembers, by far, so to say";
+    static struct named_domain domains[] = {
+        {.name = "USDC", .version = "2", .chain_id = 84532},
+        {.name = "USDD", .version = "2", .chain_id = 84532},
+        {.name = "USDC", .version = "3", .chain_id = 84532},
+        {.name = "USDC2", .version = "", .chain_id = 84532},
+        {.name = "USDC", .version = "2", .chain_id = 84533},
+        {.name = "USDC", .version = "2", .chain_id = 84532, .token = {{1}}},
+        {.name = "", .version = "", .chain_id = 84532},
+        {.name = long_name, .version = "2", .chain_id = 84532}};
+
+    enum {
+        COUNT = sizeof(domains) / sizeof(domains[0])
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT; i++) {
+        pthread_t thread;
+
+        assert_int_equal(pthread_create(&thread, NULL, ask_domain, &domains[i]), 0);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+    }
+    for (size_t i = 0; i < COUNT * COUNT; i++) {
+        const size_t asked[] = {i / COUNT, i % COUNT, i % COUNT};
+
+        for (size_t k = 0; k < sizeof(asked) / sizeof(asked[0]); k++) {
+            struct named_domain d = domains[asked[k]];
+
+            (void)ask_domain(&d);
+            assert_true(x402_hash_equal(d.domain, domains[asked[k]].domain));
+        }
+    }
+    for (size_t i = 1; i < COUNT; i++)
+        assert_false(x402_hash_equal(domains[0].domain, domains[i].domain));
+}
+
 /* Whether a published payment is signed by its payer, in the domain that was asked for.
  */
 static bool payment_is_signed(struct json_object *v)
@@ -414,6 +472,7 @@ int main(void)
         cmocka_unit_test(a_proof_is_the_published_one),
         cmocka_unit_test(receiving_and_cancelling_are_messages_of_their_own),
         cmocka_unit_test(domains_of_known_tokens_are_the_published_ones),
+        cmocka_unit_test(what_was_asked_before_does_not_count),
         cmocka_unit_test(published_forgeries_are_nobodys),
     };
 

@@ -96,16 +96,61 @@ static void finish(struct x402_hash *out, const struct message *m)
     keccak256(out->bytes, m->words, m->count * X402_WORD_LEN);
 }
 
+/* A seller sees one token all day, and its domain is three of the eight digests of a
+ * verification: each thread keeps the last one. What is longer than here is not kept.
+ */
+struct known_domain {
+    char name[64];
+    char version[16];
+    size_t name_len, version_len; /* 0, 0: none yet */
+    uint64_t chain_id;
+    struct x402_address token;
+    struct x402_hash domain;
+};
+
+static _Thread_local struct known_domain known;
+
+static bool is_known(struct slice name, struct slice version, uint64_t chain_id,
+                     const struct x402_address *token)
+{
+    return known.name_len + known.version_len > 0 && known.chain_id == chain_id &&
+           x402_address_equal(&known.token, token) &&
+           slice_equal(slice_from(known.name, known.name_len), name) &&
+           slice_equal(slice_from(known.version, known.version_len), version);
+}
+
+static void keep(struct slice name, struct slice version, uint64_t chain_id,
+                 const struct x402_address *token, const struct x402_hash *domain)
+{
+    if (name.len > sizeof(known.name) || version.len > sizeof(known.version))
+        return;
+    known = (struct known_domain){.name_len = name.len,
+                                  .version_len = version.len,
+                                  .chain_id = chain_id,
+                                  .token = *token,
+                                  .domain = *domain};
+    if (name.len > 0)
+        memcpy(known.name, name.bytes, name.len);
+    if (version.len > 0)
+        memcpy(known.version, version.bytes, version.len);
+}
+
 void x402_domain_token(struct x402_hash *out, struct slice name, struct slice version,
                        uint64_t chain_id, const struct x402_address *token)
 {
-    struct message m = start(X402_TYPE_DOMAIN);
+    struct message m;
 
+    if (is_known(name, version, chain_id, token)) {
+        *out = known.domain;
+        return;
+    }
+    m = start(X402_TYPE_DOMAIN);
     put_text(&m, name);
     put_text(&m, version);
     put_number(&m, x402_u256_from_u64(chain_id));
     put_address(&m, token);
     finish(out, &m);
+    keep(name, version, chain_id, token, out);
 }
 
 void x402_domain_permit2(struct x402_hash *out, uint64_t chain_id)
