@@ -468,6 +468,7 @@ static void after_what_is_never_paid_is_bad_debt(void **state)
     struct sale *s = sale_upto(t, 1, 1, "0.5");
     struct sale *next = sale_upto(t, 1, 2, "0.5");
     struct sale *other = sale_upto(t, 2, 3, "0.5");
+    struct sale *up_front = sale_exact(t, 1, 4, "0.5");
 
     assert_int_equal(sale_take(t, s), CASHIER_GOOD);
     sale_hold(t, s);
@@ -478,9 +479,13 @@ static void after_what_is_never_paid_is_bad_debt(void **state)
     till_house(t, "0", "0", "0.2");
     says(CHAIN_OK, "", true);
     assert_int_equal(sale_take(t, next), CASHIER_OWING);
+    assert_int_equal(sale_take(t, up_front), CASHIER_OWING);
+    /* Neither has cost the chain a question. */
+    assert_int_equal(chain_double_count().settled, 1);
     assert_int_equal(sale_take(t, other), CASHIER_GOOD);
     assert_int_equal(sale_finish(t, other, false), CASHIER_PAID);
     sale_free(s);
+    sale_free(up_front);
     sale_free(next);
     sale_free(other);
 }

@@ -94,13 +94,21 @@ static enum rc fill(struct pay *e)
 
 static void claim(struct pay *e)
 {
+    struct money debt = MONEY_ZERO;
     enum rc rc = fill(e);
 
+    /* The claim would find it too, but only when one of our numbers is given out. */
+    if (rc == RC_OK && e->want == WANT_TAKE)
+        rc = wallet_payer_debt(&debt, e->cashier->book, e->step.p.payer);
     if (rc == RC_OK && e->step.p.after &&
         !cashier__may_serve_first(e->cashier, e->step.p.value))
         rc = RC_BUSY;
     if (rc != RC_OK) {
         cashier__end(e, CASHIER_DOWN, rc);
+        return;
+    }
+    if (!money_is_zero(debt)) {
+        cashier__end(e, CASHIER_OWING, RC_OK);
         return;
     }
     e->spent = e->d.facilitated ? CASHIER_PAID : CASHIER_CREDITED;

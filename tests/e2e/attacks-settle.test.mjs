@@ -338,6 +338,37 @@ async function isDownWith(what, own, answer) {
   await paid(own, account, 5000n);
 }
 
+test('F27 who owes is refused before he gets a number of ours, and holds up nobody', async () => {
+  const own = await seller();
+  const [debtor, honest] = [await funded(), await funded()];
+  const late = await payment(debtor, await required(own, '/v1/data/d/after'));
+  upstream.handle = async (req, res) => {
+    await chain.cancelAuthorization(debtor, late.payload.authorization.nonce);
+    json(res, 200, {});
+  };
+  assert.equal((await pay(own, '/v1/data/d/after', late)).status, 402);
+  calm();
+  const asked = await required(own, '/v1/data/d/q');
+  const all = await Promise.all([debtor, debtor, debtor, debtor, honest].map((account) => payment(account, asked)));
+  let held = true; // so that the node hears of all at once
+  front.answer = async (sent, ask) => {
+    while (held && asks(sent, 'eth_estimateGas')) await sleep(5);
+    return ask();
+  };
+  const answers = [];
+  for (const p of all) {
+    answers.push(pay(own, '/v1/data/d/q', p));
+    await sleep(2);
+  }
+  await sleep(100);
+  held = false;
+  const [paidFor, ...owing] = (await Promise.all(answers)).reverse();
+  for (const r of owing) assert.equal(errorOf(r).code, 'payer_owes');
+  assert.equal(paidFor.status, 200, `${paidFor.body}`);
+  assert.equal(upstream.calls.length, 1);
+  await agree(own);
+});
+
 test('F9 F21 F23 a node that is stale, ahead, of another chain, gone or mad takes no payment', async () => {
   const lies = {
     'an old head': () => lie('eth_getBlockByNumber', shift(-120)),
