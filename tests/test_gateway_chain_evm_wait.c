@@ -57,6 +57,79 @@ static void settle_all(unsigned count)
         assert_true(node_sent(i)->success);
 }
 
+/* ---- Holes ---- */
+
+/* The first has its number, and never sends it. */
+static void settle_around_hole(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        order_init(&orders[i], i, MINUTE);
+        orders[i].keep_late = i == 0;
+        order_settle(&orders[i]);
+    }
+    while (orders[0].submits == 0 || node.count < count - 1)
+        chain_turn(1);
+    assert_int_equal(orders[0].job.tx.account_nonce, 5);
+}
+
+static void assert_settled_once(unsigned i)
+{
+    unsigned mined = 0;
+
+    order_wait(&orders[i]);
+    assert_int_equal(orders[i].job.outcome, CHAIN_OK);
+    for (size_t at = 0; at < node.count; at++)
+        mined += node_sent(at)->success &&
+                 x402_hash_equal(node_sent(at)->hash, orders[i].job.tx.hash);
+    assert_int_equal(mined, 1);
+}
+
+static void a_number_that_came_back_holds_up_nobody(void **state)
+{
+    (void)state;
+    settle_around_hole(4);
+    chain_submitted(chain, &orders[0].job, false);
+    for (unsigned i = 1; i < 4; i++)
+        assert_settled_once(i);
+    assert_int_equal(orders[0].job.outcome, CHAIN_UNREACHABLE);
+    /* One of them went down, and was kept once more before it was sent. */
+    assert_int_equal(orders[1].submits + orders[2].submits + orders[3].submits, 4);
+    assert_int_equal(node.count, 4);
+    /* All numbers are used up: the next one is the next. */
+    chain_turns(5000);
+    assert_int_equal(node.latest, 9);
+    order_init(&orders[4], 4, MINUTE);
+    order_run(&orders[4]);
+    assert_int_equal(orders[4].job.tx.account_nonce, 9);
+}
+
+static void a_number_that_a_process_took_with_it_holds_up_nobody(void **state)
+{
+    (void)state;
+    settle_around_hole(2);
+    chain_cancel(&orders[0].job);
+    chain_cancel(&orders[1].job);
+    chain_reopen();
+    orders[2] = orders[1];
+    order_init(&orders[1], 1, MINUTE);
+    orders[1].job.tx = orders[2].kept;
+    order_settle(&orders[1]);
+    assert_settled_once(1);
+    assert_int_equal(orders[1].job.tx.account_nonce, 5);
+}
+
+static void a_number_that_is_being_kept_is_no_hole(void **state)
+{
+    (void)state;
+    settle_around_hole(2);
+    chain_turns(10 * 1000);
+    assert_int_equal(orders[1].submits, 1);
+    chain_submitted(chain, &orders[0].job, true);
+    assert_settled_once(0);
+    assert_settled_once(1);
+    assert_int_equal(node.count, 2);
+}
+
 /* ---- Sharing ---- */
 
 static void a_hundred_payments_share_what_they_ask(void **state)
@@ -200,6 +273,9 @@ static void a_node_that_is_down_is_left_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_number_that_came_back_holds_up_nobody),
+        TEST(a_number_that_a_process_took_with_it_holds_up_nobody),
+        TEST(a_number_that_is_being_kept_is_no_hole),
         TEST(a_hundred_payments_share_what_they_ask),
         TEST(a_node_that_refuses_large_batches_is_settled_on),
         TEST(a_batch_whose_answer_was_lost_sends_nothing_twice),

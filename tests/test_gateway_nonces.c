@@ -63,6 +63,23 @@ static void what_no_transaction_used_fills_its_gap(void **state)
     assert_int_equal(take(), 7);
 }
 
+static void what_is_above_a_hole_waits_for_it(void **state)
+{
+    (void)state;
+    assert_false(nonces_is_above_hole(&n, 5));
+    assert_int_equal(take(), 5);
+    assert_int_equal(take(), 6);
+    assert_false(nonces_is_above_hole(&n, 6)); /* 5 is somebody's */
+    nonces_return(&n, 5, false, 0);
+    assert_true(nonces_is_above_hole(&n, 6));
+    nonces_learn(&n, 5, 6, 0); /* the node has one for 5 */
+    assert_false(nonces_is_above_hole(&n, 6));
+    nonces_learn(&n, 5, 5, 0);
+    assert_int_equal(take(), 5);
+    nonces_leave(&n, 5, 0); /* it may come yet */
+    assert_false(nonces_is_above_hole(&n, 6));
+}
+
 static void a_lagging_node_does_not_bring_used_ones_back(void **state)
 {
     (void)state;
@@ -120,6 +137,7 @@ int main(void)
         TEST(each_is_given_once),
         TEST(what_waits_at_the_node_is_not_given),
         TEST(what_no_transaction_used_fills_its_gap),
+        TEST(what_is_above_a_hole_waits_for_it),
         TEST(a_lagging_node_does_not_bring_used_ones_back),
         TEST(what_was_left_is_kept_as_long_as_it_may_come),
         TEST(what_an_earlier_process_gave_is_not_given_again),

@@ -57,6 +57,7 @@ void evm__first(struct evm_work *w);  /* nonce, gas and fees are set */
 void evm__resume(struct evm_work *w); /* an earlier process has sent it */
 void evm__resend(struct evm_work *w);
 void evm__bump(struct evm_work *w);
+void evm__move_down(struct evm_work *w); /* to a free number below its own */
 void evm__kept(struct evm_work *w, bool durable);
 void evm__unsign(struct evm_work *w); /* nobody waits for the signature any more */
 void evm__signed(struct inbox_message *m);

@@ -252,6 +252,17 @@ void evm__first(struct evm_work *w)
     have_signed(w, EVM_FIRST);
 }
 
+/* The one before is out, and above: so no block can take it before this one, which
+ * spends the authorization, and it will be reverted. */
+void evm__move_down(struct evm_work *w)
+{
+    evm__land(w);
+    evm__drop_nonce(w, false);
+    buf_reset(&w->raw);
+    w->deaths++;
+    evm__first(w);
+}
+
 void evm__resume(struct evm_work *w)
 {
     const struct chain_tx *tx = &w->base.job->tx;

@@ -114,6 +114,16 @@ static bool may_bump(const struct evm_work *w)
            w->base.job->tx.tries < EVM_TRIES_MAX;
 }
 
+/* A number below was given out and came back, unused: the process that had it died, or
+ * the book refused it. While others pay, the next one takes it; nobody waits for that
+ * to happen. */
+static bool is_above_hole(const struct evm_work *w)
+{
+    return w->has_nonce && !w->not_ours && w->deaths < EVM_DEATHS_MAX &&
+           evm__now_ms(w) - w->sent_ms >= EVM_HOLE_MS &&
+           nonces_is_above_hole(&evm__of(w)->nonces, w->nonce);
+}
+
 static void missing(struct evm_work *w, uint64_t latest)
 {
     const uint64_t now = evm__now_ms(w);
@@ -129,7 +139,9 @@ static void missing(struct evm_work *w, uint64_t latest)
         return;
     }
     w->gone = 0;
-    if (now - w->sent_ms >= bump_after_ms(evm__of(w)) && may_bump(w))
+    if (is_above_hole(w))
+        evm__move_down(w);
+    else if (now - w->sent_ms >= bump_after_ms(evm__of(w)) && may_bump(w))
         evm__bump(w);
     else if (now >= w->resend_ms && !w->not_ours)
         evm__resend(w);

@@ -22,6 +22,7 @@ enum {
     EVM_REFUSED_MS = 1000,    /* the same, when the node did not take them */
     EVM_BUMP_MS = 15 * 1000,  /* without a receipt: higher fees.. */
     EVM_BUMP_BLOCKS = 4,      /* ..or so many blocks, where that is longer */
+    EVM_HOLE_MS = 2000,       /* above a number that nobody has: it is taken */
     EVM_TRIES_MAX = 5,        /* transactions under one number */
     EVM_DEATHS_MAX = 3,       /* numbers for one payment */
     EVM_GONE_POLLS = 3,       /* times that a thing must be missing.. */

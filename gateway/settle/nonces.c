@@ -9,6 +9,14 @@ static struct nonces_given *find(struct nonces *n, uint64_t nonce)
     return NULL;
 }
 
+static bool is_given(const struct nonces *n, uint64_t nonce)
+{
+    for (size_t i = 0; i < n->count; i++)
+        if (n->given[i].nonce == nonce)
+            return true;
+    return false;
+}
+
 static void drop(struct nonces *n, struct nonces_given *g)
 {
     *g = n->given[--n->count];
@@ -44,21 +52,33 @@ void nonces_learn(struct nonces *n, uint64_t latest, uint64_t pending, uint64_t 
             drop(n, &n->given[i - 1]);
 }
 
-enum rc nonces_take(struct nonces *n, uint64_t *out)
+static uint64_t lowest_free(const struct nonces *n)
 {
     uint64_t nonce = n->latest;
 
-    if (!n->known)
-        return RC_STALE;
     if (n->pending > nonce)
         nonce = n->pending;
     if (n->mined > nonce)
         nonce = n->mined;
-    while (find(n, nonce) != NULL)
+    while (is_given(n, nonce))
         nonce++;
+    return nonce;
+}
+
+enum rc nonces_take(struct nonces *n, uint64_t *out)
+{
+    const uint64_t nonce = lowest_free(n);
+
+    if (!n->known)
+        return RC_STALE;
     TRY(add(n, nonce));
     *out = nonce;
     return RC_OK;
+}
+
+bool nonces_is_above_hole(const struct nonces *n, uint64_t nonce)
+{
+    return n->known && lowest_free(n) < nonce;
 }
 
 enum rc nonces_hold(struct nonces *n, uint64_t nonce)

@@ -39,7 +39,10 @@ struct nonces {
 void nonces_learn(struct nonces *n, uint64_t latest, uint64_t pending, uint64_t now_ms);
 /* RC_STALE: nothing was learned yet. RC_BUSY: NONCES_MAX are given out. */
 MUST_CHECK enum rc nonces_take(struct nonces *n, uint64_t *out);
-/* The same for one that an earlier process gave out. RC_BUSY. */
+/* Whether a number below this one is free: until a transaction has it, the chain takes
+ * none of those above. */
+bool nonces_is_above_hole(const struct nonces *n, uint64_t nonce);
+/* Takes one that an earlier process gave out. RC_BUSY. */
 MUST_CHECK enum rc nonces_hold(struct nonces *n, uint64_t nonce);
 /* Comes back: `used` by a transaction in a block, or by none that anybody has seen. */
 void nonces_return(struct nonces *n, uint64_t nonce, bool used, uint64_t now_ms);
