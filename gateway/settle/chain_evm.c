@@ -218,13 +218,40 @@ enum rc evm__read_state(bool *used, const struct evm_work *w)
 /* Jobs -------------------------------------------------------------------------------
  */
 
+/* At load an arena goes from one payment to the next, with its first block. */
+static enum rc take_arena(struct evm_work *w)
+{
+    struct evm *e = evm__of(w);
+
+    if (e->spare_count == 0)
+        return arena_open(&w->arena, EVM_ARENA_MAX);
+    w->arena = e->spare_arenas[--e->spare_count];
+    return RC_OK;
+}
+
+static void give_arena(struct evm_work *w)
+{
+    struct evm *e = evm__of(w);
+    struct arena *a = w->arena;
+
+    w->arena = NULL;
+    if (a == NULL)
+        return;
+    if (e->spare_count == EVM_SPARE_ARENAS) {
+        arena_close(a);
+        return;
+    }
+    arena_reset(a);
+    e->spare_arenas[e->spare_count++] = a;
+}
+
 static void evm_start(struct chain_work *base)
 {
     struct evm_work *w = (struct evm_work *)base;
 
     w->pause.fire = on_pause;
     buf_init(&w->raw, EVM_RAW_MAX);
-    if (arena_open(&w->arena, EVM_ARENA_MAX) != RC_OK) {
+    if (take_arena(w) != RC_OK) {
         chain__end_soon(base, chain__no_word(base), "");
         return;
     }
@@ -255,8 +282,7 @@ static void evm_stop(struct chain_work *base)
     evm__land(w);
     evm__drop_nonce(w, false);
     buf_free(&w->raw);
-    arena_close(w->arena);
-    w->arena = NULL;
+    give_arena(w);
 }
 
 /* The node ---------------------------------------------------------------------------
@@ -371,6 +397,8 @@ static void evm_close(struct chain *c)
         inbox_close(e->inbox);
     }
     rpc_close(e->rpc);
+    while (e->spare_count > 0)
+        arena_close(e->spare_arenas[--e->spare_count]);
     arena_close(e->poll_arena);
     arena_close(e->ping_arena);
     free(e);

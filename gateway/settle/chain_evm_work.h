@@ -35,6 +35,7 @@ enum {
     EVM_GAS_USUAL = 120 * 1000, /* what a payment may need, without an estimate */
     EVM_QUESTIONS_MAX = 20,
     EVM_ARENA_MAX = 64 * 1024,
+    EVM_SPARE_ARENAS = 64,
     EVM_RAW_MAX = 4096, /* bytes of a signed transaction */
     EVM_CALL_MAX = 1024 /* bytes of call data */
 };
@@ -139,6 +140,8 @@ struct evm {
     struct inbox *inbox; /* from the signer */
     struct loop_watch watch;
     unsigned signing;
+    struct arena *spare_arenas[EVM_SPARE_ARENAS];
+    size_t spare_count;
 
     struct rpc_call poll;
     struct rpc_question polled[EVM_POLL_MANY + 3];
