@@ -234,10 +234,20 @@ static void read_flow(struct config__reader *r, enum config_flow *flow,
                       struct conf_node *n)
 {
     static const char *const flows[] = {"upfront", "after", "authorization", NULL};
+    struct conf_node *value = conf_get(r->conf, n, "payment_flow");
+    const struct config_payments *p = r->config->payments;
     unsigned choice;
 
-    if (conf_choice(r->conf, conf_get(r->conf, n, "payment_flow"), &choice, flows))
-        *flow = choice == 0 ? CONFIG_UPFRONT : CONFIG_AFTER;
+    if (!conf_choice(r->conf, value, &choice, flows))
+        return;
+    *flow = choice == 0 ? CONFIG_UPFRONT : CONFIG_AFTER;
+    for (size_t i = 0; *flow == CONFIG_AFTER && i < p->network_count; i++)
+        if (p->networks[i].peer_count > 0) {
+            conf_fault(r->conf, value,
+                       "a payment could be served by each of the peers of a network "
+                       "before it is settled: give each machine its own pay_to");
+            return;
+        }
 }
 
 static void read_endpoint(struct config__reader *r, const struct config_data_api *api,

@@ -87,6 +87,22 @@ static bool begin_list(struct config__reader *r, struct conf_node *n, const char
     return n != NULL && config__fits(r, n, LIST_MAX, what);
 }
 
+/* false: there are none. */
+static bool read_addresses(struct config__reader *r, struct x402_address **addresses,
+                           size_t *count, struct conf_node *list)
+{
+    struct conf_node *item;
+    size_t at = 0;
+
+    if (!begin_list(r, list, "addresses"))
+        return false;
+    *addresses = arena_new_array(r->arena, struct x402_address, LIST_MAX);
+    while (*addresses != NULL && conf_next_item(r->conf, list, &at, &item))
+        if (read_address(r, &(*addresses)[*count], item))
+            (*count)++;
+    return true;
+}
+
 /* Networks ----------------------------------------------------------------------------
  */
 
@@ -204,6 +220,7 @@ static bool read_settlement(struct config__reader *r, struct config_network *net
 {
     struct conf_node *rpc_url = conf_get(r->conf, n, "rpc_url");
     struct conf_node *key = conf_get(r->conf, n, "settle_key");
+    struct conf_node *peers = conf_get(r->conf, n, "peers");
     bool builtin;
 
     (void)conf_bool(r->conf, conf_get(r->conf, n, "allow_private"),
@@ -217,6 +234,9 @@ static bool read_settlement(struct config__reader *r, struct config_network *net
         conf_fault(r->conf, n, "'settle_key' is missing: builtin pays the gas with it");
     if (!builtin && key != NULL)
         conf_fault(r->conf, key, "only builtin has a settle_key");
+    (void)read_addresses(r, &net->peers, &net->peer_count, peers);
+    if (!builtin && peers != NULL)
+        conf_fault(r->conf, peers, "only builtin sees who has settled a payment");
     if (!builtin && rpc_url == NULL && net->chain_id != 0 && !is_known(net->chain_id))
         conf_fault(r->conf, n,
                    "'rpc_url' is missing: the network is not in the table, so its node "
@@ -233,7 +253,7 @@ static void read_schemes(struct config__reader *r, struct config_network *net,
     size_t at = 0;
 
     net->exact = n == NULL;
-    net->upto = n == NULL && builtin;
+    net->upto = n == NULL && builtin && net->peer_count == 0;
     if (!begin_list(r, n, "schemes"))
         return;
     while (conf_next_item(r->conf, n, &at, &item)) {
@@ -241,6 +261,10 @@ static void read_schemes(struct config__reader *r, struct config_network *net,
             continue;
         if (choice != 0 && !builtin)
             conf_fault(r->conf, item, "only builtin settles %s", names[choice]);
+        if (choice == 2 && net->peer_count > 0)
+            conf_fault(r->conf, item,
+                       "upto is settled after it is served, and a payment could be "
+                       "served by each of the peers: give each machine its own pay_to");
         net->exact = net->exact || choice == 0;
         net->permit2 = net->permit2 || choice == 1;
         net->upto = net->upto || choice == 2;
@@ -312,8 +336,7 @@ static bool read_networks(struct config__reader *r, struct config_payments *p,
 static void read_facilitate(struct config__reader *r, struct config_payments *p,
                             struct conf_node *n, bool builtin)
 {
-    struct conf_node *list, *item;
-    size_t at = 0;
+    struct conf_node *list;
 
     p->facilitates = builtin;
     if (!conf_is_mapping(n)) {
@@ -323,12 +346,8 @@ static void read_facilitate(struct config__reader *r, struct config_payments *p,
         list = conf_get(r->conf, n, "pay_to");
         if (list == NULL)
             conf_fault(r->conf, n, "'pay_to' is missing (facilitate: true is anybody)");
-        if (!begin_list(r, list, "addresses"))
+        if (!read_addresses(r, &p->facilitate_for, &p->facilitate_count, list))
             return;
-        p->facilitate_for = arena_new_array(r->arena, struct x402_address, LIST_MAX);
-        while (p->facilitate_for != NULL && conf_next_item(r->conf, list, &at, &item))
-            if (read_address(r, &p->facilitate_for[p->facilitate_count], item))
-                p->facilitate_count++;
     }
     if (p->facilitates && !builtin)
         conf_fault(r->conf, n, "without a builtin network nothing is settled here");
@@ -507,6 +526,16 @@ static bool same_text(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+static bool same_peers(const struct config_network *a, const struct config_network *b)
+{
+    if (a->peer_count != b->peer_count)
+        return false;
+    for (size_t i = 0; i < a->peer_count; i++)
+        if (!x402_address_equal(&a->peers[i], &b->peers[i]))
+            return false;
+    return true;
+}
+
 static bool same_network(const struct config_network *a, const struct config_network *b)
 {
     return a->chain_id == b->chain_id && x402_address_equal(&a->asset, &b->asset) &&
@@ -514,7 +543,8 @@ static bool same_network(const struct config_network *a, const struct config_net
            same_text(a->asset_version, b->asset_version) &&
            a->decimals == b->decimals && x402_address_equal(&a->pay_to, &b->pay_to) &&
            same_text(a->facilitator_url, b->facilitator_url) &&
-           config__same_node(a, b) && a->allow_private == b->allow_private &&
+           config__same_node(a, b) && same_peers(a, b) &&
+           a->allow_private == b->allow_private &&
            config__same_key(&a->settle_key, &b->settle_key) && a->exact == b->exact &&
            a->permit2 == b->permit2 && a->upto == b->upto;
 }

@@ -65,6 +65,10 @@ struct config_network {
     size_t depth_count;
     struct config_depth depths[CONFIG_DEPTHS_MAX];
     struct config_witness witness;
+    /* Settle for other machines with this pay_to, as builtin: what one of them has sent
+     * in was served there. Every payment is settled first then (attack case F4). */
+    size_t peer_count;
+    struct x402_address *peers;
     bool exact, permit2, upto; /* what is offered; upto and permit2 with builtin
                                 * only. Default: exact and upto */
 };

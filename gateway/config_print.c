@@ -319,6 +319,7 @@ static void print_network(struct config__printer *p, const struct config_network
     if (net->rpc_url != NULL)
         print_depths(p, net);
     print_witness(p, &net->witness);
+    put_kaddresses(p, "peers", net->peers, net->peer_count);
     put_kchoices(p, "schemes", schemes, offered, 3);
     config__close_mapping(p);
 }

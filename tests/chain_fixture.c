@@ -30,6 +30,11 @@ static struct x402_address our_address;
 static unsigned answered; /* of upstream's calls */
 static struct arena *arena;
 
+const struct x402_address *chain_account(void)
+{
+    return &our_address;
+}
+
 /* ---- The signer ---- */
 
 const struct x402_address *signer_address(const struct signer *s, size_t key)

@@ -73,6 +73,7 @@ struct node {
     bool send_lost;          /* it is taken, but no answer comes */
     bool send_dropped;       /* it is answered, but never put into the pool */
     bool down;               /* connects fail */
+    bool nameless;           /* does not say who has sent a transaction */
     bool same_words;         /* others call the proxy as we have done first */
     bool no_logs;            /* eth_getLogs finds nothing */
     unsigned log_blocks_max; /* more are refused; 0: any */
@@ -104,6 +105,8 @@ struct witness {
 
 extern struct node node;
 extern struct witness witness;
+extern const struct x402_address node_stranger; /* who sends what others send in */
+const struct x402_address *chain_account(void); /* ours, which pays the gas */
 extern struct loop *chain_loop;
 extern struct chain *chain;
 extern struct config_network network;

@@ -15,6 +15,7 @@ enum {
 };
 
 struct node node;
+const struct x402_address node_stranger = {{0x5a, 0x5a, 0x5a}};
 
 /* ---- Transactions ---- */
 
@@ -306,7 +307,7 @@ static void receipt_text(struct buf *out, const struct sent *s)
 
 static void transaction_text(struct buf *out, const struct sent *s)
 {
-    char to[X402_ADDRESS_TEXT_SIZE];
+    char from[X402_ADDRESS_TEXT_SIZE], to[X402_ADDRESS_TEXT_SIZE];
 
     if (s == NULL || s->gone || node.forgets) {
         buf_append_str(out, "null");
@@ -316,7 +317,10 @@ static void transaction_text(struct buf *out, const struct sent *s)
         buf_printf(out, "{\"blockNumber\":\"0x%llx\"", (unsigned long long)s->block);
     else
         buf_append_str(out, "{\"blockNumber\":null");
+    x402_address_print_small(from, s->foreign ? &node_stranger : chain_account());
     x402_address_print_small(to, &x402_permit2_exact_proxy);
+    if (!node.nameless)
+        buf_printf(out, ",\"from\":\"%s\"", from);
     buf_printf(out, ",\"to\":\"%s\",\"input\":\"0x%s\"}", to, s->input);
 }
 

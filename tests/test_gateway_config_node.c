@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The configuration's nodes: blocks by the value of a payment, and the witness. */
+/* The configuration's nodes: blocks by the value of a payment, the witness, and the
+ * machines that settle beside us. */
 #include "gateway/config_payments.h"
 
 #include "tests/conf_fixture.h"
@@ -196,9 +197,65 @@ static void a_change_of_either_needs_a_restart(void **state)
             NULL});
 }
 
+#define PEERS(list) "network: base, asset: USDC, peers: " list ", " BUILTIN
+
+/* F4: a payment that is served before it is settled could be served by each of them. */
+static void with_peers_every_payment_is_settled_first(void **state)
+{
+    const struct config *c =
+        load(NETWORKS "{" PEERS("[\"" A1 "\", \"" A2 "\"]") "}" END);
+    const struct config_network *net = &c->payments->networks[0];
+    char text[X402_ADDRESS_TEXT_SIZE];
+    struct buf shown;
+
+    (void)state;
+    assert_int_equal(net->peer_count, 2);
+    x402_address_print(text, &net->peers[1]);
+    assert_string_equal(text, A2);
+    assert_true(net->exact);
+    assert_false(net->upto);
+    buf_init(&shown, TEXT_MAX);
+    config_print(&shown, c, false);
+    assert_true(slice_search(buf_slice(&shown), SLICE("peers")) < buf_len(&shown));
+    buf_free(&shown);
+    config_unref(c);
+    NETWORK_FAULTS(
+        PEERS("[\"" A1 "\"], schemes: [exact, upto]"),
+        "octroi.yaml:2:102: upto is settled after it is served, and a payment "
+        "could be served by each of the peers: give each machine its own "
+        "pay_to");
+    FAULTS_OF(
+        NETWORKS "{" PEERS(
+            "[\"" A1
+            "\"]") "}" END
+                   "data_apis: {a: {base_url: \"https://a\", endpoints: [{method: GET, path: "
+                   "/, price: 1, payment_flow: after}]}}\n",
+        "octroi.yaml:3:99: a payment could be served by each of the peers of a "
+        "network before it is settled: give each machine its own pay_to");
+}
+
+static void peers_are_addresses_that_we_see_settle(void **state)
+{
+    (void)state;
+    NETWORK_FAULTS(PEERS("[]"), "octroi.yaml:2:30: the list of addresses is empty");
+    NETWORK_FAULTS(PEERS("[0x1]"),
+                   "octroi.yaml:2:38: expected an address, 0x and 40 hex digits, mixed "
+                   "letters being its checksum, not '0x1'");
+    NETWORK_FAULTS("network: base, asset: USDC, peers: [\"" A1 "\"], " REMOTE,
+                   "octroi.yaml:2:30: only builtin sees who has settled a payment");
+    reload_says(NETWORKS "{" PEERS("[\"" A1 "\"]") "}" END,
+                NETWORKS "{" PEERS("[\"" A2 "\"]") "}" END,
+                (const char *const[]){
+                    "octroi.yaml:1:1: a change of payments.x402.networks needs a "
+                    "restart",
+                    NULL});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(with_peers_every_payment_is_settled_first),
+        cmocka_unit_test(peers_are_addresses_that_we_see_settle),
         cmocka_unit_test(more_money_waits_for_more_blocks),
         cmocka_unit_test(a_tier_finer_than_the_token_begins_below),
         cmocka_unit_test(faults_of_tiers_are_placed),

@@ -118,6 +118,22 @@ static bool is_this(const struct evm_work *w, const struct node_receipt *r,
     return node_paid(r, &w->base.job->offer->asset, &nonce, &expected);
 }
 
+/* Whether another machine of the seller's has sent it in, and served for it (F4). Our
+ * own address may be among the peers: the configuration is the same on all of them. */
+static bool is_a_peers(const struct evm_work *w, const struct rpc_question *transaction)
+{
+    const struct evm *e = evm__of(w);
+    struct node_transaction t;
+
+    if (node_read_transaction(&t, transaction->result) != RC_OK ||
+        (e->settler != NULL && x402_address_equal(&t.from, e->settler)))
+        return false;
+    for (size_t i = 0; i < e->chain->net->peer_count; i++)
+        if (x402_address_equal(&t.from, &e->chain->net->peers[i]))
+            return true;
+    return false;
+}
+
 static bool is_deep(const struct evm_work *w, const struct node_receipt *r)
 {
     const struct evm *e = evm__of(w);
@@ -125,6 +141,14 @@ static bool is_deep(const struct evm_work *w, const struct node_receipt *r)
     return e->head.number >= r->block &&
            e->head.number - r->block + 1 >=
                config_confirmations(e->chain->net, evm__expected(w).value);
+}
+
+static bool is_read(const struct rpc_question *transaction)
+{
+    struct node_transaction t;
+
+    return transaction->answer == RPC_RESULT &&
+           node_read_transaction(&t, transaction->result) == RC_OK;
 }
 
 static void on_candidates(struct rpc_call *c)
@@ -138,10 +162,13 @@ static void on_candidates(struct rpc_call *c)
 
         all_read = q->answer == RPC_RESULT &&
                    node_read_receipt(&r, q->result) == RC_OK &&
-                   x402_hash_equal(r.tx, w->candidates[i]) && q[1].answer == RPC_RESULT;
+                   x402_hash_equal(r.tx, w->candidates[i]) && is_read(&q[1]);
         if (!all_read || !is_this(w, &r, &q[1]))
             continue;
-        if (is_deep(w, &r))
+        if (is_a_peers(w, &q[1]))
+            end_refused(w, "invalid_exact_evm_nonce_already_used",
+                        "permit2_invalid_nonce", true);
+        else if (is_deep(w, &r))
             evm__settled(w, &r, false);
         else
             ask_again(w);

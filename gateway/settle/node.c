@@ -424,6 +424,7 @@ enum rc node_read_transaction(struct node_transaction *out, struct slice result)
     if (rc != RC_OK && rc != RC_NOT_FOUND)
         return rc;
     t.mined = rc == RC_OK;
+    TRY(needed(read_address(&t.from, member(result, "from"))));
     rc = read_address(&t.to, member(result, "to"));
     if (rc != RC_OK && rc != RC_NOT_FOUND)
         return rc;

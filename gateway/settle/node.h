@@ -103,6 +103,7 @@ bool node_paid(const struct node_receipt *r, const struct x402_address *token,
 
 struct node_transaction {
     bool mined;
+    struct x402_address from;
     struct x402_address to; /* zero when it created a contract */
     struct slice input;     /* hex digits, inside the result */
 };

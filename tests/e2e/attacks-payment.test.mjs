@@ -8,7 +8,7 @@ import test, { after, afterEach, before } from 'node:test';
 import { headerJson } from './clients.mjs';
 import { accounts, authorize, DOMAIN, newAccount, randomNonce } from './chain.mjs';
 import { json, request } from './lib.mjs';
-import { agree, base64, buy, calm, chain, chat, closeWorld, credit, errorOf, front, funded, now, openWorld, paid, pay, payment, refused, required, restart, seller, START, upstream } from './paying.mjs';
+import { agree, base64, buy, calm, chain, chat, closeWorld, credit, endpoints, errorOf, front, funded, house, now, openWorld, paid, pay, payment, refused, required, restart, seller, START, upstream } from './paying.mjs';
 
 const N = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
 let g;
@@ -67,6 +67,30 @@ test('F2 a payment is spent after a restart too', async () => {
   assert.ok([200, 409].includes(same.status) && (same.status === 409 || same.headers['idempotent-replayed'] === 'true'), `${same.status} ${same.body}`);
   await refused(g, await pay(g, '/v1/data/d/q?n=5', first.payment), 402, 'nonce_used');
   await paid(g, account, 5000n);
+});
+
+test('F4 of two machines with one pay_to one serves for a payment', { timeout: 60000 }, async () => {
+  const payTo = newAccount().address;
+  const settlers = [newAccount(), newAccount()];
+  const data_apis = { d: { base_url: upstream.url, allow_private: true, endpoints: endpoints.filter((e) => !e.payment_flow) } };
+  const hosts = [];
+  for (const settler of settlers) hosts.push(await seller({ data_apis, network: { peers: settlers.map((s) => s.address) } }, { payTo, settler }));
+  for (let i = 0; i < 6; i++) {
+    upstream.calls.length = 0;
+    const account = await funded();
+    const p = await payment(account, await required(hosts[i % 2], `/v1/data/d/q?h=${i}`));
+    const all = await Promise.all(hosts.map((h) => pay(h, `/v1/data/d/q?h=${i}`, p)));
+    const told = JSON.stringify(all.map((r) => [r.status, r.body.toString().slice(0, 300)]));
+    assert.deepEqual(all.map((r) => r.status).sort(), [200, 402], told);
+    assert.equal(upstream.calls.length, 1, told);
+    const loser = hosts[all.findIndex((r) => r.status === 402)];
+    assert.equal((await pay(loser, `/v1/data/d/q?h=${i}`, p)).status, 402);
+    assert.equal(upstream.calls.length, 1);
+    assert.equal(await chain.balanceOf(account.address), START - 5000n);
+  }
+  assert.equal(await chain.balanceOf(payTo), 30000n);
+  assert.equal(house(hosts[0]).chain + house(hosts[1]).chain, 30000000n);
+  for (const h of hosts) assert.equal(h.cli('ledger', 'verify').status, 0);
 });
 
 test('F3 a second process on the same data folder does not start', async () => {

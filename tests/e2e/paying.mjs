@@ -69,10 +69,10 @@ function configOf({ network = {}, payments = {}, mpp, ...more }, g) {
 }
 
 /** A gateway that sells; funds: the ether that its settling account has. */
-export async function seller(more = {}, { funds = '100' } = {}) {
+export async function seller(more = {}, { funds = '100', payTo = newAccount().address, settler = newAccount() } = {}) {
   const g = new Gateway({}, { init: false });
-  g.payTo = newAccount().address;
-  g.settler = newAccount();
+  g.payTo = payTo;
+  g.settler = settler;
   const { server } = g.config;
   g.config = { ...configOf(more, g), server: { ...server, ...more.server } };
   g.writeConfig();
