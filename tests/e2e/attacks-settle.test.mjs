@@ -539,15 +539,17 @@ const witnessed = (network = {}) => seller({ network: { witness: { rpc_url: seco
 /** What a call that waits is answered, or 'waits' after `ms`. */
 const within = (ms, call) => Promise.race([call.then((r) => r.status), sleep(ms).then(() => 'waits')]);
 
-test('F23 F24 one node alone takes nothing back; when both have lost it, it is', { timeout: 180000 }, async () => {
-  const own = await witnessed();
+test('F23 F24 one node alone takes nothing back; when both have lost it, it is', { timeout: 180000 }, async (t) => {
+  const liar = await startRpcFront(chain); // the other sellers have no witness
+  t.after(() => liar.close());
+  const own = await witnessed({ rpc_url: liar.url });
   const account = await funded();
   upstream.handle = (req, res) => json(res, 500, {});
   assert.equal((await buy(own, account, '/v1/data/d/dear')).status, 500);
   await paid(own, account, 10000n, 10000000n);
   let denied = 0;
   const unused = encodeFunctionData({ abi: usdcAbi, functionName: 'authorizationState', args: [account.address, `0x${'0'.repeat(64)}`] }).slice(0, 10);
-  front.answer = async (sent, ask) => {
+  liar.answer = async (sent, ask) => {
     const answers = await ask();
     for (const a of [answers].flat()) {
       const call = [sent].flat().find((c) => c.id === a.id);
@@ -561,7 +563,7 @@ test('F23 F24 one node alone takes nothing back; when both have lost it, it is',
   assert.equal(credit(own, account), 10000000n, 'on one word nothing is taken');
   assert.equal(walletOf(own, account).frozen, false);
   await agree(own);
-  calm();
+  liar.answer = null;
   await chain.reorg(1);
   await until('it is taken back', () => credit(own, account) === 0n && walletOf(own, account).frozen, 90000);
   await agree(own);
