@@ -76,36 +76,7 @@ bool x402__has(struct slice object, const char *name)
     return kind != JSON_ABSENT && kind != JSON_NULL;
 }
 
-enum rc x402__text(struct slice *out, struct slice object, const char *name,
-                   struct arena *a)
-{
-    struct slice raw;
-
-    switch (json_raw_member(&raw, object, name)) {
-    case JSON_STRING:
-        return json_raw_string(out, raw, a);
-    case JSON_ABSENT:
-    case JSON_NULL:
-    case JSON_TRUE:
-    case JSON_FALSE:
-    case JSON_NUMBER:
-    case JSON_ARRAY:
-    case JSON_OBJECT:
-        return RC_BAD_INPUT;
-    }
-    return RC_BAD_INPUT;
-}
-
-enum rc x402__text_or_none(struct slice *out, struct slice object, const char *name,
-                           struct arena *a)
-{
-    if (x402__has(object, name))
-        return x402__text(out, object, name, a);
-    *out = SLICE_NONE;
-    return RC_OK;
-}
-
-/* A member of a type that is not read further here. */
+/* A member of this type. */
 static enum rc member_of(struct slice *out, struct slice object, const char *name,
                          enum json_kind kind)
 {
@@ -115,6 +86,27 @@ static enum rc member_of(struct slice *out, struct slice object, const char *nam
         return RC_BAD_INPUT;
     *out = raw;
     return RC_OK;
+}
+
+enum rc x402__text(struct slice *out, struct slice object, const char *name,
+                   struct arena *a)
+{
+    struct slice raw;
+
+    TRY(member_of(&raw, object, name, JSON_STRING));
+    return json_raw_string(out, raw, a);
+}
+
+enum rc x402__text_or_none(struct slice *out, struct slice object, const char *name,
+                           struct arena *a)
+{
+    struct slice raw;
+    const enum json_kind kind = json_raw_member(&raw, object, name);
+
+    *out = SLICE_NONE;
+    if (kind == JSON_ABSENT || kind == JSON_NULL)
+        return RC_OK;
+    return kind == JSON_STRING ? json_raw_string(out, raw, a) : RC_BAD_INPUT;
 }
 
 enum rc x402__object(struct slice *out, struct slice object, const char *name)
