@@ -221,20 +221,24 @@ static enum rc explain_take(struct request *r, struct pay_call *c)
 
 /* ---- Reserve ---- */
 
-/* NULL: it is not, or nobody can say. */
-static const struct wallet_payment *read_settled(struct request *r)
+/* It was taken for a call that failed, or that a dead process was about. What was sent
+ * and has no end yet gets it from the cashier, who says which. */
+static enum rc look_for_end(struct request *r)
 {
     struct wallet_payment *p = arena_new(r->arena, struct wallet_payment);
 
     if (p == NULL || wallet_payment_read(p, r->worker->book, r->once.key) != RC_OK)
-        return NULL;
-    return p->state == WALLET_PAYMENT_SETTLED ? p : NULL;
+        return refuse_used(r);
+    if (p->state == WALLET_PAYMENT_SETTLED)
+        return refuse_credited(r, p);
+    if (p->state == WALLET_PAYMENT_SUBMITTED || p->state == WALLET_PAYMENT_UNKNOWN)
+        return RC_OK;
+    return refuse_used(r);
 }
 
 /* The payment has bought something before. The same request gets the same answer. */
 static enum rc use_up(struct request *r)
 {
-    const struct wallet_payment *settled;
     struct wallet_once_seen seen;
 
     TRY(wallet_once_look(&seen, r->worker->book, &r->once));
@@ -245,9 +249,7 @@ static enum rc use_up(struct request *r)
                                "A call with this payment is still running.");
     if (seen.same && seen.state == WALLET_ONCE_DONE)
         return request_replay(r, seen.cost, seen.request);
-    /* It was taken for a call that failed, or that a dead process was about. */
-    settled = seen.state != WALLET_ONCE_DONE ? read_settled(r) : NULL;
-    return settled != NULL ? refuse_credited(r, settled) : refuse_used(r);
+    return seen.state == WALLET_ONCE_DONE ? refuse_used(r) : look_for_end(r);
 }
 
 static enum rc know_caller(struct request *r)

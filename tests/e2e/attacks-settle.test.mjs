@@ -477,6 +477,31 @@ test('F17 shut down and started again while a settlement is under way: paid once
   await paid(own, account, 5000n);
 });
 
+test('F17 killed while a paid call is at work: not served again, and told that it is credited', async () => {
+  const account = await funded();
+  const p = await payment(account, await required(g, '/v1/data/d/q?s=killed'));
+  let working;
+  const at = new Promise((done) => (working = done));
+  upstream.handle = () => working();
+  const cut = pay(g, '/v1/data/d/q?s=killed', p).catch((e) => e);
+  await at;
+  // The next process hears of the chain when the payer is back already.
+  let away = true;
+  front.answer = async (sent, ask) => {
+    while (away) await sleep(5);
+    return ask();
+  };
+  await restart(g);
+  assert.ok((await cut) instanceof Error);
+  const again = pay(g, '/v1/data/d/q?s=killed', p);
+  await sleep(100);
+  away = false;
+  const r = await again;
+  assert.deepEqual([r.status, errorOf(r).code], [409, 'payment_credited'], `${r.body}`);
+  assert.equal(upstream.calls.length, 1);
+  await paid(g, account, 5000n, 5000000n);
+});
+
 test('F27 a transaction that is lost is sent again, and one that is stuck gets a higher fee', { timeout: 180000 }, async () => {
   const own = await seller();
   const [one, two] = [await funded(), await funded()];
