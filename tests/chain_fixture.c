@@ -7,6 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
 enum {
     STEP_MS = 20,
     PATIENCE = 100000 /* turns: what has not ended then never will */
@@ -271,6 +278,14 @@ void order_run(struct order *o)
 {
     order_settle(o);
     order_wait(o);
+}
+
+void assert_outcome(const struct order *o, enum chain_outcome outcome,
+                    const char *reason)
+{
+    assert_true(o->ended);
+    assert_string_equal(o->job.reason, reason);
+    assert_int_equal(o->job.outcome, outcome);
 }
 
 /* ---- Opening ---- */

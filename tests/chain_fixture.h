@@ -151,6 +151,8 @@ void order_settle(struct order *o);
 /* Turns until it has ended, answering what is asked. */
 void order_wait(struct order *o);
 void order_run(struct order *o); /* settle and wait */
+void assert_outcome(const struct order *o, enum chain_outcome outcome,
+                    const char *reason);
 
 /* One turn: answers what waits, lets timers fire, and lets ms pass. */
 void chain_turn(uint64_t ms);

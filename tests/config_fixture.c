@@ -170,3 +170,16 @@ const struct config *config_fixture_load(const char *text)
     buf_free(&said);
     return c;
 }
+
+const struct config *config_fixture_load_warned(const char *text)
+{
+    const struct config *c = NULL;
+    struct buf said;
+
+    buf_init(&said, SAID_MAX);
+    if (config_load(&c, config_fixture_write(text), &said) != RC_OK)
+        print_message("%.*s", SLICE_FMT(buf_slice(&said)));
+    assert_non_null(c);
+    buf_free(&said);
+    return c;
+}

@@ -18,6 +18,8 @@ const char *config_fixture_write(const char *text);
 
 /* All of these end the test when something is not as it should be. */
 const struct config *config_fixture_load(const char *text); /* no faults, no warnings */
+/* Whatever is warned of. */
+const struct config *config_fixture_load_warned(const char *text);
 /* What loading a text says, up to the end: lines without the folder's name. "{kinds}"
  * stands for the kinds of provider that there are. */
 void config_fixture_says(const char *text, enum rc expected_rc,

@@ -19,14 +19,6 @@ enum {
     MANY = 100
 };
 
-static void assert_outcome(const struct order *o, enum chain_outcome outcome,
-                           const char *reason)
-{
-    assert_true(o->ended);
-    assert_string_equal(o->job.reason, reason);
-    assert_int_equal(o->job.outcome, outcome);
-}
-
 /* ---- settle ---- */
 
 static void a_settlement_is_kept_before_it_is_sent(void **state)

@@ -17,14 +17,6 @@ enum {
     MINUTE = 60 * 1000
 };
 
-static void assert_outcome(const struct order *o, enum chain_outcome outcome,
-                           const char *reason)
-{
-    assert_true(o->ended);
-    assert_string_equal(o->job.reason, reason);
-    assert_int_equal(o->job.outcome, outcome);
-}
-
 /* ---- verify ---- */
 
 static void a_good_payment_is_verified_in_one_call(void **state)

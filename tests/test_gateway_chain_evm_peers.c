@@ -44,14 +44,6 @@ static void overtaken(struct order *o, bool permit)
     order_wait(o);
 }
 
-static void assert_outcome(const struct order *o, enum chain_outcome outcome,
-                           const char *reason)
-{
-    assert_true(o->ended);
-    assert_string_equal(o->job.reason, reason);
-    assert_int_equal(o->job.outcome, outcome);
-}
-
 static void what_a_peer_has_settled_is_not_ours(void **state)
 {
     struct order o;

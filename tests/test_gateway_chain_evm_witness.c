@@ -26,14 +26,6 @@ enum {
     A_WHILE = 20 * 1000
 };
 
-static void assert_outcome(const struct order *o, enum chain_outcome outcome,
-                           const char *reason)
-{
-    assert_true(o->ended);
-    assert_string_equal(o->job.reason, reason);
-    assert_int_equal(o->job.outcome, outcome);
-}
-
 /* A payment of VALUE, at the limit of the witness. */
 static void begin(struct order *o, bool permit)
 {

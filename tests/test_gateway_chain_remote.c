@@ -34,14 +34,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static void assert_outcome(const struct order *o, enum chain_outcome outcome,
-                           const char *reason)
-{
-    assert_true(o->ended);
-    assert_string_equal(o->job.reason, reason);
-    assert_int_equal(o->job.outcome, outcome);
-}
-
 static void assert_got(const char *text)
 {
     if (strstr(facilitator_got, text) == NULL)

@@ -31,21 +31,7 @@ enum {
 
 #define NETWORK_FAULTS(text, ...) FAULTS_OF(NETWORKS "{" text "}" END, __VA_ARGS__)
 
-/* Loads, whatever is warned of. */
-static const struct config *load(const char *text)
-{
-    const struct config *c = NULL;
-    struct buf said;
-
-    buf_init(&said, TEXT_MAX);
-    if (config_load(&c, config_fixture_write(text), &said) != RC_OK)
-        print_message("%.*s", SLICE_FMT(buf_slice(&said)));
-    assert_non_null(c);
-    buf_free(&said);
-    return c;
-}
-
-#define TIERS(list) "network: base, asset: USDC, confirmations: " list ", " BUILTIN
+#define TIERS(list)               "network: base, asset: USDC, confirmations: " list ", " BUILTIN
 
 static void more_money_waits_for_more_blocks(void **state)
 {
@@ -114,7 +100,7 @@ static void faults_of_tiers_are_placed(void **state)
 
 static void a_witness_is_asked_from_its_limit_on(void **state)
 {
-    const struct config *c = load(NETWORKS "{" WITNESS(
+    const struct config *c = config_fixture_load_warned(NETWORKS "{" WITNESS(
         "{rpc_url: \"https://w.example/\", from: \"2.5\"}") "}, "
                                                             "{network: base-sepolia, asset: USDC, allow_private: true, witness: "
                                                             "{rpc_url: \"http://10.0.0.1\"}, " BUILTIN
@@ -163,7 +149,7 @@ static void a_witness_is_another_node(void **state)
 /* What a reload from one text to another says. */
 static void reload_says(const char *from, const char *to, const char *const *expected)
 {
-    const struct config *c = load(from);
+    const struct config *c = config_fixture_load_warned(from);
     struct config_cell *cell;
     struct buf said;
 
@@ -202,8 +188,8 @@ static void a_change_of_either_needs_a_restart(void **state)
 /* F4: a payment that is served before it is settled could be served by each of them. */
 static void with_peers_every_payment_is_settled_first(void **state)
 {
-    const struct config *c =
-        load(NETWORKS "{" PEERS("[\"" A1 "\", \"" A2 "\"]") "}" END);
+    const struct config *c = config_fixture_load_warned(
+        NETWORKS "{" PEERS("[\"" A1 "\", \"" A2 "\"]") "}" END);
     const struct config_network *net = &c->payments->networks[0];
     char text[X402_ADDRESS_TEXT_SIZE];
     struct buf shown;

@@ -48,20 +48,6 @@ static struct x402_address address_of(const char *text)
     return a;
 }
 
-/* Loads, whatever is warned of. */
-static const struct config *load(const char *text)
-{
-    const struct config *c = NULL;
-    struct buf said;
-
-    buf_init(&said, TEXT_MAX);
-    if (config_load(&c, config_fixture_write(text), &said) != RC_OK)
-        print_message("%.*s", SLICE_FMT(buf_slice(&said)));
-    assert_non_null(c);
-    buf_free(&said);
-    return c;
-}
-
 /* What is read
  * -------------------------------------------------------------------------
  */
@@ -84,7 +70,7 @@ static void nothing_is_paid_unless_it_is_told(void **state)
 
 static void the_manuals_networks_are_read(void **state)
 {
-    const struct config *c = load(config_fixture_example);
+    const struct config *c = config_fixture_load_warned(config_fixture_example);
     const struct config_payments *p = c->payments;
     const struct config_network *net = &p->networks[0];
     struct x402_address one = address_of(A1);
@@ -124,7 +110,7 @@ static void the_manuals_networks_are_read(void **state)
 
 static void the_manuals_caps_and_methods_are_read(void **state)
 {
-    const struct config *c = load(config_fixture_example);
+    const struct config *c = config_fixture_load_warned(config_fixture_example);
     const struct config_payments *p = c->payments;
 
     (void)state;
@@ -624,7 +610,7 @@ static void no_secret_is_printed(void **state)
 /* What a reload from one text to another says. */
 static void reload_says(const char *from, const char *to, const char *const *expected)
 {
-    const struct config *c = load(from);
+    const struct config *c = config_fixture_load_warned(from);
     struct config_cell *cell;
     struct buf said;
 
