@@ -463,6 +463,11 @@ char *config__base_url(struct config__reader *r, struct conf_node *n,
     return config__url(r, conf_get(r->conf, n, "base_url"), "base_url", allow_private);
 }
 
+bool config__same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 bool config__url_has_path(const char *url)
 {
     const char *host = strstr(url, "://");

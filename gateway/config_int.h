@@ -21,9 +21,7 @@ enum {
     CONFIG__VERSION_SIZE = sizeof(((struct config_price *)NULL)->version)
 };
 
-/* Printed in place of a secret; refused as one, lest a printed file be put to use as it
- * is.
- */
+/* Printed in place of a secret; refused as one, lest a printed file be put to use. */
 #define CONFIG__HIDDEN "***"
 
 /* In the data folder: what `octroi price set` has set. */
@@ -160,6 +158,9 @@ char *config__base_url(struct config__reader *r, struct conf_node *n,
 /* A member that is a time span of one second to a day; untouched if absent. */
 void config__duration(struct config__reader *r, struct conf_node *n, const char *key,
                       uint64_t *ms);
+
+/* Of two that may be NULL, for absent. */
+bool config__same_text(const char *a, const char *b);
 
 /* The name under which a price stands in the books: a digest over its text. */
 void config__price_version(char out[CONFIG__VERSION_SIZE], struct slice price);

@@ -6,7 +6,6 @@
 #include "base/nearest.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* Keys --------------------------------------------------------------------------------
  */
@@ -98,16 +97,11 @@ void config__read_key(struct config__reader *r, struct config_key_file *k,
         config__warn(r, hex, "the key in a hex_file is not encrypted: use a keystore");
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 bool config__same_key(const struct config_key_file *a, const struct config_key_file *b)
 {
-    return a->present == b->present && same_text(a->keystore, b->keystore) &&
-           same_text(a->passphrase_file, b->passphrase_file) &&
-           same_text(a->hex_file, b->hex_file) &&
+    return a->present == b->present && config__same_text(a->keystore, b->keystore) &&
+           config__same_text(a->passphrase_file, b->passphrase_file) &&
+           config__same_text(a->hex_file, b->hex_file) &&
            (a->passphrase == NULL) == (b->passphrase == NULL) &&
            slice_equal_secret(secret_open(a->passphrase), secret_open(b->passphrase));
 }

@@ -27,11 +27,6 @@ enum {
 /* server ------------------------------------------------------------------------------
  */
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 /* Sockets, the data folder and threads are opened once: the fault names what is held.
  */
 static void check_restart(struct config__reader *r, const struct conf_node *n,
@@ -59,7 +54,8 @@ static void read_listen(struct config__reader *r, struct conf_node *server)
                           : config__listen_address(r, n);
     if (c->listen != NULL)
         check_restart(r, n != NULL ? n : server, "listen",
-                      r->running == NULL || same_text(c->listen, r->running->listen));
+                      r->running == NULL ||
+                          config__same_text(c->listen, r->running->listen));
 }
 
 /* "" and `off`: none. */
@@ -79,8 +75,8 @@ static void read_admin_listen(struct config__reader *r, struct conf_node *server
     }
     check_restart(r, n != NULL ? n : server, "admin_listen",
                   r->running == NULL ||
-                      same_text(c->admin_listen, r->running->admin_listen));
-    if (c->listen != NULL && same_text(c->listen, c->admin_listen) &&
+                      config__same_text(c->admin_listen, r->running->admin_listen));
+    if (c->listen != NULL && config__same_text(c->listen, c->admin_listen) &&
         !slice_ends(slice_str(c->listen), SLICE(":0")))
         conf_fault(r->conf, n != NULL ? n : server,
                    "listen and admin_listen are the same address");
@@ -123,7 +119,8 @@ static void read_data_dir(struct config__reader *r, struct conf_node *server)
     }
     tidy_path(c->data_dir);
     check_restart(r, n != NULL ? n : server, "data_dir",
-                  r->running == NULL || same_text(c->data_dir, r->running->data_dir));
+                  r->running == NULL ||
+                      config__same_text(c->data_dir, r->running->data_dir));
 }
 
 static void read_loops(struct config__reader *r, struct conf_node *server)

@@ -176,15 +176,11 @@ void config__read_node(struct config__reader *r, struct config_network *net,
                    "without an rpc_url there is no word for it to agree with");
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 bool config__same_node(const struct config_network *a, const struct config_network *b)
 {
-    if (!same_text(a->rpc_url, b->rpc_url) || a->rpc_private != b->rpc_private ||
-        !same_text(a->witness.rpc_url, b->witness.rpc_url) ||
+    if (!config__same_text(a->rpc_url, b->rpc_url) ||
+        a->rpc_private != b->rpc_private ||
+        !config__same_text(a->witness.rpc_url, b->witness.rpc_url) ||
         a->witness.rpc_private != b->witness.rpc_private ||
         money_cmp(a->witness.from, b->witness.from) != 0 ||
         a->depth_count != b->depth_count)

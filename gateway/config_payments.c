@@ -521,11 +521,6 @@ static void read_mpp(struct config__reader *r, struct config_payments *p,
 /* Reload ------------------------------------------------------------------------------
  */
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 static bool same_peers(const struct config_network *a, const struct config_network *b)
 {
     if (a->peer_count != b->peer_count)
@@ -539,10 +534,10 @@ static bool same_peers(const struct config_network *a, const struct config_netwo
 static bool same_network(const struct config_network *a, const struct config_network *b)
 {
     return a->chain_id == b->chain_id && x402_address_equal(&a->asset, &b->asset) &&
-           same_text(a->asset_name, b->asset_name) &&
-           same_text(a->asset_version, b->asset_version) &&
+           config__same_text(a->asset_name, b->asset_name) &&
+           config__same_text(a->asset_version, b->asset_version) &&
            a->decimals == b->decimals && x402_address_equal(&a->pay_to, &b->pay_to) &&
-           same_text(a->facilitator_url, b->facilitator_url) &&
+           config__same_text(a->facilitator_url, b->facilitator_url) &&
            config__same_node(a, b) && same_peers(a, b) &&
            a->allow_private == b->allow_private &&
            config__same_key(&a->settle_key, &b->settle_key) && a->exact == b->exact &&
