@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/json_guard.h"
+#include "gateway/settle/chain.h"
 #include "gateway/settle/fees.h"
 #include "gateway/settle/node.h"
 #include "gateway/settle/rpc.h"
@@ -18,11 +19,7 @@ enum {
     ANSWER_MAX = 256 * 1024,
     MEMORY_MAX = 1 << 20,
     URL_MAX = 2048,
-    FAULTS_MAX = 4096,
-    /* As the chain has it (settle/chain.h): a head older than that, or so far ahead. */
-    HEAD_AGE_MAX_S = 60,
-    HEAD_AHEAD_MAX_S = 30,
-    PAYMENT_GAS = 120 * 1000
+    FAULTS_MAX = 4096
 };
 
 enum {
@@ -118,11 +115,11 @@ static bool judge_head(struct look *l, struct node_head *head)
         return false;
     }
     off_s = head->time_s > now_s ? head->time_s - now_s : now_s - head->time_s;
-    if (head->time_s > now_s && off_s > HEAD_AHEAD_MAX_S)
+    if (head->time_s > now_s && off_s > CHAIN_CLOCK_OFF_MAX_S)
         say(l, NETWORK_BROKEN, "set the clock of this machine",
             "the last block of %s is of a time %llu s from now", l->who,
             (unsigned long long)off_s);
-    else if (head->time_s < now_s && off_s > HEAD_AGE_MAX_S)
+    else if (head->time_s < now_s && off_s > CHAIN_HEAD_AGE_MAX_S)
         say(l, NETWORK_BROKEN, "wait until it has caught up, or take another node",
             "the last block of %s is %llu s old", l->who, (unsigned long long)off_s);
     else
@@ -165,7 +162,7 @@ static void judge_gas(struct look *l, const struct node_head *head)
         node_read_u64(&tip, l->questions[Q_TIP].result) != RC_OK)
         tip = 0;
     if (!x402_u256_to_u64(
-            &cost, fees_total(PAYMENT_GAS, fees_for(head->base_fee, tip).max_fee)))
+            &cost, fees_total(FEES_GAS_USUAL, fees_for(head->base_fee, tip).max_fee)))
         cost = UINT64_MAX;
     if (!x402_u256_to_u64(&wei, funds))
         wei = UINT64_MAX; /* 18 ether and more */
@@ -371,11 +368,10 @@ static enum rc look_at_all(struct look *l)
     TRY(arena_open(&l->arena, MEMORY_MAX));
     TRY(loop_open(&l->loop));
     TRY(upstream_open(&l->upstream, l->loop));
-    if (l->net->facilitator_url == NULL) {
+    if (l->net->facilitator_url == NULL)
         look_at_key(l);
-    } else {
+    else
         TRY(ask_facilitator(l));
-    }
     if (l->net->rpc_url != NULL)
         TRY(ask_node(l, l->net->rpc_url, l->net->rpc_private));
     l->is_witness = true;

@@ -7,9 +7,10 @@
  *
  * What the other side says is not trusted further than it must be: a settlement counts
  * when a receipt of our own node has status 1 and a Transfer log of the right token,
- * sender, recipient and value (or, with a remote facilitator and no rpc_url, when it
- * says so, with a transaction hash). Node heads older than 60 s, or a clock that is off
- * by more than 30 s, count as unreachable. */
+ * sender, recipient and value, in a block as deep as its value wants, and of a large
+ * one when the witness has it too (or, with a remote facilitator and no rpc_url, when
+ * it says so, with a transaction hash). Node heads older than CHAIN_HEAD_AGE_MAX_S, or
+ * a clock that is off by more than CHAIN_CLOCK_OFF_MAX_S, count as unreachable. */
 #ifndef GATEWAY_SETTLE_CHAIN_H
 #define GATEWAY_SETTLE_CHAIN_H
 
@@ -20,6 +21,11 @@
 #include "x402/x402.h"
 
 struct chain;
+
+enum {
+    CHAIN_HEAD_AGE_MAX_S = 60, /* the last block must not be older.. */
+    CHAIN_CLOCK_OFF_MAX_S = 30 /* ..nor newer than our clock by more */
+};
 
 /* net stays the caller's, who keeps the configuration. key: the signer's, if builtin.
  */
@@ -95,7 +101,7 @@ void chain_settle(struct chain *c, struct chain_job *j);
 void chain_submitted(struct chain *c, struct chain_job *j, bool durable);
 /* Whether a settled transaction is still in the chain: CHAIN_OK, CHAIN_REFUSED (a
  * reorganisation took it out, and the authorization is not used by another one),
- * CHAIN_UNREACHABLE. */
+ * CHAIN_UNREACHABLE (or the witness does not agree). */
 void chain_look(struct chain *c, struct chain_job *j);
 /* Gives a job up; done() is not called. */
 void chain_cancel(struct chain_job *j);

@@ -298,7 +298,7 @@ static bool pays_gas(struct evm *e)
         return true;
     if (e->pinged[PING_FUNDS].answer == RPC_RESULT &&
         node_read_u256(&funds, e->pinged[PING_FUNDS].result) == RC_OK &&
-        x402_u256_cmp(funds, fees_total(EVM_GAS_USUAL, fees.max_fee)) >= 0)
+        x402_u256_cmp(funds, fees_total(FEES_GAS_USUAL, fees.max_fee)) >= 0)
         return true;
     chain__talked(e->chain, false, "the account that pays for gas is empty");
     return false;

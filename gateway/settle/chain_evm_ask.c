@@ -264,7 +264,7 @@ static void judge(struct evm_work *w, const struct findings *f)
         go_on(w);
         return;
     }
-    if (!has_funds(w, EVM_GAS_USUAL)) {
+    if (!has_funds(w, FEES_GAS_USUAL)) {
         chain__end(&w->base, CHAIN_UNREACHABLE, "");
         return;
     }

@@ -31,8 +31,7 @@ enum {
     EVM_SEEK_BLOCKS_MIN = 50, /* ..or fewer, if the node refuses */
     EVM_SEEK_ROUNDS = 12,
     EVM_CANDIDATES_MAX = 8,
-    EVM_GENERAL_MS = 500,       /* how long the answers hold that all payments share */
-    EVM_GAS_USUAL = 120 * 1000, /* what a payment may need, without an estimate */
+    EVM_GENERAL_MS = 500, /* how long the answers hold that all payments share */
     EVM_QUESTIONS_MAX = 20,
     EVM_ARENA_MAX = 64 * 1024,
     EVM_SPARE_ARENAS = 64,

@@ -10,9 +10,7 @@
 enum {
     CHAIN_FAILS_MAX = 3,       /* in a row: then new jobs are refused at once */
     CHAIN_RETRY_MIN_MS = 1000, /* between two looks whether it is up again */
-    CHAIN_RETRY_MAX_MS = 30 * 1000,
-    CHAIN_HEAD_AGE_MAX_S = 60, /* the last block must not be older.. */
-    CHAIN_CLOCK_OFF_MAX_S = 30 /* ..nor newer than our clock by more */
+    CHAIN_RETRY_MAX_MS = 30 * 1000
 };
 
 enum chain_task {

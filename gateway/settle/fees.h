@@ -13,6 +13,10 @@
 #define FEES_MAX_WEI ((uint64_t)10 * 1000 * 1000 * 1000 * 1000) /* 10,000 gwei */
 #define FEES_TIP_WEI ((uint64_t)1000 * 1000) /* without advice: 0.001 gwei */
 
+enum {
+    FEES_GAS_USUAL = 120 * 1000 /* what a payment may need, without an estimate */
+};
+
 struct fees {
     uint64_t max_fee;
     uint64_t priority; /* at most max_fee */
