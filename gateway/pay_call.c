@@ -221,8 +221,9 @@ static enum rc explain_take(struct request *r, struct pay_call *c)
 
 /* ---- Reserve ---- */
 
-/* It was taken for a call that failed, or that a dead process was about. What was sent
- * and has no end yet gets it from the cashier, who says which. */
+/* It was taken for a call that failed, or that died with its process. What was sent and
+ * is not settled yet (RC_OK) is the cashier's to bring to its end, which it then tells.
+ */
 static enum rc look_for_end(struct request *r)
 {
     struct wallet_payment *p = arena_new(r->arena, struct wallet_payment);

@@ -165,7 +165,7 @@ static enum rc is_needed(bool *out, struct sweep *s, struct slice key,
     *out = r->state == WALLET_ONCE_SERVING && id_cmp(r->boot, s->b->boot) == 0;
     if (*out)
         return RC_OK;
-    /* make_row() */
+    /* A payment's row begins with its id (make_row()); no other's does. */
     rc = ledger_view_record(&value, &version, s->v, WALLET__KIND_OPEN,
                             slice_sub(key, 0, ID_LEN));
     *out = rc == RC_OK;

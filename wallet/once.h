@@ -48,8 +48,8 @@ struct wallet_once_seen {
 MUST_CHECK enum rc wallet_once_look(struct wallet_once_seen *out, struct wallet_book *b,
                                     const struct wallet_once *once);
 /* Deletes records past their end, of calls that have ended, and not of payments that
- * are open (whose key is theirs), at most `max`. Reads a
- * bounded part of all records, each time the next one. Waits; one thread. */
+ * are open, at most `max`. Reads a bounded part of all records, each time the next one.
+ * Waits; one thread. */
 MUST_CHECK enum rc wallet_once_sweep(struct wallet_book *b, uint64_t now_us,
                                      unsigned max, unsigned *deleted);
 

@@ -437,8 +437,7 @@ static void unsent(struct pay *e)
         cashier__end(e, CASHIER_PENDING, RC_OK);
 }
 
-/* Our own node says the same again; what a remote facilitator has said is gone. */
-static bool is_builtin(const struct pay *e)
+bool cashier__is_builtin(const struct pay *e)
 {
     return e->cashier->networks[e->network].facilitator_url == NULL;
 }
@@ -467,7 +466,7 @@ static void settle(struct pay *e)
         cashier__close(e);
         return;
     }
-    if (is_builtin(e) && e->job != NULL && !e->joined) {
+    if (cashier__is_builtin(e) && e->job != NULL && !e->joined) {
         e->paid = true;
         e->step.p.state = WALLET_PAYMENT_SETTLED;
         cashier__hold(e, CASHIER_PAID);

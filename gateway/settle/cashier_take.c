@@ -114,8 +114,7 @@ static void claim(struct pay *e)
     e->spent = e->d.facilitated ? CASHIER_PAID : CASHIER_CREDITED;
     /* A remote facilitator is another's: it hears of nothing that is not reserved. And
      * what we have signed ourselves may be settled without our sending it. */
-    if (e->step.p.after || e->d.own ||
-        e->cashier->networks[e->network].facilitator_url != NULL)
+    if (e->step.p.after || e->d.own || !cashier__is_builtin(e))
         cashier__claim(e);
     else
         cashier__claim_sent(e);

@@ -9,10 +9,11 @@
  *   hash. One node that lies, or was cut off from the others, would have us serve for
  *   nothing, or hide from us that the money went back.
  * - It is refused after something was sent, or gone, or too late: or one node could
- * take a credit from a payer who has paid, or have a payout made twice. Where they do
- * not agree, or the witness is away, nothing is decided: a settlement goes on waiting
- * and asks the first node again, a look has no answer and is repeated by who wanted it.
- * Nothing is lost by that but time. */
+ *   take a credit from a payer who has paid, or have a payout made twice.
+ *
+ * Where they do not agree, or the witness is away, nothing is decided: a settlement
+ * goes on waiting and asks the first node again, a look has no answer and is repeated
+ * by who wanted it. Nothing is lost by that but time. */
 #include "gateway/settle/chain_evm_witness.h"
 
 #include "base/log.h"

@@ -98,6 +98,8 @@ void cashier__go_on(struct pay *e);
 
 /* ---- cashier_flow.c ---- */
 
+/* Our own node says the same again; what a remote facilitator has said is gone. */
+bool cashier__is_builtin(const struct pay *e);
 void cashier__claim(struct pay *e); /* step.p and d are filled */
 void cashier__verify(struct pay *e);
 void cashier__look(struct pay *e);

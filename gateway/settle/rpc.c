@@ -3,7 +3,6 @@
 
 #include "base/codec.h"
 #include "base/json.h"
-
 #include "base/log.h"
 
 #include <assert.h>

@@ -81,9 +81,9 @@ void rpc_close(struct rpc *r);
 struct rpc_call {
     struct rpc_question *questions;
     size_t count;
-    uint64_t
-        deadline_ms; /* monotonic; 0, and later than that: RPC_TIMEOUT_MS from now */
-    bool alone;      /* what is slow, or long: an HTTP call of its own, at once */
+    /* Monotonic. 0, or later than that: RPC_TIMEOUT_MS from now. */
+    uint64_t deadline_ms;
+    bool alone; /* what is slow, or long: an HTTP call of its own, at once */
     void (*done)(struct rpc_call *c);
 
     enum rpc_fail fail;
