@@ -30,7 +30,9 @@ enum {
     DIED = 7,
     CAME_THROUGH = 42,
     STEPS_MAX = 40,
-    STEPS_MIN = 5, /* sent, claimed, noted, settled, closed, paid: at least these */
+    /* Sent, claimed, noted, closed; and paid, which may be seen before it dies of it.
+     */
+    STEPS_MIN = 4,
     LOOKS_MAX = 20000
 };
 
