@@ -121,9 +121,9 @@ static enum rc explain_offer(struct admin_call *c, enum rc rc)
     if (rc == RC_CONFLICT)
         return admin__refuse(c, rc, NULL, "nothing waits for a word on it");
     if (rc == RC_BUSY)
-        return admin__refuse(
-            c, RC_CONFLICT, "endpoints",
-            "its endpoints have changed too often within five minutes, for which the prices that were told bind: wait so long");
+        return admin__refuse(c, RC_CONFLICT, "endpoints",
+                             "they have changed too often: prices that were told bind "
+                             "for five minutes; try again when the first has ended");
     return rc;
 }
 

@@ -30,7 +30,7 @@ struct skill_terms {
 };
 
 enum {
-    SKILL_TOLD_MAX = 4
+    SKILL_TOLD_MAX = 4 /* changes of the endpoints within the life of a quote */
 };
 
 /* Terms that are not in force any more, and still bind. */

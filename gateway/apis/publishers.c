@@ -377,9 +377,10 @@ static void set_offer(struct keeper_job *j)
                                 slice_str(w->publisher.handle), w->slug, &w->terms,
                                 base_url, true);
     if (j->rc == RC_BUSY)
-        j->rc = request_fault(
-            w->request, RC_CONFLICT, "definition",
-            "the endpoints have changed too often within five minutes, for which the prices that were told bind: wait so long");
+        j->rc = request_fault(w->request, RC_CONFLICT, "definition",
+                              "the endpoints have changed too often: prices that were "
+                              "told bind for five minutes; try again when the first "
+                              "has ended");
     if (j->rc == RC_OK && listings != NULL) /* the offer stands, whatever it says */
         (void)!listings_refresh(listings, slice_str(w->publisher.handle), w->slug);
     api_definition_unref(d);

@@ -80,7 +80,8 @@ struct cashier_job {
     enum cashier_answer answer;
     enum rc rc;         /* of the store, when it failed, or why DOWN; else RC_OK */
     const char *reason; /* with REFUSED: a code of x402, in `words`; else "" */
-    struct wallet_payment payment_now;
+    struct wallet_payment payment_now; /* PAID by our own node: SETTLED, which the book
+                                          hears with its end */
     /* finish: */
     struct money credited; /* to the payer (or target), and its balance then */
     struct money balance;
