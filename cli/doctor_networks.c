@@ -2,8 +2,6 @@
 /* The doctor's look at where payments are settled. */
 #include "cli/doctor_int.h"
 
-#include "base/random.h"
-#include "base/secret.h"
 #include "x402/x402.h"
 
 #include <signal.h>
@@ -33,15 +31,10 @@ static void look_at_network(struct doctor *d, const struct config_network *n)
 void doctor_look_at_networks(struct doctor *d)
 {
     const struct config_payments *p = d->config->payments;
-    uint8_t seed[X402_KEY_LEN];
-    enum rc rc;
 
     if (p->network_count == 0)
         return;
-    random_bytes(seed, sizeof(seed));
-    rc = x402_curve_start(seed);
-    secret_wipe(seed, sizeof(seed));
-    if (rc != RC_OK) {
+    if (gateway_start_curve() != RC_OK) {
         d->lost = true;
         return;
     }

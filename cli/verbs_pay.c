@@ -4,10 +4,9 @@
 #include "cli/verbs.h"
 
 #include "base/codec.h"
-#include "base/random.h"
-#include "base/secret.h"
 #include "cli/client.h"
 #include "cli/format.h"
+#include "gateway/gateway.h"
 #include "x402/x402.h"
 
 #include <stdio.h>
@@ -156,13 +155,9 @@ static int pay(const struct cli *c)
 /* The curve is for the case that no daemon runs: then the key is used in here. */
 int verb_pay(const struct cli *c)
 {
-    uint8_t seed[X402_KEY_LEN];
-    enum rc rc;
+    enum rc rc = gateway_start_curve();
     int code;
 
-    random_bytes(seed, sizeof(seed));
-    rc = x402_curve_start(seed);
-    secret_wipe(seed, sizeof(seed));
     if (rc != RC_OK)
         return cli_fail(c, rc, "out of memory");
     code = pay(c);

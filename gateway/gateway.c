@@ -487,8 +487,7 @@ static void wait_for_signals(struct gateway *g, const sigset_t *set)
     }
 }
 
-/* Before there are threads, which all share it. */
-static enum rc start_curve(void)
+enum rc gateway_start_curve(void)
 {
     uint8_t seed[X402_KEY_LEN];
     enum rc rc;
@@ -512,7 +511,7 @@ enum rc gateway_run(const struct gateway_options *options, struct buf *faults)
     (void)sigaddset(&set, SIGINT);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* inherited by every thread */
     (void)signal(SIGPIPE, SIG_IGN);
-    TRY(start_curve());
+    TRY(gateway_start_curve());
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         x402_curve_stop();
         return RC_NOMEM;

@@ -29,4 +29,8 @@ struct gateway_options {
 MUST_CHECK enum rc gateway_run(const struct gateway_options *options,
                                struct buf *faults);
 
+/* x402_curve_start() with a seed of its own, before there are threads, which all share
+ * it; gateway_run() does it itself. RC_NOMEM. */
+MUST_CHECK enum rc gateway_start_curve(void);
+
 #endif
