@@ -151,6 +151,8 @@ void order_settle(struct order *o);
 /* Turns until it has ended, answering what is asked. */
 void order_wait(struct order *o);
 void order_run(struct order *o); /* settle and wait */
+/* Looks whether it is still there, with a minute more of time, and waits. */
+void order_look(struct order *o);
 void assert_outcome(const struct order *o, enum chain_outcome outcome,
                     const char *reason);
 

@@ -183,3 +183,21 @@ const struct config *config_fixture_load_warned(const char *text)
     buf_free(&said);
     return c;
 }
+
+void config_fixture_reload_says(const char *from, const char *to,
+                                const char *const *expected)
+{
+    const struct config *c = config_fixture_load_warned(from);
+    struct config_cell *cell;
+    struct buf said;
+
+    assert_int_equal(config_cell_open(&cell, c), RC_OK);
+    buf_init(&said, SAID_MAX);
+    (void)config_fixture_write(to);
+    assert_int_equal(config_cell_reload(cell, &said),
+                     expected[0] == NULL ? RC_OK : RC_BAD_CONFIG);
+    config_fixture_lines(buf_slice(&said), expected);
+    buf_free(&said);
+    config_cell_close(cell);
+    config_unref(c);
+}

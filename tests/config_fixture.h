@@ -26,6 +26,9 @@ void config_fixture_says(const char *text, enum rc expected_rc,
                          const char *const *expected);
 /* The same of a text that is already there. */
 void config_fixture_lines(struct slice said, const char *const *expected);
+/* What a reload from one text to another says; no lines: it goes well. */
+void config_fixture_reload_says(const char *from, const char *to,
+                                const char *const *expected);
 
 #define FAULTS_OF(text, ...) \
     config_fixture_says((text), RC_BAD_CONFIG, (const char *const[]){__VA_ARGS__, NULL})

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* POST /admin/v1/pay: one call of another seller with a real key, a real book and a
  * seller on a socket that misbehaves. */
-#include "base/json.h"
-#include "gateway/admin.h"
 #include "gateway/settle/buy.h"
+#include "tests/admin_fixture.h"
 #include "tests/conf_fixture.h"
 #include "tests/config_fixture.h"
 #include "tests/fake_upstream.h"
@@ -21,9 +20,6 @@
 #include <cmocka.h>
 
 static struct fixture f;
-static struct admin admin;
-static struct admin_reply reply;
-static struct json_object *json;
 static struct fake *seller;
 
 static const char asks[] =
@@ -159,7 +155,6 @@ static int set_up(void **state)
 
     fixture_open(&f, LEDGER_MEMORY);
     admin = (struct admin){.ledger = f.ledger, .book = f.book};
-    reply.file_fd = -1;
     conf_fixture_write(
         "k", "0000000000000000000000000000000000000000000000000000000000000001", 64);
     (void)snprintf(path, sizeof(path), "%s/k", conf_fixture_dir());
@@ -170,11 +165,9 @@ static int set_up(void **state)
     return x402_curve_start(seed) == RC_OK ? 0 : -1;
 }
 
-static void forget(void)
+static void leave(void)
 {
-    json_put(json);
-    json = NULL;
-    buf_wipe(&reply.body);
+    forget();
     if (seller != NULL)
         fake_stop(seller);
     seller = NULL;
@@ -183,7 +176,7 @@ static void forget(void)
 static int tear_down(void **state)
 {
     (void)state;
-    forget();
+    leave();
     config_cell_close(admin.config);
     admin.config = NULL;
     fixture_close(&f);
@@ -191,24 +184,9 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void ask(unsigned status, const struct admin_request *q)
-{
-    json_put(json);
-    buf_wipe(&reply.body);
-    admin_handle(&reply, &admin, q);
-    if (reply.status != status)
-        print_message("%.*s\n", SLICE_FMT(buf_slice(&reply.body)));
-    assert_int_equal(reply.status, status);
-    assert_int_equal(json_parse(&json, buf_slice(&reply.body)), RC_OK);
-}
-
 static void ask_to_pay(unsigned status, const char *body)
 {
-    const struct admin_request q = {.method = SLICE("POST"),
-                                    .path = SLICE("/admin/v1/pay"),
-                                    .body = slice_str(body)};
-
-    ask(status, &q);
+    ask(status, "POST /admin/v1/pay", body);
 }
 
 static void expect(const char *name, const char *value)
@@ -394,15 +372,14 @@ static void what_makes_no_sense_is_not_called(void **state)
 /* How many of them there are, and the at-th; NULL: fewer. */
 static struct json_object *bought(size_t *count, const char *query, size_t at)
 {
-    const struct admin_request q = {.method = SLICE("GET"),
-                                    .path = SLICE("/admin/v1/purchases"),
-                                    .query = slice_str(query)};
-    struct json_object *items = NULL;
+    struct json_object *list = NULL;
+    char line[128];
 
-    ask(200, &q);
-    assert_int_equal(json_get_array(&items, json, "items"), RC_OK);
-    *count = json_array_count(items);
-    return json_array_at(items, at);
+    (void)snprintf(line, sizeof(line), "GET /admin/v1/purchases?%s", query);
+    ask(200, line, NULL);
+    assert_int_equal(json_get_array(&list, json, "items"), RC_OK);
+    *count = json_array_count(list);
+    return json_array_at(list, at);
 }
 
 static void expect_member(struct json_object *o, const char *name, const char *value)
@@ -416,9 +393,6 @@ static void expect_member(struct json_object *o, const char *name, const char *v
 
 static void what_was_bought_is_listed(void **state)
 {
-    const struct admin_request wrong = {.method = SLICE("GET"),
-                                        .path = SLICE("/admin/v1/purchases"),
-                                        .query = SLICE("state=sold")};
     struct json_object *one;
     struct slice next;
     char query[96];
@@ -450,7 +424,7 @@ static void what_was_bought_is_listed(void **state)
     (void)bought(&count, query, 0);
     assert_int_equal(count, 1);
     assert_int_equal(json_get_string(&next, json, "next"), RC_NOT_FOUND);
-    ask(400, &wrong);
+    ask(400, "GET /admin/v1/purchases?state=sold", NULL);
 }
 
 static void without_a_key_nothing_can_be_paid(void **state)

@@ -639,15 +639,6 @@ static void a_block_that_goes_away_is_waited_for_again(void **state)
     assert_int_equal(node.count, 1);
 }
 
-static void look(struct order *o)
-{
-    o->ended = false;
-    o->job.deadline_ms += MINUTE;
-    chain_look(chain, &o->job);
-    assert_false(o->ended);
-    order_wait(o);
-}
-
 static void a_look_tells_what_became_of_a_settlement(void **state)
 {
     struct order o;
@@ -656,16 +647,16 @@ static void a_look_tells_what_became_of_a_settlement(void **state)
     order_init(&o, 1, MINUTE);
     order_run(&o);
     node.mine_every_ms = 0;
-    look(&o);
+    order_look(&o);
     assert_outcome(&o, CHAIN_OK, "");
     node_reorg(true); /* it waits for its next block */
-    look(&o);
+    order_look(&o);
     assert_outcome(&o, CHAIN_UNREACHABLE, "");
     node_mine();
-    look(&o);
+    order_look(&o);
     assert_outcome(&o, CHAIN_OK, "");
     node.down = true;
-    look(&o);
+    order_look(&o);
     assert_outcome(&o, CHAIN_UNREACHABLE, "");
 }
 
@@ -678,10 +669,10 @@ static void a_look_sees_that_a_settlement_is_gone(void **state)
     order_run(&o);
     node.mine_every_ms = 0;
     node_reorg(false);
-    look(&o);
+    order_look(&o);
     assert_outcome(&o, CHAIN_REFUSED, "");
     node_foreign_uses(&o);
-    look(&o);
+    order_look(&o);
     assert_outcome(&o, CHAIN_OK, "");
 }
 

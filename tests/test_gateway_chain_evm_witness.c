@@ -50,15 +50,6 @@ static uint64_t disputed(void)
     return metric_value(metrics.payments_disputed);
 }
 
-static void look(struct order *o)
-{
-    o->ended = false;
-    o->job.deadline_ms += MINUTE;
-    chain_look(chain, &o->job);
-    assert_false(o->ended);
-    order_wait(o);
-}
-
 /* ---- Blocks by value ---- */
 
 static void a_large_payment_waits_for_its_blocks_and_a_small_one_does_not(void **state)
@@ -384,10 +375,10 @@ static void one_node_alone_takes_nothing_back(void **state)
     begin(&o, false);
     order_wait(&o);
     node.forgets = true;
-    look(&o);
+    order_look(&o);
     assert_outcome(&o, CHAIN_UNREACHABLE, "");
     witness.forgets = true;
-    look(&o);
+    order_look(&o);
     assert_outcome(&o, CHAIN_REFUSED, "");
 }
 
@@ -401,7 +392,7 @@ static void below_the_limit_one_node_takes_it_back(void **state)
     order_init(&o, 1, MINUTE);
     order_run(&o);
     node.forgets = true;
-    look(&o);
+    order_look(&o);
     assert_outcome(&o, CHAIN_REFUSED, "");
 }
 
@@ -412,13 +403,13 @@ static void one_node_alone_does_not_hide_that_it_is_gone(void **state)
     (void)state;
     begin(&o, false);
     order_wait(&o);
-    look(&o);
+    order_look(&o);
     assert_outcome(&o, CHAIN_OK, "");
     witness.forgets = true;
-    look(&o);
+    order_look(&o);
     assert_outcome(&o, CHAIN_UNREACHABLE, "");
     witness.down = true;
-    look(&o);
+    order_look(&o);
     assert_outcome(&o, CHAIN_UNREACHABLE, "");
 }
 
@@ -490,7 +481,7 @@ static void a_facilitators_settlement_is_seen_by_both(void **state)
     assert_outcome(&o, CHAIN_OK, "");
     assert_true(x402_hash_equal(o.job.tx.hash, foreign));
     node.forgets = true;
-    look(&o);
+    order_look(&o);
     assert_outcome(&o, CHAIN_UNREACHABLE, "");
 }
 

@@ -146,35 +146,17 @@ static void a_witness_is_another_node(void **state)
         "octroi.yaml:2:30: without an rpc_url there is no word for it to agree with");
 }
 
-/* What a reload from one text to another says. */
-static void reload_says(const char *from, const char *to, const char *const *expected)
-{
-    const struct config *c = config_fixture_load_warned(from);
-    struct config_cell *cell;
-    struct buf said;
-
-    assert_int_equal(config_cell_open(&cell, c), RC_OK);
-    buf_init(&said, TEXT_MAX);
-    (void)config_fixture_write(to);
-    assert_int_equal(config_cell_reload(cell, &said),
-                     expected[0] == NULL ? RC_OK : RC_BAD_CONFIG);
-    config_fixture_lines(buf_slice(&said), expected);
-    buf_free(&said);
-    config_cell_close(cell);
-    config_unref(c);
-}
-
 static void a_change_of_either_needs_a_restart(void **state)
 {
     (void)state;
-    reload_says(
+    config_fixture_reload_says(
         NETWORKS "{" TIERS("[{from: 0, blocks: 1}, {from: 1, blocks: 2}]") "}" END,
         NETWORKS "{" TIERS("[{from: 0, blocks: 1}, {from: 1, blocks: 3}]") "}" END,
         (const char *const[]){
             "octroi.yaml:1:1: a change of payments.x402.networks needs a "
             "restart",
             NULL});
-    reload_says(
+    config_fixture_reload_says(
         NETWORKS "{" WITNESS("{rpc_url: \"https://w.example\", from: 1}") "}" END,
         NETWORKS "{" WITNESS("{rpc_url: \"https://w.example\", from: 2}") "}" END,
         (const char *const[]){
@@ -229,12 +211,13 @@ static void peers_are_addresses_that_we_see_settle(void **state)
                    "letters being its checksum, not '0x1'");
     NETWORK_FAULTS("network: base, asset: USDC, peers: [\"" A1 "\"], " REMOTE,
                    "octroi.yaml:2:30: only builtin sees who has settled a payment");
-    reload_says(NETWORKS "{" PEERS("[\"" A1 "\"]") "}" END,
-                NETWORKS "{" PEERS("[\"" A2 "\"]") "}" END,
-                (const char *const[]){
-                    "octroi.yaml:1:1: a change of payments.x402.networks needs a "
-                    "restart",
-                    NULL});
+    config_fixture_reload_says(
+        NETWORKS "{" PEERS("[\"" A1 "\"]") "}" END,
+        NETWORKS "{" PEERS("[\"" A2 "\"]") "}" END,
+        (const char *const[]){
+            "octroi.yaml:1:1: a change of payments.x402.networks needs a "
+            "restart",
+            NULL});
 }
 
 int main(void)

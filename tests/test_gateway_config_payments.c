@@ -607,24 +607,6 @@ static void no_secret_is_printed(void **state)
                    "was not shown");
 }
 
-/* What a reload from one text to another says. */
-static void reload_says(const char *from, const char *to, const char *const *expected)
-{
-    const struct config *c = config_fixture_load_warned(from);
-    struct config_cell *cell;
-    struct buf said;
-
-    assert_int_equal(config_cell_open(&cell, c), RC_OK);
-    buf_init(&said, TEXT_MAX);
-    (void)config_fixture_write(to);
-    assert_int_equal(config_cell_reload(cell, &said),
-                     expected[0] == NULL ? RC_OK : RC_BAD_CONFIG);
-    config_fixture_lines(buf_slice(&said), expected);
-    buf_free(&said);
-    config_cell_close(cell);
-    config_unref(c);
-}
-
 #define SECTION(quote, debt, node, cap)                                              \
     "payments: {x402: {max_quote: \"" quote "\", max_debt: \"" debt "\",\n"          \
     "  networks: [{network: base, asset: USDC, pay_to: \"" A1 "\", rpc_url: \"" node \
@@ -636,24 +618,26 @@ static void networks_keys_and_caps_need_a_restart(void **state)
     static const char before[] = SECTION("0.1", "1", "https://n.example", "5");
 
     (void)state;
-    reload_says(before, SECTION("0.2", "1", "https://n.example", "5"),
-                (const char *const[]){NULL});
-    reload_says(before, SECTION("0.1", "2", "https://m.example", "6"),
-                (const char *const[]){
-                    "octroi.yaml:1:1: a change of payments.x402.networks needs a "
-                    "restart",
-                    "octroi.yaml:1:1: a change of payments.x402.buyer needs a restart",
-                    "octroi.yaml:1:1: a change of payments.x402.max_debt needs a "
-                    "restart",
-                    NULL});
-    reload_says(before, "{}\n",
-                (const char *const[]){
-                    "octroi.yaml: a change of payments.x402.networks needs a restart",
-                    "octroi.yaml: a change of payments.x402.buyer needs a restart",
-                    NULL});
-    reload_says("payments: {mpp: {secret: " SECRET "}}\n",
-                "payments: {mpp: {secret: x" SECRET ", old_secret: " SECRET "}}\n",
-                (const char *const[]){NULL});
+    config_fixture_reload_says(before, SECTION("0.2", "1", "https://n.example", "5"),
+                               (const char *const[]){NULL});
+    config_fixture_reload_says(
+        before, SECTION("0.1", "2", "https://m.example", "6"),
+        (const char *const[]){
+            "octroi.yaml:1:1: a change of payments.x402.networks needs a "
+            "restart",
+            "octroi.yaml:1:1: a change of payments.x402.buyer needs a restart",
+            "octroi.yaml:1:1: a change of payments.x402.max_debt needs a "
+            "restart",
+            NULL});
+    config_fixture_reload_says(
+        before, "{}\n",
+        (const char *const[]){
+            "octroi.yaml: a change of payments.x402.networks needs a restart",
+            "octroi.yaml: a change of payments.x402.buyer needs a restart", NULL});
+    config_fixture_reload_says("payments: {mpp: {secret: " SECRET "}}\n",
+                               "payments: {mpp: {secret: x" SECRET
+                               ", old_secret: " SECRET "}}\n",
+                               (const char *const[]){NULL});
 }
 
 int main(void)

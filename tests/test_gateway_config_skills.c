@@ -199,37 +199,23 @@ static void what_is_printed_loads_as_the_same(void **state)
     config_unref(c);
 }
 
-static void reload_says(const char *from, const char *to, const char *const *expected)
-{
-    const struct config *c = config_fixture_load(from);
-    struct config_cell *cell;
-    struct buf said;
-
-    buf_init(&said, TEXT_MAX);
-    assert_int_equal(config_cell_open(&cell, c), RC_OK);
-    (void)config_fixture_write(to);
-    assert_int_equal(config_cell_reload(cell, &said),
-                     *expected == NULL ? RC_OK : RC_BAD_CONFIG);
-    config_fixture_lines(buf_slice(&said), expected);
-    config_cell_close(cell);
-    config_unref(c);
-    buf_free(&said);
-}
-
 static void a_reload_changes_all_but_who_pays(void **state)
 {
     static const char before[] = PAYMENTS PAYOUT("base-sepolia", STORE);
 
     (void)state;
-    reload_says(before, PAYMENTS PAYOUT("eip155:84532", STORE), said_nothing);
-    reload_says("{}\n", "skills: {platform_share: 5%, review: all}\n", said_nothing);
-    reload_says(
+    config_fixture_reload_says(before, PAYMENTS PAYOUT("eip155:84532", STORE),
+                               said_nothing);
+    config_fixture_reload_says("{}\n", "skills: {platform_share: 5%, review: all}\n",
+                               said_nothing);
+    config_fixture_reload_says(
         before, PAYMENTS PAYOUT("base-sepolia", "keystore: o, passphrase_file: p"),
         (const char *const[]){
             "octroi.yaml:4:1: a change of skills.payout needs a restart", NULL});
-    reload_says(before, PAYMENTS,
-                (const char *const[]){
-                    "octroi.yaml: a change of skills.payout needs a restart", NULL});
+    config_fixture_reload_says(
+        before, PAYMENTS,
+        (const char *const[]){"octroi.yaml: a change of skills.payout needs a restart",
+                              NULL});
 }
 
 int main(void)
