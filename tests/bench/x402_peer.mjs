@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The other side of the payment series of `make bench`: the unmodified @x402/express
-// middleware with the reference facilitator in the same process, and a chain that is not
-// there: it says yes at once, so that what is measured is the middleware. Run by the node
-// and with the packages of the staged end-to-end tests:
+// middleware with the reference facilitator in the same process. Without RPC its chain is
+// not there: it says yes at once, so that what is measured is the middleware. With RPC, a
+// URL, it settles as octroi does: viem signs, sends, and waits for the receipt. Run by the
+// node and with the packages of the staged end-to-end tests:
 //
-//   MODULES=FOLDER/node_modules node x402_peer.mjs serve [PORT]
+//   MODULES=FOLDER/node_modules node x402_peer.mjs serve [RPC]
 //       prints "listening PORT"; GET /paid costs 0.01, GET /free nothing
 //   .. node x402_peer.mjs headers COUNT URL
 //       prints what an unmodified client puts in PAYMENT-SIGNATURE to pay URL, a line for
@@ -24,7 +25,8 @@ const USDC = '0x036CbD53842c5426634e7929541eC2318f3dCF7e';
 const SELLER = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8';
 // Keys of every development chain.
 const payer = privateKeyToAccount('0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80');
-const settler = privateKeyToAccount('0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a');
+const SETTLER = '0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a';
+const settler = privateKeyToAccount(SETTLER);
 
 function transferLog({ from, to, value }) {
   return { address: USDC, topics: encodeEventTopics({ abi: erc20Abi, eventName: 'Transfer', args: { from, to } }), data: encodeAbiParameters([{ type: 'uint256' }], [value]) };
@@ -56,11 +58,21 @@ function absentChain() {
   };
 }
 
-function facilitator() {
+/** A node, as viem asks it when it is not told otherwise. */
+function chainAt(rpc) {
+  const { createWalletClient, http: over, nonceManager, publicActions } = require('viem');
+  const { baseSepolia } = require('viem/chains');
+  const { toFacilitatorEvmSigner } = require('@x402/evm');
+  const account = privateKeyToAccount(SETTLER, { nonceManager });
+  const client = createWalletClient({ account, chain: baseSepolia, transport: over(rpc) }).extend(publicActions);
+  return toFacilitatorEvmSigner({ ...client, address: settler.address });
+}
+
+function facilitator(rpc) {
   const { x402Facilitator } = require('@x402/core/facilitator');
   const { registerExactEvmScheme } = require('@x402/evm/exact/facilitator');
   const core = new x402Facilitator();
-  registerExactEvmScheme(core, { signer: absentChain(), networks: NETWORK });
+  registerExactEvmScheme(core, { signer: rpc ? chainAt(rpc) : absentChain(), networks: NETWORK });
   return {
     verify: (payload, requirements) => core.verify(payload, requirements),
     settle: (payload, requirements) => core.settle(payload, requirements),
@@ -68,11 +80,11 @@ function facilitator() {
   };
 }
 
-function middleware() {
+function middleware(rpc) {
   const express = require('express');
   const { paymentMiddleware, x402ResourceServer } = require('@x402/express');
   const { registerExactEvmScheme } = require('@x402/evm/exact/server');
-  const server = new x402ResourceServer(facilitator());
+  const server = new x402ResourceServer(facilitator(rpc));
   registerExactEvmScheme(server, { networks: [NETWORK] });
   const accepts = { scheme: 'exact', network: NETWORK, payTo: SELLER, price: '$0.01', maxTimeoutSeconds: 3600 };
   const app = express();
@@ -132,17 +144,17 @@ async function verify(seconds) {
   process.exit(0);
 }
 
-function listen(handler, port = 0) {
+function listen(handler) {
   const server = http.createServer(handler);
   server.keepAliveTimeout = 60000;
-  server.listen(Number(port), '127.0.0.1', 4096, () => console.log(`listening ${server.address().port}`));
+  server.listen(0, '127.0.0.1', 4096, () => console.log(`listening ${server.address().port}`));
 }
 
 const [what, ...args] = process.argv.slice(2);
-if (what === 'serve') listen(middleware(), args[0]);
+if (what === 'serve') listen(middleware(args[0]));
 else if (what === 'headers') await headers(Number(args[0]), args[1]);
 else if (what === 'verify') await verify(Number(args[0] ?? 3));
 else {
-  console.error('x402_peer: serve [PORT], headers COUNT URL, or verify SECONDS');
+  console.error('x402_peer: serve [RPC], headers COUNT URL, or verify SECONDS');
   process.exit(2);
 }
