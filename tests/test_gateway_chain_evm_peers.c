@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* F4: several machines with one pay_to. What another one has sent in was served there,
- * and buys nothing here; what a stranger has sent in was paid to us. */
+ * and buys nothing here; what a stranger has sent in could be shown to all of them. */
 #include "gateway/settle/chain.h"
 
 #include <setjmp.h>
@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/metric.h"
 #include "gateway/metrics.h"
 #include "tests/chain_fixture.h"
 
@@ -30,6 +31,8 @@ static void with_peers(const struct x402_address *peer)
 /* Ours has been sent when the other one's is mined. */
 static void overtaken(struct order *o, bool permit)
 {
+    const size_t before = node.count;
+
     node.mine_every_ms = 0;
     if (permit)
         order_init_permit(o, 1, MINUTE);
@@ -37,7 +40,7 @@ static void overtaken(struct order *o, bool permit)
         order_init(o, 1, MINUTE);
     order_settle(o);
     chain_turns(200);
-    assert_int_equal(node.count, 1);
+    assert_int_equal(node.count, before + 1);
     node.same_words = permit;
     node_foreign_uses(o);
     node.mine_every_ms = 2000;
@@ -64,7 +67,9 @@ static void nor_by_permit2(void **state)
     assert_outcome(&o, CHAIN_REFUSED, "permit2_invalid_nonce");
 }
 
-static void what_a_stranger_has_settled_is_ours(void **state)
+/* Who may be the payer: he would show it to each of the machines, and each would think
+ * that it is its own. */
+static void what_a_stranger_has_settled_is_nobodys(void **state)
 {
     const struct x402_address other = {{1, 2, 3}};
     struct order o;
@@ -72,7 +77,40 @@ static void what_a_stranger_has_settled_is_ours(void **state)
     (void)state;
     with_peers(&other);
     overtaken(&o, false);
+    assert_outcome(&o, CHAIN_REFUSED, "invalid_exact_evm_nonce_already_used");
+}
+
+/* A payout that is sent in by whom it pays is paid. */
+static void what_nobody_else_can_have_served_for_is_ours(void **state)
+{
+    const struct x402_address other = {{1, 2, 3}};
+    struct order o;
+
+    (void)state;
+    with_peers(&other);
+    order_init(&o, 1, MINUTE);
+    o.job.verified = true;
+    node_foreign_uses(&o);
+    order_run(&o);
     assert_outcome(&o, CHAIN_OK, "");
+}
+
+static void the_witness_knows_whose_it_is_too(void **state)
+{
+    const struct x402_address other = {{1, 2, 3}};
+    const uint64_t before = metric_value(metrics.payments_disputed);
+    struct order o;
+
+    (void)state;
+    with_peers(&other);
+    chain_with_witness("0");
+    chain_reopen();
+    order_init(&o, 2, MINUTE);
+    order_run(&o);
+    assert_outcome(&o, CHAIN_OK, "");
+    overtaken(&o, false);
+    assert_outcome(&o, CHAIN_REFUSED, "invalid_exact_evm_nonce_already_used");
+    assert_int_equal(metric_value(metrics.payments_disputed), before);
 }
 
 static void our_own_address_among_the_peers_is_no_peer(void **state)
@@ -105,7 +143,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_a_peer_has_settled_is_not_ours),
         TEST(nor_by_permit2),
-        TEST(what_a_stranger_has_settled_is_ours),
+        TEST(what_a_stranger_has_settled_is_nobodys),
+        TEST(what_nobody_else_can_have_served_for_is_ours),
+        TEST(the_witness_knows_whose_it_is_too),
         TEST(our_own_address_among_the_peers_is_no_peer),
         TEST(a_sender_that_the_node_does_not_name_is_nobody_yet),
     };

@@ -622,6 +622,7 @@ void cashier__look(struct pay *e)
         return;
     }
     order = next_order(e, PAY_LOOK, CASHIER__VERIFY_MS);
+    order->verified = true;
     order->done = on_looked;
     chain_look(chain, order);
 }

@@ -66,7 +66,9 @@ struct chain_job {
     /* settle: its nonce was seen unused (chain_verify() said CHAIN_OK) when it was
      * claimed, so whoever has sent it in since has settled it. Without, one that is
      * used before we send anything is refused: another seller with our pay_to may have
-     * served for it. A remote facilitator is asked to verify it then. */
+     * served for it; and where there are peers, also one that others than we have sent
+     * in meanwhile. A remote facilitator is asked to verify it then. look: it was
+     * settled before. */
     bool verified;
     /* verify: what other payments of this payer, served and not settled yet, will take
      * from his balance, and of it from what he allows Permit2: that must be there too.

@@ -363,6 +363,7 @@ static enum rc evm_open(struct chain *c)
     e->block_ms = BLOCK_MS_START;
     /* Without a signer it only looks. */
     e->settler = c->signer == NULL ? NULL : signer_address(c->signer, c->key);
+    e->account = e->settler;
     e->poll_timer.fire = evm__on_poll_timer;
     TAILQ_INIT(&e->flights);
     TRY(arena_open(&e->poll_arena, (size_t)EVM_POLL_MANY * 256));

@@ -5,10 +5,11 @@
  * keep (submit() has it made durable), send (chain_evm_send.c), wait for the receipt in
  * a poll that all share (chain_evm_wait.c). Where a receipt is not what it should be,
  * or cannot come any more, the authorization itself is looked for (chain_evm_seek.c):
- * whoever sent it in, a transfer that it made is a settlement. A transaction is sent
- * again under its own number only; the payment gets a second number when that of the
- * first was used up by another transaction and the authorization is still unused. What
- * one node says of a large payment waits for a second (chain_evm_witness.c). */
+ * whoever sent it in, a transfer that it made is a settlement (with peers: only if
+ * we did). A transaction is sent again under its own number only; the payment gets a
+ * second number when that of the first was used up by another transaction and the
+ * authorization is still unused. What one node says of a large payment waits for a
+ * second (chain_evm_witness.c). */
 #ifndef GATEWAY_SETTLE_CHAIN_EVM_H
 #define GATEWAY_SETTLE_CHAIN_EVM_H
 

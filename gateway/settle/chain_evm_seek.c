@@ -118,20 +118,31 @@ static bool is_this(const struct evm_work *w, const struct node_receipt *r,
     return node_paid(r, &w->base.job->offer->asset, &nonce, &expected);
 }
 
-/* Whether another machine of the seller's has sent it in, and served for it (F4). Our
- * own address may be among the peers: the configuration is the same on all of them. */
-static bool is_a_peers(const struct evm_work *w, const struct rpc_question *transaction)
+static bool is_of_a_peer(const struct config_network *net,
+                         const struct x402_address *sender)
 {
-    const struct evm *e = evm__of(w);
-    struct node_transaction t;
-
-    if (node_read_transaction(&t, transaction->result) != RC_OK ||
-        (e->settler != NULL && x402_address_equal(&t.from, e->settler)))
-        return false;
-    for (size_t i = 0; i < e->chain->net->peer_count; i++)
-        if (x402_address_equal(&t.from, &e->chain->net->peers[i]))
+    for (size_t i = 0; i < net->peer_count; i++)
+        if (x402_address_equal(sender, &net->peers[i]))
             return true;
     return false;
+}
+
+/* F4: what a peer has sent in was served there. And of what a stranger has sent in, who
+ * may be the payer himself, each of the machines that was shown it would think that it
+ * is its own; unless no other can have been. Our own address may be among the peers:
+ * the configuration is the same on all of them. */
+static bool is_anothers(const struct evm_work *w,
+                        const struct rpc_question *transaction)
+{
+    const struct evm *e = evm__of(w);
+    const struct config_network *net = e->chain->net;
+    struct node_transaction t;
+
+    if (net->peer_count == 0 ||
+        node_read_transaction(&t, transaction->result) != RC_OK ||
+        (e->account != NULL && x402_address_equal(&t.from, e->account)))
+        return false;
+    return !w->base.job->verified || is_of_a_peer(net, &t.from);
 }
 
 static bool is_deep(const struct evm_work *w, const struct node_receipt *r)
@@ -165,7 +176,7 @@ static void on_candidates(struct rpc_call *c)
                    x402_hash_equal(r.tx, w->candidates[i]) && is_read(&q[1]);
         if (!all_read || !is_this(w, &r, &q[1]))
             continue;
-        if (is_a_peers(w, &q[1]))
+        if (is_anothers(w, &q[1]))
             end_refused(w, "invalid_exact_evm_nonce_already_used",
                         "permit2_invalid_nonce", true);
         else if (is_deep(w, &r))

@@ -40,6 +40,7 @@ enum rc evm__open_witness(struct evm *e)
     e->second.net.witness = (struct config_witness){0};
     TRY(chain_open(&c->witness, c->loop, c->upstream, &e->second.net, NULL, 0));
     c->witness->is_witness = true;
+    ((struct evm *)c->witness->own)->account = e->settler;
     return RC_OK;
 }
 
@@ -102,6 +103,7 @@ static void ask_witness(struct evm_work *w, void (*done)(struct chain_job *look)
         .offer = j->offer,
         .amount = j->amount,
         .version = j->version,
+        .verified = j->verified,
         .tx = j->tx,
         .deadline_ms = j->deadline_ms < latest ? j->deadline_ms : latest,
         .done = done};

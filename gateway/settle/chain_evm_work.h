@@ -124,7 +124,8 @@ struct evm_work {
 struct evm {
     struct chain *chain;
     struct rpc *rpc;
-    const struct x402_address *settler;
+    const struct x402_address *settler; /* who pays the gas; NULL: it only looks */
+    const struct x402_address *account; /* the settler's; of the witness too */
     struct nonces nonces;
     struct node_head head;      /* the last one that was seen */
     struct node_head pace_from; /* an earlier one */
