@@ -11,7 +11,7 @@ import { encodeEventTopics, encodeFunctionData, keccak256, pad, parseAbi } from 
 import { accounts, authorize, MULTICALL3, newAccount, startRpcFront, USDC, usdcAbi } from './chain.mjs';
 import { clientV2, receiptOf } from './clients.mjs';
 import { dataFiles, json, request, sleep } from './lib.mjs';
-import { agree, asks, base64, buy, calm, chain, chat, closeWorld, credit, errorOf, front, funded, hex, house, lie, openWorld, paid, pay, payment, refused, required, restart, seller, START, until, upstream, walletOf, whole } from './paying.mjs';
+import { agree, asks, base64, buy, calm, chain, chat, closeWorld, credit, endpoints, errorOf, front, funded, hex, house, lie, openWorld, paid, pay, payment, refused, required, restart, seller, START, until, upstream, walletOf, whole } from './paying.mjs';
 
 let g, second;
 
@@ -75,6 +75,34 @@ test('a stranger is faster with the same authorization: it is paid once, and ser
   assert.equal((await pay(g, '/v1/data/d/q?s=3', p)).status, 402);
   assert.equal(upstream.calls.length, 1);
   await paid(g, account, 5000n);
+});
+
+test('F4 shown to two machines of one pay_to by a payer who sends it in himself, faster than both: neither serves', { timeout: 60000 }, async () => {
+  const payTo = newAccount().address;
+  const settlers = [newAccount(), newAccount()];
+  const data_apis = { d: { base_url: upstream.url, allow_private: true, endpoints: endpoints.filter((e) => !e.payment_flow) } };
+  const hosts = [];
+  for (const settler of settlers) hosts.push(await seller({ data_apis, network: { peers: settlers.map((s) => s.address) } }, { payTo, settler }));
+  const account = await funded();
+  const p = await payment(account, await required(hosts[0], '/v1/data/d/q?s=both'));
+  let came = 0;
+  let release;
+  const both = new Promise((done) => (release = done));
+  front.answer = async (sent, ask) => {
+    if (asks(sent, 'eth_sendRawTransaction')) {
+      if (++came === 2) release(await sendIn(newAccount(), [signedOf(p)]));
+      await both;
+    }
+    return ask();
+  };
+  const all = await Promise.all(hosts.map((h) => pay(h, '/v1/data/d/q?s=both', p)));
+  assert.deepEqual(all.map((r) => r.status), [402, 402], all.map((r) => r.body).join('\n'));
+  assert.equal(upstream.calls.length, 0);
+  for (const h of hosts) {
+    assert.equal(house(h).chain, 0n);
+    assert.equal(house(h).receivable, 0n);
+    h.laws();
+  }
 });
 
 test('a stranger sends it in while the call is served: it is paid once', async () => {
