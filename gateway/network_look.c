@@ -19,7 +19,8 @@ enum {
     ANSWER_MAX = 256 * 1024,
     MEMORY_MAX = 1 << 20,
     URL_MAX = 2048,
-    FAULTS_MAX = 4096
+    FAULTS_MAX = 4096,
+    PAYMENTS_FEW = 100 /* gas for fewer than so many is little */
 };
 
 enum {
@@ -167,7 +168,7 @@ static void judge_gas(struct look *l, const struct node_head *head)
     if (!x402_u256_to_u64(&wei, funds))
         wei = UINT64_MAX; /* 18 ether and more */
     payments = wei / cost;
-    if (payments < NETWORK_PAYMENTS_FEW)
+    if (payments < PAYMENTS_FEW)
         state = payments == 0 ? NETWORK_BROKEN : NETWORK_DOUBTFUL;
     say(l, state, state == NETWORK_FINE ? NULL : advice,
         "%s has gas for %llu payments%s at what it costs now", text,

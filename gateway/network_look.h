@@ -15,8 +15,7 @@
 
 enum {
     NETWORK_FINDINGS_MAX = 8,
-    NETWORK_FINDING_SIZE = 256,
-    NETWORK_PAYMENTS_FEW = 100 /* gas for fewer than so many is little */
+    NETWORK_FINDING_SIZE = 256
 };
 
 enum network_state {
