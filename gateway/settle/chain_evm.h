@@ -61,7 +61,6 @@ void evm__bump(struct evm_work *w);
 void evm__move_down(struct evm_work *w); /* to a free number below its own */
 void evm__kept(struct evm_work *w, bool durable);
 void evm__unsign(struct evm_work *w); /* nobody waits for the signature any more */
-void evm__signed(struct inbox_message *m);
 void evm__wait(struct evm_work *w);
 void evm__land(struct evm_work *w); /* out of the poll */
 void evm__on_poll_timer(struct loop_timer *t);

@@ -22,6 +22,8 @@ struct evm_sign {
 /* Signing ----------------------------------------------------------------------------
  */
 
+static void take_signed(struct inbox_message *m);
+
 static void on_signed(struct signer_job *j)
 {
     struct evm_sign *s =
@@ -67,7 +69,7 @@ static void have_signed(struct evm_work *w, enum evm_why why)
     }
     s->evm = e;
     s->work = w;
-    s->message.run = evm__signed;
+    s->message.run = take_signed;
     s->job = (struct signer_job){.key = e->chain->key, .tx = &s->tx, .done = on_signed};
     w->sign = s;
     e->signing++;
@@ -157,7 +159,7 @@ static void use(struct evm_work *w, const struct evm_sign *s)
         keep(w, &hash);
 }
 
-void evm__signed(struct inbox_message *m)
+static void take_signed(struct inbox_message *m)
 {
     struct evm_sign *s =
         (struct evm_sign *)(void *)((char *)m - offsetof(struct evm_sign, message));
