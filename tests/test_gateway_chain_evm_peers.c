@@ -95,6 +95,24 @@ static void what_nobody_else_can_have_served_for_is_ours(void **state)
     assert_outcome(&o, CHAIN_OK, "");
 }
 
+static void what_was_settled_here_stays_ours_whoever_sends_it_in_again(void **state)
+{
+    const struct x402_address other = {{1, 2, 3}};
+    struct order o;
+
+    (void)state;
+    with_peers(&other);
+    order_init(&o, 1, MINUTE);
+    order_run(&o);
+    node_reorg(false);
+    node_foreign_uses(&o);
+    order_look(&o);
+    assert_outcome(&o, CHAIN_REFUSED, "invalid_exact_evm_nonce_already_used");
+    o.job.verified = true; /* as the cashier looks */
+    order_look(&o);
+    assert_outcome(&o, CHAIN_OK, "");
+}
+
 static void the_witness_knows_whose_it_is_too(void **state)
 {
     const struct x402_address other = {{1, 2, 3}};
@@ -145,6 +163,7 @@ int main(void)
         TEST(nor_by_permit2),
         TEST(what_a_stranger_has_settled_is_nobodys),
         TEST(what_nobody_else_can_have_served_for_is_ours),
+        TEST(what_was_settled_here_stays_ours_whoever_sends_it_in_again),
         TEST(the_witness_knows_whose_it_is_too),
         TEST(our_own_address_among_the_peers_is_no_peer),
         TEST(a_sender_that_the_node_does_not_name_is_nobody_yet),
