@@ -150,12 +150,14 @@ static void end(struct order *o, enum chain_outcome outcome, const char *reason)
     struct chain_job *j = o->job;
 
     take_lock();
-    if (o->kind == VERIFY)
+    if (o->kind == VERIFY) {
         state->counts.verified++;
-    else if (o->kind == SETTLE)
+    } else if (o->kind == SETTLE) {
         state->counts.settled++;
-    else
+    } else {
         state->counts.looked++;
+        state->counts.last_verified = j->verified;
+    }
     give_lock();
     if (o->kind == SETTLE && outcome == CHAIN_OK) {
         move(j);

@@ -28,7 +28,8 @@ struct chain_count {
     unsigned sent;                      /* submissions that went out */
     unsigned moved;                     /* authorizations that were used */
     struct x402_u256 last_amount;       /* that was moved */
-    bool last_verified; /* as its order said: whoever sent it, it counts */
+    bool last_verified; /* as its order, or the last look, said: whoever sent it counts
+                         */
 };
 struct chain_count chain_double_count(void);
 

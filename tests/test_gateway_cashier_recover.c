@@ -380,6 +380,7 @@ static void what_stays_is_looked_at_three_times(void **state)
     for (unsigned i = 0; i < 60; i++)
         till_passes(t, CASHIER__SWEEP_MS);
     assert_int_equal(chain_double_count().looked, 3);
+    assert_true(chain_double_count().last_verified); /* it was settled already */
     assert_int_equal(sale_record(t, s).state, WALLET_PAYMENT_SETTLED);
     sale_free(s);
 }
