@@ -237,6 +237,23 @@ static enum rc look_for_end(struct request *r)
     return refuse_used(r);
 }
 
+/* Whoever has lost the answer has lost the receipt too. */
+static enum rc replay(struct request *r, const struct wallet_once_seen *seen)
+{
+    struct pay_call *c = r->pay_state;
+    enum rc rc;
+
+    c->job.answer = CASHIER_USED;
+    c->known =
+        wallet_payment_read(&c->job.payment_now, r->worker->book, r->once.key) == RC_OK;
+    rc = request_replay(r, seen->cost, seen->request);
+    if (rc == RC_IDEM_GONE)
+        r->fault.detail =
+            "This payment has bought a call that has ended; its answer is "
+            "no longer kept.";
+    return rc;
+}
+
 /* The payment has bought something before. The same request gets the same answer. */
 static enum rc use_up(struct request *r)
 {
@@ -249,7 +266,7 @@ static enum rc use_up(struct request *r)
         return pay_call_refuse(r, RC_IDEM_IN_FLIGHT, NULL, "",
                                "A call with this payment is still running.");
     if (seen.same && seen.state == WALLET_ONCE_DONE)
-        return request_replay(r, seen.cost, seen.request);
+        return replay(r, &seen);
     return seen.state == WALLET_ONCE_DONE ? refuse_used(r) : look_for_end(r);
 }
 

@@ -97,7 +97,7 @@ static bool has_receipt(struct request *r, const char **name, struct slice *valu
 }
 
 /* Browsers show a script no header that is not named here. */
-static void receipt_header(struct request *r)
+void request_receipt(struct request *r)
 {
     const char *name;
     struct slice value;
@@ -160,7 +160,7 @@ void request_reply_fault(struct request *r)
         request_header(r, "WWW-Authenticate", SLICE("Bearer"));
     if (r->held)
         request_money_headers(r);
-    receipt_header(r);
+    request_receipt(r);
     error_print(&body, d, &r->fault, r->id_text);
     answer_slot_free(r->slot); /* what did not happen is not repeated */
     r->slot = NULL;
@@ -218,7 +218,7 @@ void request_money_headers(struct request *r)
 {
     char text[MONEY_TEXT_SIZE];
 
-    receipt_header(r);
+    request_receipt(r);
     signed_receipt(r);
     money_print(text, r->hold.captured);
     request_header(r, "x-octroi-cost", slice_str(text));
@@ -233,7 +233,7 @@ void request_stream_begin(struct request *r, unsigned status, const char *conten
 
     money_print(text, r->hold.amount);
     if (r->envelope == NULL) /* its head is made at its end */
-        receipt_header(r);
+        request_receipt(r);
     request__tell_id(r);
     request_header(r, "x-octroi-hold", slice_str(text));
     if (content_type[0] != '\0')

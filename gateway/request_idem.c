@@ -27,6 +27,18 @@ enum rc request_fingerprint(uint8_t out[32], const struct request *r)
     return RC_OK;
 }
 
+/* As it is now, not as it was then. */
+static void balance_header(struct request *r)
+{
+    struct wallet_balance balance;
+    char text[MONEY_TEXT_SIZE];
+
+    if (wallet_balance(&balance, r->worker->book, r->caller.wallet) != RC_OK)
+        return;
+    money_print(text, balance.balance);
+    request_header(r, "x-octroi-balance", slice_str(text));
+}
+
 static enum rc replay_kept(struct request *r, const uint8_t key[32], struct money paid,
                            struct id original)
 {
@@ -36,13 +48,17 @@ static enum rc replay_kept(struct request *r, const uint8_t key[32], struct mone
     money_print(cost, paid);
     wallet_id_print(id, 'r', original);
     if (answers_find(&answer, r->worker->answers, key, r->arena) != RC_OK) {
-        r->fault.extra = slice_str(arena_printf(
-            r->arena, "\"cost\":\"%s\",\"original_request_id\":\"%s\"", cost, id));
+        r->fault = (struct fault){
+            .rc = RC_IDEM_GONE,
+            .extra = slice_str(arena_printf(
+                r->arena, "\"cost\":\"%s\",\"original_request_id\":\"%s\"", cost, id))};
         return RC_IDEM_GONE;
     }
     request_header(r, "Idempotent-Replayed", SLICE("true"));
     request_header(r, "x-octroi-cost", slice_str(answer.cost));
     request_header(r, "x-octroi-original-request-id", slice_str(answer.request_id));
+    balance_header(r);
+    request_receipt(r);
     request_reply(r, answer.status, answer.content_type, answer.body);
     return RC_OK;
 }

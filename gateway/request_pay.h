@@ -18,6 +18,8 @@ MUST_CHECK enum rc request_fingerprint(uint8_t out[32], const struct request *r)
 MUST_CHECK enum rc request_replay(struct request *r, struct money cost,
                                   struct id original);
 void request_money_done(struct wallet_hold *h);
+/* The header that tells what became of the payment; once, and when that is known. */
+void request_receipt(struct request *r);
 /* In a stream whose head had to go out before: the receipt as a comment. */
 void request_receipt_comment(struct request *r);
 

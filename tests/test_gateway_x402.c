@@ -394,6 +394,8 @@ static void the_same_payment_again_gets_the_same_answer(void **state)
     expect_status(x, 200);
     expect_body(x, "{\"found\":1}");
     expect_header(x, "Idempotent-Replayed", "true");
+    assert_non_null(client_header(x, "PAYMENT-RESPONSE"));
+    expect_header(x, "x-octroi-balance", "0.000000000");
     assert_int_equal(upstream_count(), 1);
 }
 
@@ -460,6 +462,9 @@ static void an_answer_that_is_gone_is_no_new_offer(void **state)
     assert_int_equal(answers_open(&gate.worker.answers, 1 << 20), RC_OK);
     x = buy(search, header);
     expect_error(x, 409, "idempotency_answer_gone", NULL);
+    expect_says(x, "\"cost\":\"");
+    expect_says(x, "\"original_request_id\":\"req_");
+    assert_non_null(client_header(x, "PAYMENT-RESPONSE"));
     expect_no_header(x, "PAYMENT-REQUIRED");
     assert_int_equal(upstream_count(), 1);
 }
