@@ -285,6 +285,36 @@ static void a_witness_that_is_away_is_waited_for(void **state)
     assert_int_equal(node.count, 1);
 }
 
+/* Nobody has paid for a while. */
+static void a_witness_that_goes_unseen_is_missed(void **state)
+{
+    struct order o;
+
+    (void)state;
+    chain_with_witness(AT);
+    chain_reopen();
+    chain_turns(MINUTE);
+    witness.down = true;
+    chain_turns(MINUTE);
+    order_init(&o, 1, MINUTE);
+    order_run(&o);
+    assert_outcome(&o, CHAIN_UNREACHABLE, "");
+    assert_int_equal(node.count, 0);
+}
+
+static void a_node_that_goes_unseen_is_missed(void **state)
+{
+    (void)state;
+    chain_turns(MINUTE);
+    assert_true(chain_is_up(chain));
+    node.down = true;
+    chain_turns(MINUTE);
+    assert_false(chain_is_up(chain));
+    node.down = false;
+    chain_turns(MINUTE);
+    assert_true(chain_is_up(chain));
+}
+
 static void nothing_large_is_sent_while_the_witness_is_away(void **state)
 {
     struct order o;
@@ -502,6 +532,8 @@ int main(void)
         TEST(the_block_must_be_the_same),
         TEST(the_transfer_must_be_the_same),
         TEST(a_witness_that_is_away_is_waited_for),
+        TEST(a_witness_that_goes_unseen_is_missed),
+        TEST(a_node_that_goes_unseen_is_missed),
         TEST(nothing_large_is_sent_while_the_witness_is_away),
         TEST(what_a_stranger_sent_in_needs_the_witness_too),
         TEST(one_node_does_not_refuse_what_was_sent),

@@ -33,12 +33,12 @@ void chain__talked(struct chain *c, bool well, const char *why)
     c->up = well;
     if (well) {
         c->fails = 0;
-        loop_timer_clear(c->loop, &c->retry);
+        loop_timer_set(c->loop, &c->retry, loop_now_ms(c->loop) + CHAIN_IDLE_MS);
         return;
     }
     if (c->fails < UINT32_MAX)
         c->fails++;
-    if (!loop_timer_armed(&c->retry))
+    if (c->fails == 1 || !loop_timer_armed(&c->retry))
         loop_timer_set(c->loop, &c->retry,
                        loop_now_ms(c->loop) + retry_pause_ms(c->fails));
 }

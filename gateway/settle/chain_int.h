@@ -9,8 +9,9 @@
 
 enum {
     CHAIN_FAILS_MAX = 3,       /* in a row: then new jobs are refused at once */
-    CHAIN_RETRY_MIN_MS = 1000, /* between two looks whether it is up again */
-    CHAIN_RETRY_MAX_MS = 30 * 1000
+    CHAIN_RETRY_MIN_MS = 1000, /* between two looks whether it is up again.. */
+    CHAIN_RETRY_MAX_MS = 30 * 1000,
+    CHAIN_IDLE_MS = 20 * 1000 /* nothing was said for so long: is it still there? */
 };
 
 enum chain_task {
